@@ -1,0 +1,53 @@
+//! Embeds the signatures: rule texts and lists as they stand, YARA rules compiled.
+//!
+//! Compiling here keeps start-up to a deserialisation, and makes a broken YARA
+//! rule a build error with file and line.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Result<()> {
+    println!("cargo::rerun-if-changed=signatures");
+    println!("cargo::rerun-if-changed=src/ruleset/yara.rs");
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("signatures");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+
+    let mut table = String::from("pub(super) static FILES: &[(&str, &str)] = &[\n");
+    let mut yara = Vec::new();
+    for folder in ["rules", "lexicons", "lists"] {
+        for path in files(&root.join(folder))? {
+            let name = path.strip_prefix(&root)?.to_string_lossy().replace('\\', "/");
+            writeln!(table, "    ({name:?}, include_str!({:?})),", path.display().to_string())?;
+            if let Some(id) = name.strip_prefix("rules/").and_then(|n| n.strip_suffix(".yar")) {
+                yara.push((id.to_owned(), fs::read_to_string(&path)?));
+            }
+        }
+    }
+    table.push_str("];\n");
+    fs::write(out.join("signatures.rs"), table)?;
+    let rules = yara::compile(yara.iter().map(|(id, text)| (id.as_str(), text.as_str())))?;
+    fs::write(out.join("rules.yarac"), rules.serialize()?)?;
+    Ok(())
+}
+
+/// All files below `folder`, sorted.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[path = "src/ruleset/yara.rs"]
+mod yara;

@@ -1,0 +1,117 @@
+//! Runs the engines over one expanded package and joins what they found.
+//! Pure: no disk, network, clock or environment.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::artifact::Span;
+use crate::expand::{Expanded, expand};
+use crate::finding::{Finding, Gap, GapKind, Severity};
+use crate::limits::Limits;
+use crate::package::Package;
+use crate::ruleset::Ruleset;
+
+pub mod context;
+pub mod document;
+pub mod fact;
+pub mod indicator;
+pub mod inventory;
+pub mod join;
+pub mod meta;
+pub mod pattern;
+pub mod prose;
+
+pub use context::{Context, ContextKind};
+pub use inventory::Inventory;
+
+/// A finding with the structure that it stands in.
+#[derive(Debug, Clone)]
+pub struct Weighed {
+    /// What was found.
+    pub finding: Finding,
+    /// What speaks for a lower weight; empty where something tells people to run it.
+    pub context: Vec<Context>,
+}
+
+/// All that analysis says about one package.
+pub struct Analysis {
+    /// The package's artifacts, to show findings in.
+    pub expanded: Expanded,
+    /// Findings in order of place.
+    pub findings: Vec<Weighed>,
+    /// What no engine looked at.
+    pub gaps: Vec<Gap>,
+    /// Capabilities, hosts and installers.
+    pub inventory: Inventory,
+}
+
+/// What the engines look at and with.
+pub(crate) struct Input<'a> {
+    pub package: &'a Package,
+    pub expanded: &'a Expanded,
+    pub rules: &'a Ruleset,
+    pub limits: &'a Limits,
+}
+
+type Engine<'e> = (&'static str, &'e mut dyn FnMut() -> Vec<Finding>);
+
+/// Analyzes one package.
+pub(crate) fn analyze(package: &Package, rules: &Ruleset, limits: &Limits, patterns: &mut pattern::Worker<'_>) -> Analysis {
+    let mut expanded = expand(package, limits);
+    document::add_facts(&mut expanded, rules);
+    let input = Input { package, expanded: &expanded, rules, limits };
+    let mut gaps = package.gaps.clone();
+    let mut pattern_gaps = Vec::new();
+    let mut found = Vec::new();
+    let engines: [Engine<'_>; 5] = [
+        ("pattern", &mut || patterns.scan(&input, &mut pattern_gaps)),
+        ("fact", &mut || fact::findings(&input)),
+        ("prose", &mut || prose::findings(&input)),
+        ("indicator", &mut || indicator::findings(&input)),
+        ("meta", &mut || meta::findings(&input)),
+    ];
+    for (name, run) in engines {
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(findings) => found.extend(findings),
+            Err(_) => gaps.push(Gap::new(GapKind::Panicked, ".", format!("the {name} engine failed on this package"))),
+        }
+    }
+    gaps.extend(pattern_gaps);
+    let found = distinct(&expanded, found, limits);
+    let reader = context::Reader::new(&input);
+    let mut findings: Vec<Weighed> = found.into_iter().map(|finding| reader.weigh(finding)).collect();
+    let joined = join::findings(&input, &findings);
+    findings.extend(joined);
+    let inventory = Inventory::take(&input);
+    gaps.extend(expanded.gaps.iter().cloned());
+    gaps.sort();
+    gaps.dedup();
+    Analysis { expanded, findings, gaps, inventory }
+}
+
+/// One finding a rule and place: the same bytes seen by two engines, or in two layers, are one finding.
+fn distinct(expanded: &Expanded, found: Vec<Finding>, limits: &Limits) -> Vec<Finding> {
+    let mut placed: Vec<(Span, Finding)> = found.into_iter().map(|f| (expanded.arena.locate(f.span()).0, f)).collect();
+    // Strongest first, then innermost: what was decoded says more than its wrapping.
+    placed.sort_by(|(a_span, a), (b_span, b)| {
+        (&a.rule, a_span.artifact)
+            .cmp(&(&b.rule, b_span.artifact))
+            .then(b.severity.cmp(&a.severity))
+            .then(b.confidence.cmp(&a.confidence))
+            .then(a_span.cmp(b_span))
+            .then(a.span().cmp(&b.span()))
+    });
+    let mut kept: Vec<(Span, Finding)> = Vec::new();
+    let mut counts: HashMap<(crate::rule::RuleId, crate::artifact::ArtifactId), usize> = HashMap::new();
+    for (span, finding) in placed {
+        let repeats = kept.iter().rev().take_while(|(at, f)| f.rule == finding.rule && at.artifact == span.artifact).any(|(at, _)| at.overlaps(span));
+        let count = counts.entry((finding.rule.clone(), span.artifact)).or_default();
+        if repeats || (*count >= limits.findings_per_rule && finding.severity < Severity::High) || *count >= 4 * limits.findings_per_rule {
+            continue;
+        }
+        *count += 1;
+        kept.push((span, finding));
+    }
+    kept.sort_by(|(a_span, a), (b_span, b)| (a_span, &a.rule).cmp(&(b_span, &b.rule)));
+    kept.into_iter().map(|(_, finding)| finding).collect()
+}

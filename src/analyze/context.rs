@@ -1,0 +1,208 @@
+//! Structure that speaks for a lower weight: the place of a finding is a
+//! quotation, an example, a table of patterns, a fixture, a warning.
+//!
+//! Judged by structure alone, never by what a package says it is; and void
+//! where something in the package tells people or programs to run it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::{Input, Weighed};
+use crate::artifact::{Artifact, ArtifactId, Op, Span};
+use crate::finding::Finding;
+use crate::parse::code::{self, Structure};
+use crate::parse::{Body, Kind};
+use crate::text;
+
+mod document;
+mod reach;
+
+use reach::Reach;
+
+/// Kinds of context. The names are those of `context[].kind` in reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ContextKind {
+    /// In a quotation or a comment.
+    Quoted,
+    /// Shown as an example of something bad.
+    Example,
+    /// An entry of a table that a detector looks for.
+    PatternTable,
+    /// Test data.
+    Fixture,
+    /// The text says not to.
+    Negated,
+    /// Nothing in the package leads to it.
+    Unreferenced,
+}
+
+impl ContextKind {
+    /// Name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quoted => "quoted",
+            Self::Example => "example",
+            Self::PatternTable => "pattern-table",
+            Self::Fixture => "fixture",
+            Self::Negated => "negated",
+            Self::Unreferenced => "unreferenced",
+        }
+    }
+}
+
+/// One reason to lower a finding's weight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// Which kind.
+    pub kind: ContextKind,
+    /// Where the structure is that says so.
+    pub span: Span,
+    /// What it is, in our words.
+    pub why: String,
+}
+
+/// Reads the context of findings, remembering what it parsed.
+pub(super) struct Reader<'a> {
+    input: &'a Input<'a>,
+    structures: RefCell<HashMap<ArtifactId, Rc<Structure>>>,
+    reach: Reach,
+}
+
+/// Contexts by kind: each counts once.
+type Contexts = BTreeMap<ContextKind, (Span, String)>;
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(input: &'a Input<'a>) -> Self {
+        Self { input, structures: RefCell::default(), reach: Reach::new(input) }
+    }
+
+    /// The finding with its context.
+    pub(super) fn weigh(&self, finding: Finding) -> Weighed {
+        let context = self.context(&finding).unwrap_or_default();
+        let context = context.into_iter().map(|(kind, (span, why))| Context { kind, span, why }).collect();
+        Weighed { finding, context }
+    }
+
+    /// Contexts of a finding; `None` if something tells people or programs to run it.
+    fn context(&self, finding: &Finding) -> Option<Contexts> {
+        let mut contexts = Contexts::new();
+        let arena = &self.input.expanded.arena;
+        let mut is_code_bound = false;
+        for (artifact, span) in arena.chain(finding.span()) {
+            let op = artifact.derivation.as_ref().map(|d| d.op);
+            match &artifact.body {
+                Body::Markdown(document) => document::read(self, artifact, document, span, &mut contexts)?,
+                Body::Data(data) => data_file(artifact, data, span, &mut contexts),
+                Body::None if artifact.kind.is_code() && op != Some(Op::InlineCode) => {
+                    is_code_bound |= self.code(artifact, span, &mut contexts);
+                }
+                Body::None => {}
+            }
+            is_code_bound |= matches!(op, Some(Op::ProcessCall | Op::ManifestScript));
+        }
+        if is_code_bound {
+            // What a program runs is no quotation, however its table is called.
+            for kind in [ContextKind::Quoted, ContextKind::PatternTable, ContextKind::Example, ContextKind::Negated] {
+                contexts.remove(&kind);
+            }
+        }
+        let (located, _) = arena.locate(finding.span());
+        self.file(located, &mut contexts)?;
+        Some(contexts)
+    }
+
+    fn structure(&self, artifact: &Artifact) -> Rc<Structure> {
+        if let Some(known) = self.structures.borrow().get(&artifact.id) {
+            return Rc::clone(known);
+        }
+        let structure = Rc::new(code::structure(artifact.kind, &text::view(&artifact.bytes)));
+        self.structures.borrow_mut().insert(artifact.id, Rc::clone(&structure));
+        structure
+    }
+
+    /// Contexts inside a program; whether the place is an argument of a process call.
+    fn code(&self, artifact: &Artifact, span: Span, contexts: &mut Contexts) -> bool {
+        let structure = self.structure(artifact);
+        let range = span.range();
+        let holds = |ranges: &[Range<usize>]| ranges.iter().rev().find(|r| r.start <= range.start && range.end <= r.end).cloned();
+        if holds(&structure.process_calls).is_some() {
+            return true;
+        }
+        let mut add = |kind, range: Range<usize>, why: &str| {
+            contexts.entry(kind).or_insert((Span::new(artifact.id, range), why.to_owned()));
+        };
+        if let Some(comment) = structure.comments.iter().find(|r| r.start <= range.start && range.start < r.end) {
+            add(ContextKind::Quoted, comment.clone(), "stands in a comment");
+        }
+        if let Some(regex) = holds(&structure.regexes) {
+            add(ContextKind::PatternTable, regex, "is a regular expression");
+        } else if let Some(table) = holds(&structure.tables).filter(|_| artifact.kind != Kind::Shell) {
+            add(ContextKind::PatternTable, table, "is an entry of a table");
+        }
+        // A comment right above that warns speaks for what stands below it.
+        let source = text::view(&artifact.bytes);
+        let above = structure.comments.iter().rfind(|comment| comment.end <= range.start && source.get(comment.end..range.start).is_some_and(|gap| gap.matches('\n').count() <= 2));
+        if let Some(comment) = above {
+            let (folded, _) = text::fold(text::slice(&source, comment.clone()));
+            let lexicons = &self.input.rules.lexicons;
+            if lexicons.holds("warn", &folded) || lexicons.holds("negation", &folded) {
+                add(ContextKind::Negated, comment.clone(), "the comment above warns of it");
+            }
+        }
+        let line_start = source.get(..range.start).and_then(|t| t.rfind('\n')).map_or(0, |at| at + 1);
+        let line = source.get(line_start..).map_or("", |t| t.lines().next().unwrap_or(""));
+        if is_pattern(text::slice(&source, range.clone())) || (artifact.kind == Kind::Shell && is_search(line)) {
+            add(ContextKind::PatternTable, range, "is written as a search pattern");
+        }
+        false
+    }
+
+    /// Contexts of the file as a whole; `None` if something runs it.
+    fn file(&self, located: Span, contexts: &mut Contexts) -> Option<()> {
+        let artifact = self.input.expanded.arena.get(located.artifact);
+        let path = artifact.path.shown();
+        if self.reach.is_run(path) {
+            return None;
+        }
+        let whole = Span { end: located.start, ..located };
+        let parts: Vec<String> = path.to_ascii_lowercase().split('/').map(str::to_owned).collect();
+        let (name, folders) = parts.split_last()?;
+        let is_test_folder = |folder: &String| {
+            matches!(folder.as_str(), "test" | "tests" | "__tests__" | "spec" | "fixture" | "fixtures" | "testdata" | "test-fixtures" | "test_fixtures" | "samples" | "test-data" | "golden" | "corpus" | "__fixtures__" | "evals" | "examples")
+        };
+        let is_test_name = name.starts_with("test_") || name.starts_with("test-") || [".test.", ".spec.", "_test.", "-test.", "_tests."].iter().any(|part| name.contains(part));
+        if folders.iter().any(is_test_folder) || is_test_name {
+            contexts.insert(ContextKind::Fixture, (whole, "is test data".to_owned()));
+        }
+        if artifact.kind.is_code() && !self.reach.is_mentioned(path) && !matches!(name.as_str(), "index.js" | "index.ts" | "index.mjs" | "main.py" | "__init__.py" | "setup.py" | "install.sh" | "setup.sh") {
+            contexts.insert(ContextKind::Unreferenced, (whole, "nothing in the package leads to this file".to_owned()));
+        }
+        Some(())
+    }
+}
+
+/// A data file under keys that hold patterns.
+fn data_file(artifact: &Artifact, data: &crate::parse::data::Data, span: Span, contexts: &mut Contexts) {
+    let range = span.range();
+    let Some(string) = data.strings.iter().find(|s| s.range.start <= range.start && range.start < s.range.end.max(s.range.start + 1)) else { return };
+    let key = string.key.to_ascii_lowercase();
+    let words = ["pattern", "regex", "regexp", "match", "matches", "signature", "rule", "detect", "indicator", "blocklist", "denylist", "blocked", "deny", "block", "hit", "hits", "ioc", "yara", "sample", "samples", "payload", "input", "evidence", "snippet", "example", "examples", "text", "test", "case", "cases", "prompt", "title", "message", "description", "finding", "findings"];
+    let is_table = key.split(['.', '[', ']', '_', '-']).any(|part| words.contains(&part.trim_end_matches('s')) || words.contains(&part));
+    if is_table && !key.starts_with("scripts.") && !key.contains("hooks") && !key.contains("command") {
+        let place = Span::new(artifact.id, string.range.clone());
+        contexts.entry(ContextKind::PatternTable).or_insert((place, format!("is data under the key `{}`", string.key)));
+    }
+}
+
+/// Whether text carries the signs of a regular expression.
+fn is_pattern(text: &str) -> bool {
+    ["\\s", "\\b", "\\|", ".*", "[^", "(?:", "\\.", "\\d", "\\w", "\\$", "(?i"].iter().filter(|sign| text.contains(**sign)).count() >= 1 && (text.contains("\\s") || text.contains(".*") || text.contains("\\|") || text.contains("[^") || text.contains("(?") || text.contains("\\b"))
+}
+
+/// Whether a shell line searches for text rather than running it.
+fn is_search(line: &str) -> bool {
+    let mut words = line.split(|c: char| c.is_whitespace() || matches!(c, '|' | '(' | '$' | ';' | '&'));
+    words.any(|word| matches!(word, "grep" | "egrep" | "rg" | "ag" | "ack" | "fgrep"))
+}

@@ -1,0 +1,203 @@
+//! Context in a document: headings and sentences that warn, quotations,
+//! tables, and the sentences that tell the reader to run it after all.
+
+use std::ops::Range;
+
+use super::{ContextKind, Contexts, Reader};
+use crate::artifact::{Artifact, Span};
+use crate::parse::markdown::{Block, BlockKind, Document};
+use crate::text;
+
+/// Adds the contexts of a place in a document; `None` if the document tells the reader to run it.
+pub(super) fn read(reader: &Reader<'_>, artifact: &Artifact, document: &Document, span: Span, contexts: &mut Contexts) -> Option<()> {
+    let Some(index) = document.block_at(span.start as usize) else { return Some(()) };
+    let block = &document.blocks[index];
+    if matches!(block.kind, BlockKind::FrontMatter(_)) {
+        // Always in the agent's context: full weight.
+        return None;
+    }
+    let place = Place { reader, artifact, document, index, block, range: span.range() };
+    let mut found = Contexts::new();
+    place.quotation(&mut found);
+    place.headings(&mut found);
+    place.sentences(&mut found);
+    if found.is_empty() {
+        return Some(());
+    }
+    if place.is_instructed() {
+        return None;
+    }
+    contexts.extend(found);
+    Some(())
+}
+
+struct Place<'a> {
+    reader: &'a Reader<'a>,
+    artifact: &'a Artifact,
+    document: &'a Document,
+    index: usize,
+    block: &'a Block,
+    range: Range<usize>,
+}
+
+impl<'a> Place<'a> {
+    fn holds(&self, lexicon: &str, folded: &str) -> bool {
+        self.reader.input.rules.lexicons.holds(lexicon, folded)
+    }
+
+    fn add(&self, contexts: &mut Contexts, kind: ContextKind, range: Range<usize>, why: &str) {
+        contexts.entry(kind).or_insert((Span::new(self.artifact.id, range), why.to_owned()));
+    }
+
+    fn quotation(&self, contexts: &mut Contexts) {
+        if self.block.is_quoted {
+            self.add(contexts, ContextKind::Quoted, self.block.range.clone(), "stands in a block quote");
+        }
+        if self.block.kind == BlockKind::Cell && self.block.row > 0 {
+            self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is a cell of a table");
+        }
+        let in_code = self.block.code.iter().any(|code| code.start <= self.range.start && self.range.start < code.end);
+        let in_marks = self.marks().is_some_and(|marks| marks.start <= self.range.start && self.range.end <= marks.end);
+        if (in_code || in_marks) && self.block.is_prose() && self.has_other_words() {
+            self.add(contexts, ContextKind::Quoted, self.range.clone(), "is quoted in a sentence");
+        }
+        if in_code && self.block.list_depth > 0 && self.is_list_of_code() {
+            self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is one of a list of quoted texts");
+        }
+        if let BlockKind::Code(tag) = &self.block.kind
+            && let Some(line) = self.line()
+        {
+            let trimmed = line.trim_start();
+            if ["❌", "✗", "✘", "# bad", "// bad", "# don't", "# never", "# ✗", "-  "].iter().any(|mark| trimmed.to_lowercase().starts_with(mark)) {
+                self.add(contexts, ContextKind::Negated, self.range.clone(), "the line is marked as wrong");
+            }
+            if ["regex", "yara", "diff", "text", "txt", "log"].contains(&tag.as_str()) || super::is_search(line) {
+                self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is shown as text or as a search");
+            }
+        }
+    }
+
+    /// Quotation marks around the place, in the text of its block.
+    fn marks(&self) -> Option<Range<usize>> {
+        let source = text::view(&self.artifact.bytes);
+        let block = self.block.range.clone();
+        let before = text::slice(&source, block.start..self.range.start);
+        let after = text::slice(&source, self.range.end..block.end);
+        let pairs = [('"', '"'), ('“', '”'), ('„', '“'), ('«', '»'), ('「', '」'), ('『', '』'), ('‘', '’')];
+        pairs.iter().find_map(|&(open, close)| {
+            let start = before.rfind(open)?;
+            let inside = before.get(start + open.len_utf8()..)?;
+            if inside.contains(close) || (open == close && before.matches(open).count() % 2 == 0) {
+                return None;
+            }
+            let end = after.find(close)?;
+            Some(block.start + start..self.range.end + end)
+        })
+    }
+
+    fn has_other_words(&self) -> bool {
+        let quoted: usize = self.block.code.iter().map(|code| code.len()).sum::<usize>().max(self.range.len());
+        self.block.text.len() > quoted + 8
+    }
+
+    /// Whether the neighbours in the list quote something as well.
+    fn is_list_of_code(&self) -> bool {
+        let near = self.index.saturating_sub(3)..(self.index + 4).min(self.document.blocks.len());
+        self.document.blocks.get(near).unwrap_or(&[]).iter().filter(|b| b.section == self.block.section && b.list_depth > 0 && !b.code.is_empty()).count() >= 3
+    }
+
+    fn line(&self) -> Option<&'a str> {
+        let bytes = &self.artifact.bytes;
+        let source = std::str::from_utf8(bytes).ok()?;
+        let start = source.get(..self.range.start)?.rfind('\n').map_or(0, |at| at + 1);
+        source.get(start..)?.lines().next()
+    }
+
+    fn headings(&self, contexts: &mut Contexts) {
+        // The title of the document says what a package claims to be; only sections below it say what stands in them.
+        let sections = std::iter::successors(Some(self.block.section), |&at| self.document.sections.get(at)?.parent);
+        for section in sections.filter_map(|at| self.document.sections.get(at)).filter(|section| section.level >= 2) {
+            let (folded, _) = text::fold(&section.title);
+            if self.holds("warn-heading", &folded) {
+                self.add(contexts, ContextKind::Example, self.block.range.clone(), "stands under a heading about attacks");
+                return;
+            }
+        }
+    }
+
+    /// Sentences that introduce, hold or follow the place.
+    fn sentences(&self, contexts: &mut Contexts) {
+        for block in self.around() {
+            for sentence in sentences_of(block) {
+                let (folded, _) = text::fold(text::slice(&block.text, sentence.clone()));
+                let source = block.source(sentence.clone());
+                // Only what stands before or around the place speaks of it.
+                let is_near = std::ptr::eq(block, self.block) || block.range.end <= self.range.start || block.range.start >= self.range.end;
+                if !is_near {
+                    continue;
+                }
+                if self.holds("negation", &folded) {
+                    self.add(contexts, ContextKind::Negated, source, "the text says not to");
+                } else if self.holds("warn", &folded) {
+                    self.add(contexts, ContextKind::Example, source, "the text warns of it");
+                }
+            }
+        }
+    }
+
+    /// The block itself, and the prose right before and after a code block.
+    fn around(&self) -> Vec<&'a Block> {
+        let blocks = &self.document.blocks;
+        let mut near = Vec::new();
+        if self.block.is_prose() {
+            near.push(self.block);
+        }
+        if self.index > 0
+            && let Some(before) = blocks.get(self.index - 1).filter(|b| b.is_prose() && (!matches!(b.kind, BlockKind::FrontMatter(_))))
+        {
+            near.push(before);
+            // A list item or cell is introduced by the sentence above its list.
+            if (self.block.list_depth > 0 || self.block.kind == BlockKind::Cell)
+                && let Some(intro) = blocks.get(..self.index).unwrap_or(&[]).iter().rev().find(|b| b.list_depth == 0 && b.kind == BlockKind::Paragraph && b.section == self.block.section)
+            {
+                near.push(intro);
+            }
+        }
+        if !self.block.is_prose()
+            && let Some(after) = blocks.get(self.index + 1).filter(|b| b.is_prose() && b.section == self.block.section && !matches!(b.kind, BlockKind::Heading(_)))
+        {
+            near.push(after);
+        }
+        near
+    }
+
+    /// Whether a sentence outside the quotation tells the reader to run it.
+    fn is_instructed(&self) -> bool {
+        let marks = self.marks();
+        let is_inside = |range: &Range<usize>| {
+            let quote = self.block.is_quoted.then(|| self.block.range.clone()).or_else(|| marks.clone());
+            quote.is_some_and(|quote| quote.start <= range.start && range.end <= quote.end)
+        };
+        let mut near = self.around();
+        near.extend(self.document.blocks.get(self.index + 1).filter(|b| b.is_prose()));
+        // A sentence anywhere that points back at this kind of block ("the example above") counts as well.
+        near.extend(self.document.blocks.iter().filter(|b| b.is_prose() && !b.is_quoted));
+        near.iter().enumerate().any(|(position, block)| {
+            let is_neighbour = position < 5 && !std::ptr::eq(*block, self.block);
+            sentences_of(block).into_iter().any(|sentence| {
+                let part = text::slice(&block.text, sentence.clone());
+                let (folded, _) = text::fold(part);
+                let lexicon = if is_neighbour { "instruct-near" } else { "instruct-back" };
+                if !self.holds(lexicon, &folded) || is_inside(&block.source(sentence)) {
+                    return false;
+                }
+                let polarity = self.holds("negation", &folded) && !self.holds("double-negation", &folded);
+                !polarity && !self.holds("warn", &folded)
+            })
+        })
+    }
+}
+
+fn sentences_of(block: &Block) -> Vec<Range<usize>> {
+    crate::analyze::prose::sentences(&block.text)
+}

@@ -1,0 +1,132 @@
+//! Facts that need both a document and the lists: what hidden text asks for,
+//! and links whose text says one thing and whose target is another.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::artifact::{ArtifactId, Op};
+use crate::expand::Expanded;
+use crate::fact::{Fact, FactKind};
+use crate::parse::markdown::{Container, Document, Link};
+use crate::parse::{Body, shell};
+use crate::ruleset::Ruleset;
+use crate::ruleset::hosts::registrable;
+use crate::text;
+
+/// A path below home, root or a dot directory.
+static PATH: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:~|\$HOME)/[\w.]|(?:^|[\s`'\x22(])/(?:etc|root|home|Users|tmp|var|opt)/\w|\.(?:env|ssh|aws|openclaw|clawdbot|moltbot|claude)\b").expect("pattern is constant"));
+
+/// Adds the facts of all Markdown documents.
+pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
+    let mut facts: Vec<(ArtifactId, Fact)> = Vec::new();
+    for artifact in expanded.arena.iter() {
+        if artifact.kind.is_code() || artifact.derivation.as_ref().is_some_and(|d| d.op == Op::MarkupScript) {
+            facts.extend(addresses(&text::view(&artifact.bytes), rules).into_iter().map(|fact| (artifact.id, fact)));
+        }
+        let Body::Markdown(document) = &artifact.body else { continue };
+        let source = text::view(&artifact.bytes);
+        facts.extend(hidden(document, &source, rules).into_iter().map(|fact| (artifact.id, fact)));
+        facts.extend(document.blocks.iter().flat_map(|block| &block.links).filter_map(|link| mismatch(link, rules)).map(|fact| (artifact.id, fact)));
+    }
+    expanded.facts.extend(facts);
+}
+
+/// Addresses in places that rules may ask about: of no class, they are everywhere.
+fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
+    static URL: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"(?i)\b(?:https?|wss?)://[^\s<>"'`\\)\]|]+"#).expect("pattern is constant"));
+    static SENDS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(?i)\bmethod\s*:\s*['"](?:POST|PUT)|requests\.(?:post|put)|httpx\.(?:post|put)|axios\.(?:post|put)|\.post\(|sendBeacon|\bdata\s*=|--data|\s-d\s|\s-F\s|\s-T\s|-X\s*POST|urlopen\("#).expect("pattern is constant")
+    });
+    if !source.contains("://") {
+        return Vec::new();
+    }
+    let mut sends = None;
+    URL.find_iter(source)
+        .filter(|found| rules.hosts.place(found.as_str()).is_some_and(|place| !matches!(place.class.as_str(), "unknown" | "local" | "installer" | "registry" | "code-host")))
+        .map(|found| {
+            let mut fact = Fact::new(FactKind::Address, found.range(), "an address in code");
+            fact.urls.push(found.as_str().to_owned());
+            if *sends.get_or_insert_with(|| SENDS.is_match(source)) {
+                fact = fact.label("sends");
+            }
+            fact
+        })
+        .collect()
+}
+
+fn hidden(document: &Document, source: &str, rules: &Ruleset) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for part in &document.hidden {
+        let content = text::slice(source, part.range.clone());
+        let (folded, _) = text::fold(content);
+        let mut fact = Fact::new(FactKind::Hidden, part.range.clone(), format!("not shown on the page ({})", part.container.name())).label(part.container.name());
+        if content.contains("://") {
+            fact = fact.label("url");
+        }
+        if PATH.is_match(content) {
+            fact = fact.label("path");
+        }
+        if shell::is_command_line(content) || (shell::worth_parsing(content) && rules.lexicons.holds("shell-command", &folded)) {
+            fact = fact.label("command");
+        }
+        for (lexicon, label) in [("agent-imperative", "imperative"), ("agent-address", "addresses-agent"), ("routine-comment", "routine"), ("conceal", "conceals")] {
+            if rules.lexicons.holds(lexicon, &folded) {
+                fact = fact.label(label);
+            }
+        }
+        let words = folded.split_whitespace().count();
+        if words >= 4 {
+            fact = fact.label("sentence");
+        }
+        if part.container == Container::Definition && words <= 3 {
+            continue;
+        }
+        facts.push(fact);
+    }
+    facts
+}
+
+/// Extensions that people open or run.
+const RISKY: [&str; 12] = ["zip", "exe", "dmg", "pkg", "msi", "rar", "7z", "bat", "ps1", "scr", "jar", "apk"];
+
+fn mismatch(link: &Link, rules: &Ruleset) -> Option<Fact> {
+    if link.is_bare || link.is_image || !link.target.contains("://") {
+        return None;
+    }
+    let shown = link.text.trim().trim_matches(['`', '*', '_', '<', '>']);
+    if shown.is_empty() || shown.contains(char::is_whitespace) || shown.len() > 200 {
+        return None;
+    }
+    let target = rules.hosts.place(&link.target)?;
+    let mut fact = Fact::new(FactKind::Link, link.range.clone(), "the text names another target");
+    fact.urls.push(link.target.clone());
+    let extension = shown.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
+    if RISKY.contains(&extension.as_str()) {
+        let name = |path: &str| path.split(['?', '#']).next().unwrap_or("").rsplit('/').next().unwrap_or("").to_ascii_lowercase();
+        if name(shown) == name(&target.path) {
+            return None;
+        }
+        let target_is_page = !RISKY.contains(&name(&target.path).rsplit_once('.').map_or("", |(_, e)| e));
+        fact = fact.label("shows-file").label(if target_is_page { "leads-to-page" } else { "leads-to-other-file" });
+        return Some(fact);
+    }
+    let is_host_like = shown.contains("://") || shown.starts_with("www.") || (shown.contains('/') && shown.contains('.'));
+    let shown_place = rules.hosts.place(shown)?;
+    let shown_domain = registrable(&shown_place.host)?;
+    // A word with a dot is a host only if nothing else makes sense of it: file names end like countries.
+    if !is_host_like && !matches!(shown_place.host.rsplit('.').next(), Some("com" | "org" | "net" | "io" | "dev" | "ai" | "app")) {
+        return None;
+    }
+    let target_domain = registrable(&target.host);
+    if target_domain == Some(shown_domain) {
+        return None;
+    }
+    fact = fact.label(if is_host_like { "shows-address" } else { "shows-host" });
+    if target_domain.is_none() {
+        fact = fact.label("leads-to-address");
+    }
+    Some(fact)
+}

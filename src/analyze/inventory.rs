@@ -1,0 +1,81 @@
+//! What a package can do and whom it talks to: inventory, never a verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::Input;
+use crate::artifact::Span;
+use crate::fact::FactKind;
+use crate::parse::{Body, Kind};
+use crate::text;
+
+/// Places kept for one capability.
+const PLACES: usize = 5;
+
+/// Capabilities, hosts and installers of one package.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    /// Capability to the first places that show it.
+    pub capabilities: BTreeMap<&'static str, Vec<Span>>,
+    /// Hosts in addresses, sorted.
+    pub hosts: BTreeSet<String>,
+    /// `kind name` of each installer in front matter.
+    pub installs: Vec<String>,
+}
+
+static URL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"(?i)\b(?:https?|wss?)://[^\s<>"'`\\)\]|]+"#).expect("pattern is constant"));
+
+impl Inventory {
+    /// Collects the inventory.
+    pub(super) fn take(input: &Input<'_>) -> Self {
+        let mut inventory = Self::default();
+        for (artifact, fact) in &input.expanded.facts {
+            let span = Span::new(*artifact, fact.range.clone());
+            let capability = match fact.kind {
+                FactKind::Exec => "runs-fetched-or-decoded-text",
+                FactKind::Command if fact.labels.contains("sends") => "network-send",
+                FactKind::Command if fact.labels.contains("fetches") => "network-fetch",
+                _ => continue,
+            };
+            let places = inventory.capabilities.entry(capability).or_default();
+            if places.len() < PLACES {
+                places.push(input.expanded.arena.locate(span).0);
+            }
+        }
+        for artifact in input.expanded.arena.iter().filter(|a| a.kind != Kind::Binary && !a.is_slice()) {
+            let source = text::view(&artifact.bytes);
+            if !source.contains("://") {
+                continue;
+            }
+            for found in URL.find_iter(&source) {
+                let host = input.rules.hosts.place(found.as_str()).map(|place| place.host);
+                inventory.hosts.extend(host.filter(|host| host.contains('.') && host.len() <= 253));
+            }
+        }
+        for artifact in input.expanded.arena.iter() {
+            if let Body::Markdown(document) = &artifact.body {
+                inventory.installs.extend(document.front.iter().flat_map(installs));
+            }
+        }
+        inventory
+    }
+}
+
+/// `kind name` of each entry of `install[]`.
+fn installs(front: &crate::parse::data::Data) -> Vec<String> {
+    let mut entries: Vec<(String, String)> = Vec::new();
+    for string in front.strings.iter().filter(|s| s.key.contains("install[].")) {
+        match string.key.rsplit('.').next() {
+            Some("kind") => entries.push((string.text.clone(), String::new())),
+            Some("formula" | "package" | "module" | "url" | "cask" | "command") => {
+                if let Some((_, name)) = entries.last_mut().filter(|(_, name)| name.is_empty()) {
+                    name.clone_from(&string.text);
+                }
+            }
+            _ => {}
+        }
+    }
+    entries.into_iter().map(|(kind, name)| format!("{kind} {name}").trim().to_owned()).collect()
+}

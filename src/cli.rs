@@ -1,0 +1,75 @@
+//! The command line: what can be asked for, and the code that each answer exits with.
+
+use std::io::{self, Write};
+
+use clap::{Parser, Subcommand};
+
+pub mod rules;
+pub mod scan;
+
+/// Exit codes, in the order in which they win.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Nothing at or above `--fail-on`.
+    Clean = 0,
+    /// Something at or above `--fail-on`.
+    Flagged = 1,
+    /// Usage, internal error, or nothing found to look at.
+    Failed = 2,
+    /// Bytes that no engine saw, nothing flagged.
+    Incomplete = 3,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  nothing at or above --fail-on (default: warn)
+  1  something at or above --fail-on
+  2  usage error, internal error, or nothing found to look at
+  3  parts were not looked at, and nothing is flagged";
+
+/// Decides whether an AI agent skill may be trusted on this machine.
+///
+/// Reads everything, runs nothing, asks no network. `skillscan PATH` is short for `skillscan scan PATH`.
+#[derive(Debug, Parser)]
+#[command(name = "skillscan", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    scan: scan::Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Scan a directory of skills, one skill, or one file
+    #[command(after_help = EXIT_CODES)]
+    Scan(scan::Args),
+    /// List and explain the rules
+    Rules(rules::Args),
+}
+
+/// Runs what was asked for.
+///
+/// # Errors
+/// Whatever keeps it from being done; rendered by the caller.
+pub fn run(cli: Cli) -> anyhow::Result<Exit> {
+    match cli.command {
+        Some(Command::Scan(args)) => scan::run(&args),
+        Some(Command::Rules(args)) => rules::run(&args),
+        None => scan::run(&cli.scan),
+    }
+}
+
+/// Standard output, styled only where it is a terminal that wants it.
+fn stdout() -> impl Write {
+    io::BufWriter::new(anstream::AutoStream::auto(io::stdout()))
+}
+
+/// Columns of the terminal, 80 where there is none.
+fn width() -> usize {
+    #[cfg(unix)]
+    let columns = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col as usize);
+    #[cfg(not(unix))]
+    let columns = 0;
+    if columns == 0 { 80 } else { columns.clamp(40, 120) }
+}

@@ -1,0 +1,66 @@
+//! Facts: what parsers saw, in terms that rules can ask about. A fact is not a
+//! finding; a rule's `.fact.toml` says which labels together make one.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::finding::Role;
+
+/// Kinds of facts. The names are those of `fact = "…"` in rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FactKind {
+    /// A value reaches an interpreter.
+    Exec,
+    /// A command does something worth knowing.
+    Command,
+    /// Part of a document that is not shown.
+    Hidden,
+    /// Characters that do not render.
+    Invisible,
+    /// A link whose text says something about its target.
+    Link,
+    /// An address in a program or a command, in a place of a class of its own.
+    Address,
+}
+
+/// A place beside the main one, in the same artifact.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Which bytes.
+    pub range: Range<usize>,
+    /// Which part it plays.
+    pub role: Role,
+    /// What is there.
+    pub note: String,
+}
+
+/// Something a parser saw in one artifact.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// What kind of thing.
+    pub kind: FactKind,
+    /// Properties that rules ask for.
+    pub labels: BTreeSet<String>,
+    /// Addresses involved; rules see their host classes as `host:<class>` and `plain-http`.
+    pub urls: Vec<String>,
+    /// Where.
+    pub range: Range<usize>,
+    /// What is there.
+    pub note: String,
+    /// Further places.
+    pub places: Vec<Place>,
+}
+
+impl Fact {
+    /// A fact about `range`.
+    pub fn new(kind: FactKind, range: Range<usize>, note: impl Into<String>) -> Self {
+        Self { kind, labels: BTreeSet::new(), urls: Vec::new(), range, note: note.into(), places: Vec::new() }
+    }
+
+    /// Adds a label.
+    pub fn label(mut self, label: &str) -> Self {
+        self.labels.insert(label.to_owned());
+        self
+    }
+}

@@ -1,0 +1,40 @@
+//! `skillscan` decides whether an agent skill may be trusted on this machine.
+//!
+//! One stream, one module and one public function an arrow:
+//!
+//! ```text
+//! directory ─ package::discover ─▶ Package ─ expand ─▶ Expanded ─ analyze ─▶
+//!     Finding | Gap ─ policy ─▶ Report ─ report::{terminal,json} ─▶ bytes
+//! ```
+//!
+//! A package is read into memory and never changes. [`expand`] parses every
+//! file and cuts or decodes everything readable out of it into an arena of
+//! artifacts, each with its way back to a byte range of a file. The engines in
+//! [`analyze`] then run once, read-only, over that closed set; [`policy`] is
+//! the only code that grades. Nothing that is scanned is ever run, and nothing
+//! inside a package configures the scanner.
+
+pub mod analyze;
+pub mod artifact;
+pub mod cli;
+pub mod decode;
+pub mod error;
+pub mod expand;
+pub mod fact;
+pub mod finding;
+pub mod limits;
+pub mod package;
+pub mod parse;
+pub mod policy;
+pub mod report;
+pub mod rule;
+pub mod ruleset;
+pub mod scan;
+pub mod text;
+
+pub use error::Error;
+pub use limits::Limits;
+pub use policy::{Policy, Verdict};
+pub use report::Report;
+pub use ruleset::Ruleset;
+pub use scan::{Progress, Scanner};

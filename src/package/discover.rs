@@ -1,0 +1,241 @@
+//! Which packages a directory holds. Every file belongs to exactly one; no
+//! ignore file is honoured, and nothing that was found is dropped.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::finding::{Gap, GapKind};
+use crate::limits::Limits;
+use crate::package::SkillPath;
+
+/// Names under which loaders accept a skill's main document, in lower case.
+const SKILL_NAMES: [&str; 2] = ["skill.md", "skills.md"];
+/// Files that make a directory a plugin or module of its own.
+const MANIFEST_NAMES: [&str; 4] = ["package.json", "openclaw.plugin.json", "clawdbot.plugin.json", "plugin.json"];
+
+/// A package that was found and not yet read.
+#[derive(Debug, Clone)]
+pub struct PackageRef {
+    /// Path below the scanned root, `.` for the root itself.
+    pub path: String,
+    /// Directory that the entries are relative to.
+    pub base: PathBuf,
+    /// Files, relative to `base`, with their sizes.
+    pub files: Vec<(PathBuf, u64)>,
+    /// Links, relative to `base`.
+    pub links: Vec<PathBuf>,
+    /// What could not be listed.
+    pub gaps: Vec<Gap>,
+    /// Target of the link in the scanned root that led here.
+    pub linked_to: Option<PathBuf>,
+}
+
+impl PackageRef {
+    /// Sum of the sizes of its files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|(_, size)| size).sum()
+    }
+}
+
+/// What one scanned root holds.
+#[derive(Debug)]
+pub struct Discovered {
+    /// The scanned root.
+    pub root: PathBuf,
+    /// Its packages, in path order.
+    pub packages: Vec<PackageRef>,
+}
+
+#[derive(Default)]
+struct Listing {
+    files: Vec<(PathBuf, u64)>,
+    links: Vec<PathBuf>,
+    gaps: Vec<(PathBuf, Gap)>,
+}
+
+/// Finds the packages below `root`, a directory.
+///
+/// # Errors
+/// If `root` itself cannot be listed.
+pub fn discover(root: &Path, limits: &Limits) -> io::Result<Discovered> {
+    fs::read_dir(root)?;
+    let mut packages = packages_in(root, limits, true);
+    packages.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+    Ok(Discovered { root: root.to_owned(), packages })
+}
+
+fn packages_in(root: &Path, limits: &Limits, follow: bool) -> Vec<PackageRef> {
+    let mut listing = list(root, limits);
+    let mut linked = Vec::new();
+    let holds_skill = |files: &[(PathBuf, u64)]| files.iter().any(|(path, _)| is_top(path) && is_skill_name(path));
+    if follow && !holds_skill(&listing.files) {
+        // An entry of a skill root that is a link is loaded by the agent, so it is followed, once.
+        let (entries, inside): (Vec<_>, Vec<_>) = listing.links.into_iter().partition(|path| is_top(path));
+        listing.links = inside;
+        for entry in entries {
+            match fs::canonicalize(root.join(&entry)) {
+                Ok(target) if target.is_dir() => {
+                    for mut package in packages_in(&target, limits, false) {
+                        package.path = joined(&entry, &package.path);
+                        package.linked_to = Some(target.clone());
+                        linked.push(package);
+                    }
+                }
+                _ => listing.links.push(entry),
+            }
+        }
+    }
+    let homes = Homes::new(&listing);
+    let mut packages: BTreeMap<PathBuf, PackageRef> = BTreeMap::new();
+    let mut package = |path: &Path| -> (PathBuf, PathBuf) {
+        let home = homes.of(path);
+        let relative = path.strip_prefix(&home).unwrap_or(path).to_owned();
+        packages.entry(home.clone()).or_insert_with(|| PackageRef {
+            path: joined(&home, "."),
+            base: root.join(&home),
+            files: Vec::new(),
+            links: Vec::new(),
+            gaps: Vec::new(),
+            linked_to: None,
+        });
+        (home, relative)
+    };
+    let files: Vec<_> = listing.files.iter().map(|(path, size)| (package(path), *size)).collect();
+    let links: Vec<_> = listing.links.iter().map(|path| package(path)).collect();
+    let gaps: Vec<_> = listing.gaps.iter().map(|(path, gap)| (package(path), gap.clone())).collect();
+    for ((home, relative), size) in files {
+        packages.entry(home).and_modify(|p| p.files.push((relative, size)));
+    }
+    for (home, relative) in links {
+        packages.entry(home).and_modify(|p| p.links.push(relative));
+    }
+    for ((home, relative), gap) in gaps {
+        let path = SkillPath::new(&relative).shown().to_owned();
+        packages.entry(home).and_modify(|p| p.gaps.push(Gap { path, ..gap }));
+    }
+    packages.into_values().chain(linked).collect()
+}
+
+fn list(root: &Path, limits: &Limits) -> Listing {
+    let mut listing = Listing::default();
+    let mut entries = 0;
+    for entry in WalkDir::new(root).min_depth(1).max_depth(limits.directory_depth).sort_by_file_name() {
+        let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_owned();
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let path = error.path().map(relative).unwrap_or_default();
+                listing.gaps.push((path, Gap::new(GapKind::Unreadable, "", reason(error.io_error()))));
+                continue;
+            }
+        };
+        let path = relative(entry.path());
+        let kind = entry.file_type();
+        if kind.is_dir() {
+            if entry.depth() == limits.directory_depth {
+                let why = format!("directories deeper than {} levels were not entered", limits.directory_depth);
+                listing.gaps.push((path, Gap::new(GapKind::OverLimit, "", why)));
+            }
+        } else if kind.is_symlink() {
+            listing.links.push(path);
+        } else if kind.is_file() {
+            entries += 1;
+            listing.files.push((path, entry.metadata().map_or(0, |meta| meta.len())));
+        } else {
+            listing.gaps.push((path, Gap::new(GapKind::SpecialFile, "", "neither a file nor a directory; not opened")));
+        }
+    }
+    debug_assert!(entries <= listing.files.len());
+    listing
+}
+
+pub(super) fn reason(error: Option<&io::Error>) -> String {
+    error.map_or_else(|| "could not be read".to_owned(), |error| format!("could not be read: {}", error.kind()))
+}
+
+/// Directories that are packages, outermost first.
+struct Homes {
+    skills: BTreeSet<PathBuf>,
+    manifests: BTreeSet<PathBuf>,
+}
+
+impl Homes {
+    fn new(listing: &Listing) -> Self {
+        let mut skills = BTreeSet::new();
+        let mut manifests = BTreeSet::new();
+        let paths = listing.files.iter().map(|(path, _)| path).chain(&listing.links);
+        for path in paths {
+            let parent = path.parent().unwrap_or(Path::new("")).to_owned();
+            if is_skill_name(path) {
+                skills.insert(parent);
+            } else if is_manifest(path) {
+                manifests.insert(parent);
+            }
+        }
+        let skills: BTreeSet<_> = skills.iter().filter(|dir| !has_ancestor_in(dir, &skills)).cloned().collect();
+        // A manifest's directory is no package if it contains a skill: the skill comes first.
+        let mut around = BTreeSet::new();
+        for skill in &skills {
+            around.extend(skill.ancestors().map(Path::to_owned));
+        }
+        let manifests: BTreeSet<_> = manifests.difference(&around).cloned().collect();
+        let manifests: BTreeSet<_> = manifests.iter().filter(|dir| !has_ancestor_in(dir, &manifests)).cloned().collect();
+        Self { skills, manifests }
+    }
+
+    /// The package that a file belongs to, as a directory below the root (empty for the root).
+    fn of(&self, path: &Path) -> PathBuf {
+        let outermost = |set: &BTreeSet<PathBuf>| path.ancestors().skip(1).filter(|dir| set.contains(*dir)).last().map(Path::to_owned);
+        outermost(&self.skills).or_else(|| outermost(&self.manifests)).unwrap_or_else(|| {
+            let mut parts = path.components();
+            match (parts.next(), parts.next()) {
+                (Some(first), Some(_)) => PathBuf::from(first.as_os_str()),
+                _ => PathBuf::new(),
+            }
+        })
+    }
+}
+
+fn has_ancestor_in(dir: &Path, set: &BTreeSet<PathBuf>) -> bool {
+    dir.ancestors().skip(1).any(|above| set.contains(above))
+}
+
+fn is_top(path: &Path) -> bool {
+    path.components().count() == 1
+}
+
+fn lower_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// Whether loaders take a file of this name for a skill's main document.
+pub(crate) fn is_skill_name(path: &Path) -> bool {
+    SKILL_NAMES.contains(&lower_name(path).as_str())
+}
+
+fn is_manifest(path: &Path) -> bool {
+    MANIFEST_NAMES.contains(&lower_name(path).as_str())
+}
+
+fn joined(outer: &Path, inner: &str) -> String {
+    let outer = SkillPath::new(outer).shown().to_owned();
+    match (outer.as_str(), inner) {
+        ("", inner) => inner.to_owned(),
+        (_, ".") => outer,
+        (_, inner) => format!("{outer}/{inner}"),
+    }
+}
+
+impl Discovered {
+    /// A single file as a package of its own.
+    pub(crate) fn single(file: &Path, bytes: u64) -> Self {
+        let base = file.parent().map_or_else(PathBuf::new, Path::to_owned);
+        let name = file.file_name().map(PathBuf::from).unwrap_or_default();
+        let package = PackageRef { path: ".".to_owned(), base, files: vec![(name, bytes)], links: Vec::new(), gaps: Vec::new(), linked_to: None };
+        Self { root: file.to_owned(), packages: vec![package] }
+    }
+}

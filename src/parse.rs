@@ -1,0 +1,211 @@
+//! From bytes to structure: what an artifact is (by content first, by name
+//! second), its parsed form, and the artifacts that lie inside it.
+
+use std::ops::Range;
+
+use crate::artifact::{Map, Op};
+use crate::fact::Fact;
+use crate::limits::Limits;
+use crate::package::SkillPath;
+use crate::text;
+
+pub mod code;
+pub mod data;
+pub mod markdown;
+pub mod markup;
+pub mod shell;
+mod syntax;
+
+/// What an artifact's content is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Markdown, the skill's own document included.
+    Markdown,
+    /// POSIX shell and its relatives.
+    Shell,
+    /// JavaScript, JSX included.
+    JavaScript,
+    /// TypeScript.
+    TypeScript,
+    /// TypeScript with JSX.
+    Tsx,
+    /// Python.
+    Python,
+    /// JSON and its relaxed forms.
+    Json,
+    /// YAML.
+    Yaml,
+    /// HTML, XML and SVG.
+    Markup,
+    /// Other text.
+    Text,
+    /// Not text.
+    Binary,
+}
+
+impl Kind {
+    /// Name that rules see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Markdown => "markdown",
+            Self::Shell => "shell",
+            Self::JavaScript => "javascript",
+            Self::TypeScript => "typescript",
+            Self::Tsx => "tsx",
+            Self::Python => "python",
+            Self::Json => "json",
+            Self::Yaml => "yaml",
+            Self::Markup => "markup",
+            Self::Text => "text",
+            Self::Binary => "binary",
+        }
+    }
+
+    /// Whether it is a program in one of the languages that are parsed.
+    pub fn is_code(self) -> bool {
+        matches!(self, Self::JavaScript | Self::TypeScript | Self::Tsx | Self::Python | Self::Shell)
+    }
+
+    /// The kind that a language tag (of a code fence, say) names.
+    pub fn from_tag(tag: &str) -> Option<Self> {
+        Some(match tag.to_ascii_lowercase().as_str() {
+            "sh" | "bash" | "zsh" | "shell" | "console" | "shell-session" | "shellsession" | "sh-session" | "terminal"
+            | "fish" | "ksh" | "dash" | "cmd" | "bat" | "batch" | "powershell" | "ps1" | "pwsh" => Self::Shell,
+            "js" | "javascript" | "jsx" | "mjs" | "cjs" | "node" => Self::JavaScript,
+            "ts" | "typescript" | "mts" | "cts" => Self::TypeScript,
+            "tsx" => Self::Tsx,
+            "py" | "python" | "python3" => Self::Python,
+            "json" | "json5" | "jsonc" => Self::Json,
+            "yaml" | "yml" => Self::Yaml,
+            "html" | "xml" | "svg" | "xhtml" => Self::Markup,
+            "md" | "markdown" | "mdx" => Self::Markdown,
+            _ => return None,
+        })
+    }
+
+    /// Identifies the content of a file.
+    pub fn identify(path: &SkillPath, bytes: &[u8]) -> Self {
+        let head = bytes.get(..bytes.len().min(4096)).unwrap_or(b"");
+        if !is_text(head) {
+            return Self::Binary;
+        }
+        if let Some(kind) = Self::from_shebang(head) {
+            return kind;
+        }
+        let extension = path.extension();
+        if let Some(kind) = Self::from_tag(&extension).filter(|_| extension != "node" && extension != "terminal") {
+            return kind;
+        }
+        match extension.as_str() {
+            "command" | "bashrc" | "zshrc" | "profile" | "envrc" => Self::Shell,
+            "pyw" | "pyi" => Self::Python,
+            "htm" | "xhtml" | "plist" => Self::Markup,
+            "jsonl" | "ipynb" | "webmanifest" => Self::Json,
+            "mdc" | "markdn" => Self::Markdown,
+            _ => Self::sniff(head),
+        }
+    }
+
+    fn from_shebang(head: &[u8]) -> Option<Self> {
+        let line = text::view(head.strip_prefix(b"#!")?.split(|&b| b == b'\n').next()?).into_owned();
+        let program = line.split_whitespace().map(|word| word.rsplit('/').next().unwrap_or("")).find(|word| *word != "env" && !word.starts_with('-'))?;
+        let program = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+        match program {
+            "sh" | "bash" | "zsh" | "dash" | "ksh" | "ash" | "fish" => Some(Self::Shell),
+            "node" | "nodejs" | "bun" | "deno" | "zx" => Some(Self::JavaScript),
+            "tsx" | "ts-node" => Some(Self::TypeScript),
+            "python" | "uv" | "pypy" => Some(Self::Python),
+            _ => None,
+        }
+    }
+
+    fn sniff(head: &[u8]) -> Self {
+        let start = head.trim_ascii_start();
+        let begins = |prefix: &[u8]| start.get(..prefix.len()).is_some_and(|s| s.eq_ignore_ascii_case(prefix));
+        if begins(b"<svg") || begins(b"<?xml") || begins(b"<!doctype") || begins(b"<html") {
+            Self::Markup
+        } else if begins(b"{") || begins(b"[{") {
+            Self::Json
+        } else if begins(b"---\n") {
+            Self::Markdown
+        } else {
+            Self::Text
+        }
+    }
+}
+
+fn is_text(head: &[u8]) -> bool {
+    if head.contains(&0) {
+        return false;
+    }
+    let odd = head.iter().filter(|b| b.is_ascii_control() && !matches!(b, b'\t' | b'\n' | b'\r' | 0x1b | 0x0c | 0x08)).count();
+    if odd * 20 > head.len() {
+        return false;
+    }
+    let invalid: usize = head.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
+    invalid * 3 <= head.len()
+}
+
+/// Parsed form of an artifact.
+#[derive(Default)]
+pub enum Body {
+    /// Nothing beyond the bytes.
+    #[default]
+    None,
+    /// A Markdown document.
+    Markdown(Box<markdown::Document>),
+    /// Strings of a data file or front matter.
+    Data(data::Data),
+}
+
+/// Something inside an artifact that becomes an artifact of its own.
+pub struct Child {
+    /// How it comes out.
+    pub op: Op,
+    /// Which bytes of the parent it stands for.
+    pub range: Range<usize>,
+    /// Its own bytes.
+    pub bytes: Vec<u8>,
+    /// How its offsets relate to the parent's.
+    pub map: Map,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What parsing one artifact gave.
+#[derive(Default)]
+pub struct Parsed {
+    /// Its form.
+    pub body: Body,
+    /// What lies inside it.
+    pub children: Vec<Child>,
+    /// What a parser saw that rules may ask about.
+    pub facts: Vec<Fact>,
+    /// Parts that a limit kept from being followed.
+    pub skipped: Vec<String>,
+    /// Complaints about malformed text that was scanned all the same.
+    pub malformed: Vec<(Range<usize>, String)>,
+}
+
+/// Parses `bytes` as `kind`. `op` says how a derived artifact came about.
+pub fn parse(path: &SkillPath, kind: Kind, op: Option<Op>, bytes: &[u8], limits: &Limits) -> Parsed {
+    if bytes.len() > limits.parse_bytes {
+        let mut parsed = Parsed::default();
+        if kind != Kind::Binary && kind != Kind::Text {
+            parsed.skipped.push(format!("{} larger than {} bytes was not parsed; patterns scanned it", kind.name(), limits.parse_bytes));
+        }
+        return parsed;
+    }
+    let text = text::view(bytes);
+    match kind {
+        Kind::Markdown => markdown::parse(&text, limits),
+        Kind::Shell => shell::parse(&text, limits),
+        Kind::JavaScript | Kind::TypeScript | Kind::Tsx | Kind::Python => code::parse(kind, &text, limits),
+        Kind::Json | Kind::Yaml => data::parse(path, kind, &text, limits),
+        Kind::Markup => markup::parse(&text),
+        // What was decoded may be a command; a file of plain text rarely is.
+        Kind::Text if op.is_some_and(|op| op.is_decoding() || op == Op::DataString) => shell::parse(&text, limits),
+        Kind::Text | Kind::Binary => Parsed::default(),
+    }
+}
+

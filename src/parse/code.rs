@@ -1,0 +1,306 @@
+//! Strings of programs that are commands: what a process call is given, what
+//! a table of patterns holds, what a comment quotes.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use tree_sitter::{Node, Tree};
+
+use crate::artifact::{Map, Op, Piece};
+use crate::limits::Limits;
+use crate::parse::{Child, Kind, Parsed, shell, syntax};
+
+/// Last name of a call that starts a process or a shell.
+const PROCESS_CALLS: [&str; 27] = [
+    "system", "popen", "run", "call", "check_output", "check_call", "Popen", "getoutput", "getstatusoutput", "create_subprocess_shell",
+    "create_subprocess_exec", "spawn", "spawnl", "spawnv", "execl", "execv", "execvp", "execlp", "exec", "execSync", "spawnSync", "execFile", "execFileSync",
+    "Command", "$", "sh", "shell",
+];
+
+/// Stands in a folded string for a part that is not a literal; an unset variable to the shell.
+const HOLE: &str = "${_}";
+
+/// Places in a program that say how a string in it is meant.
+#[derive(Debug, Default)]
+pub struct Structure {
+    /// Arrays, sets, tuples and maps that hold several literals, innermost last.
+    pub tables: Vec<Range<usize>>,
+    /// Regular expressions, as literals or as arguments of their constructors.
+    pub regexes: Vec<Range<usize>>,
+    /// Comments and documentation strings.
+    pub comments: Vec<Range<usize>>,
+    /// Arguments of calls that start a process.
+    pub process_calls: Vec<Range<usize>>,
+}
+
+/// Finds the strings that are commands.
+pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
+    let mut parsed = Parsed::default();
+    if !shell::worth_parsing(text) {
+        return parsed;
+    }
+    let Some(tree) = syntax::tree(kind, text) else {
+        parsed.skipped.push(format!("the {} parser gave up; patterns scanned the text", kind.name()));
+        return parsed;
+    };
+    let mut strings = Strings { text, found: Vec::new(), assigned: HashMap::new(), aliases: HashMap::new(), run: HashSet::new() };
+    let mut nodes = 0;
+    syntax::walk(&tree, |node| {
+        nodes += 1;
+        nodes < limits.nodes && strings.visit(node)
+    });
+    if nodes >= limits.nodes {
+        parsed.skipped.push(format!("more than {} syntax nodes", limits.nodes));
+    }
+    parsed.children = strings.children();
+    parsed
+}
+
+/// How the places of a program are meant; for weighing what was found in it.
+pub fn structure(kind: Kind, text: &str) -> Structure {
+    let mut found = Structure::default();
+    let Some(tree): Option<Tree> = syntax::tree(kind, text) else { return found };
+    syntax::walk(&tree, |node| {
+        let range = node.byte_range();
+        match node.kind() {
+            "comment" | "html_comment" => found.comments.push(range),
+            "regex" => found.regexes.push(range),
+            "array" | "list" | "tuple" | "set" | "dictionary" | "object" => {
+                if syntax::named(node).len() >= 2 || node.parent().is_some_and(|p| matches!(p.kind(), "array" | "list" | "tuple" | "arguments" | "argument_list")) {
+                    found.tables.push(range);
+                }
+            }
+            "call" | "call_expression" | "new_expression" => {
+                if let (Some(callee), Some(arguments)) = (callee(node, text), node.child_by_field_name("arguments")) {
+                    if is_process_call(callee) {
+                        found.process_calls.push(arguments.byte_range());
+                    } else if matches!(last_name(callee), "compile" | "RegExp" | "search" | "match" | "fullmatch" | "findall" | "finditer" | "test") {
+                        found.regexes.push(arguments.byte_range());
+                    }
+                }
+            }
+            "expression_statement" if kind == Kind::Python && syntax::named(node).first().is_some_and(|n| n.kind() == "string") => {
+                found.comments.push(range);
+            }
+            _ => {}
+        }
+        true
+    });
+    found
+}
+
+struct Found {
+    bytes: String,
+    map: Vec<Piece>,
+    range: Range<usize>,
+    in_process_call: bool,
+    /// Name of the variable that the string is (part of) the value of.
+    assigned_to: Option<String>,
+}
+
+struct Strings<'t> {
+    text: &'t str,
+    found: Vec<Found>,
+    /// Names that hold each other's elements: `for p in LIST`, `LIST.forEach(p => …)`, `a = b`.
+    aliases: HashMap<String, Vec<String>>,
+    assigned: HashMap<String, ()>,
+    /// Names that stand in the arguments of process calls.
+    run: HashSet<String>,
+}
+
+impl Strings<'_> {
+    fn raw(&self, node: Node<'_>) -> &str {
+        self.text.get(node.byte_range()).unwrap_or("")
+    }
+
+    fn alias(&mut self, name: Node<'_>, of: Node<'_>) {
+        let (name, of) = (self.raw(name).to_owned(), self.raw(of).to_owned());
+        self.aliases.entry(name).or_default().push(of);
+    }
+
+    fn visit(&mut self, node: Node<'_>) -> bool {
+        match node.kind() {
+            "string" | "template_string" | "concatenated_string" | "binary_expression" | "binary_operator" => {
+                if let Some((bytes, map)) = self.fold(node, 0) {
+                    if shell::worth_parsing(&bytes) {
+                        let (in_process_call, assigned_to) = self.position(node);
+                        self.found.push(Found { bytes, map, range: node.byte_range(), in_process_call, assigned_to });
+                    }
+                    return false;
+                }
+                true
+            }
+            "for_statement" | "for_in_statement" | "for_in_clause" => {
+                if let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right")) {
+                    for name in identifiers(left) {
+                        for of in identifiers(right) {
+                            self.alias(name, of);
+                        }
+                    }
+                }
+                true
+            }
+            "call" | "call_expression" | "new_expression" => {
+                self.call(node);
+                true
+            }
+            "assignment" | "variable_declarator" | "assignment_expression" => {
+                let sides = (node.child_by_field_name("left").or_else(|| node.child_by_field_name("name")), node.child_by_field_name("right").or_else(|| node.child_by_field_name("value")));
+                if let (Some(left), Some(right)) = sides {
+                    for of in identifiers(right) {
+                        self.alias(left, of);
+                    }
+                    self.assigned.insert(self.raw(left).to_owned(), ());
+                }
+                true
+            }
+            _ => true,
+        }
+    }
+
+    fn call(&mut self, node: Node<'_>) {
+        let Some(arguments) = node.child_by_field_name("arguments") else { return };
+        let Some(callee_text) = callee(node, self.text) else { return };
+        if is_process_call(callee_text) {
+            let names: Vec<String> = identifiers(arguments).into_iter().map(|n| self.raw(n).to_owned()).collect();
+            self.run.extend(names);
+        } else if matches!(last_name(callee_text), "forEach" | "map") {
+            let list = callee_text.rsplit_once('.').map_or("", |(list, _)| list).to_owned();
+            let Some(function) = syntax::named(arguments).into_iter().next() else { return };
+            let parameter = function.child_by_field_name("parameter").or_else(|| function.child_by_field_name("parameters"));
+            for name in parameter.map(identifiers).unwrap_or_default() {
+                let name = self.raw(name).to_owned();
+                self.aliases.entry(name).or_default().push(list.clone());
+            }
+        }
+    }
+
+    /// Whether a string is an argument of a process call, and which variable it is assigned to.
+    fn position(&self, node: Node<'_>) -> (bool, Option<String>) {
+        let mut at = node;
+        for _ in 0..12 {
+            let Some(parent) = at.parent() else { break };
+            match parent.kind() {
+                "call" | "call_expression" | "new_expression" => {
+                    return (callee(parent, self.text).is_some_and(is_process_call), None);
+                }
+                "assignment" | "variable_declarator" | "assignment_expression" => {
+                    let left = parent.child_by_field_name("left").or_else(|| parent.child_by_field_name("name"));
+                    return (false, left.map(|left| self.raw(left).to_owned()));
+                }
+                "expression_statement" | "function_definition" | "program" | "module" | "block" | "statement_block" => break,
+                _ => at = parent,
+            }
+        }
+        (false, None)
+    }
+
+    /// Text of a literal or of literals joined, with holes for what is not literal.
+    fn fold(&self, node: Node<'_>, depth: usize) -> Option<(String, Vec<Piece>)> {
+        let mut text = String::new();
+        let mut map = Vec::new();
+        self.fold_into(node, depth, &mut text, &mut map).then_some((text, map))
+    }
+
+    fn fold_into(&self, node: Node<'_>, depth: usize, out: &mut String, map: &mut Vec<Piece>) -> bool {
+        if depth > 64 {
+            return false;
+        }
+        match node.kind() {
+            "string" | "template_string" => {
+                let raw = self.raw(node);
+                let is_raw = raw.split(['"', '\'']).next().is_some_and(|prefix| prefix.contains(['r', 'R']));
+                for part in syntax::named(node) {
+                    let piece = self.raw(part);
+                    match part.kind() {
+                        "string_content" | "string_fragment" if part.named_child_count() > 0 && !is_raw => {
+                            add(out, map, &crate::decode::unescape(piece).map_or_else(|| piece.to_owned(), |(t, _)| t), part.byte_range());
+                        }
+                        "string_content" | "string_fragment" => add(out, map, piece, part.byte_range()),
+                        "escape_sequence" => add(out, map, &crate::decode::unescape(piece).map_or_else(|| piece.to_owned(), |(t, _)| t), part.byte_range()),
+                        "interpolation" | "template_substitution" => add(out, map, HOLE, part.byte_range()),
+                        _ => {}
+                    }
+                }
+                true
+            }
+            "concatenated_string" | "parenthesized_expression" => {
+                syntax::named(node).into_iter().fold(false, |any, part| self.fold_into(part, depth + 1, out, map) || any)
+            }
+            "binary_expression" | "binary_operator" => {
+                let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right")) else { return false };
+                if node.child_by_field_name("operator").is_none_or(|op| self.raw(op) != "+") {
+                    return false;
+                }
+                let mut any = false;
+                for side in [left, right] {
+                    if self.fold_into(side, depth + 1, out, map) {
+                        any = true;
+                    } else {
+                        add(out, map, HOLE, side.byte_range());
+                    }
+                }
+                any
+            }
+            _ => false,
+        }
+    }
+
+    fn children(self) -> Vec<Child> {
+        let mut run = self.run;
+        let mut queue: Vec<String> = run.iter().cloned().collect();
+        queue.sort();
+        while let Some(name) = queue.pop() {
+            for of in self.aliases.get(&name).map(Vec::as_slice).unwrap_or(&[]) {
+                if run.insert(of.clone()) {
+                    queue.push(of.clone());
+                }
+            }
+        }
+        self.found
+            .into_iter()
+            .map(|found| {
+                let is_run = found.in_process_call || found.assigned_to.is_some_and(|name| run.contains(&name));
+                Child {
+                    op: if is_run { Op::ProcessCall } else { Op::StringLiteral },
+                    range: found.range,
+                    bytes: found.bytes.into_bytes(),
+                    map: Map::Pieces(found.map),
+                    kind: Kind::Shell,
+                }
+            })
+            .collect()
+    }
+}
+
+fn add(out: &mut String, map: &mut Vec<Piece>, text: &str, from: Range<usize>) {
+    map.push(Piece { at: out.len() as u32, from: from.start as u32, len: text.len() as u32, from_len: from.len() as u32 });
+    out.push_str(text);
+}
+
+/// Identifiers below a node, a few levels deep.
+fn identifiers(node: Node<'_>) -> Vec<Node<'_>> {
+    let mut found = Vec::new();
+    let mut stack = vec![(node, 0)];
+    while let Some((node, depth)) = stack.pop() {
+        if node.kind() == "identifier" {
+            found.push(node);
+        } else if depth < 4 && !matches!(node.kind(), "arrow_function" | "function_expression" | "lambda") {
+            stack.extend(syntax::named(node).into_iter().rev().map(|child| (child, depth + 1)));
+        }
+    }
+    found
+}
+
+fn callee<'t>(call: Node<'_>, text: &'t str) -> Option<&'t str> {
+    let function = call.child_by_field_name("function").or_else(|| call.child_by_field_name("constructor"))?;
+    text.get(function.byte_range())
+}
+
+fn last_name(callee: &str) -> &str {
+    callee.rsplit(['.', '?', ' ']).next().unwrap_or(callee)
+}
+
+fn is_process_call(callee: &str) -> bool {
+    PROCESS_CALLS.contains(&last_name(callee))
+}

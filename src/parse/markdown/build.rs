@@ -1,0 +1,297 @@
+//! Turns the parser's events into blocks with sections, links and offsets.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::*;
+
+/// Addresses written as text: with a scheme, or a host with a path.
+static BARE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?i)\b(?:https?|ftp)://[^\s<>"'`\])|*]+"#).expect("pattern is constant")
+});
+
+struct Builder<'t, 'd> {
+    text: &'t str,
+    document: &'d mut Document,
+    open: Option<Block>,
+    links: Vec<(Link, usize)>,
+    quotes: usize,
+    lists: usize,
+    row: usize,
+    stack: Vec<usize>,
+}
+
+/// Adds the blocks of `text[start..]` to the document.
+pub(super) fn blocks(text: &str, start: usize, document: &mut Document) {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
+    let body = text.get(start..).unwrap_or("");
+    let mut builder =
+        Builder { text, document, open: None, links: Vec::new(), quotes: 0, lists: 0, row: 0, stack: vec![0] };
+    let mut events = Parser::new_ext(body, options).into_offset_iter();
+    let mut used: Vec<String> = Vec::new();
+    while let Some((event, range)) = events.next() {
+        let range = range.start + start..range.end + start;
+        if let Event::Start(Tag::Link { link_type: LinkType::Reference | LinkType::Collapsed | LinkType::Shortcut, id, .. } | Tag::Image { id, .. }) = &event {
+            used.push(id.to_lowercase());
+        }
+        builder.event(event, range);
+    }
+    builder.close();
+    let mut definitions: Vec<_> = events
+        .reference_definitions()
+        .iter()
+        .map(|(label, definition)| {
+            (definition.span.start + start..definition.span.end + start, used.contains(&label.to_lowercase()))
+        })
+        .collect();
+    definitions.sort_by_key(|(range, _)| range.start);
+    for (range, is_used) in definitions {
+        let container = if is_used { Container::Title } else { Container::Definition };
+        document.hidden.push(Hidden { container, range });
+    }
+}
+
+impl Builder<'_, '_> {
+    fn event(&mut self, event: Event<'_>, range: Range<usize>) {
+        match event {
+            Event::Start(tag) => self.start(tag, range),
+            Event::End(tag) => self.end(tag),
+            Event::Text(text) => self.text(&text, range),
+            Event::Code(code) => {
+                let inner = self.inner_code(&range, &code);
+                self.text(&code, inner.clone());
+                if let Some(block) = &mut self.open {
+                    block.code.push(inner);
+                }
+            }
+            Event::SoftBreak | Event::HardBreak => self.text(" ", range),
+            Event::Html(_) | Event::InlineHtml(_) => {
+                let kind = if matches!(event, Event::Html(_)) { BlockKind::Html } else { BlockKind::Paragraph };
+                if kind == BlockKind::Html {
+                    let html = self.text.get(range.clone()).unwrap_or("").to_owned();
+                    self.ensure(kind, &range);
+                    self.text(&html, range);
+                } else {
+                    self.ensure(kind, &range);
+                    if let Some(block) = &mut self.open {
+                        block.range.end = block.range.end.max(range.end);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Content of inline code without its backticks.
+    fn inner_code(&self, range: &Range<usize>, code: &CowStr<'_>) -> Range<usize> {
+        let raw = self.text.get(range.clone()).unwrap_or("");
+        match raw.find(code.as_ref()) {
+            Some(at) => range.start + at..range.start + at + code.len(),
+            None => range.clone(),
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'_>, range: Range<usize>) {
+        match tag {
+            Tag::Heading { level, .. } => self.begin(BlockKind::Heading(level_of(level)), &range),
+            Tag::Paragraph => self.begin(BlockKind::Paragraph, &range),
+            Tag::CodeBlock(kind) => {
+                let tag = match kind {
+                    CodeBlockKind::Fenced(info) => info.split([' ', ',', '{', '\t']).next().unwrap_or("").to_owned(),
+                    CodeBlockKind::Indented => String::new(),
+                };
+                self.begin(BlockKind::Code(tag), &range);
+            }
+            Tag::HtmlBlock => self.begin(BlockKind::Html, &range),
+            Tag::BlockQuote(_) => {
+                self.close();
+                self.quotes += 1;
+            }
+            Tag::List(_) => self.close(),
+            Tag::Item => {
+                self.close();
+                self.lists += 1;
+            }
+            Tag::TableHead => self.row = 0,
+            Tag::TableRow => self.row += 1,
+            Tag::TableCell => self.begin(BlockKind::Cell, &range),
+            Tag::Link { dest_url, title, .. } => self.link(&dest_url, &title, false, range),
+            Tag::Image { dest_url, title, .. } => self.link(&dest_url, &title, true, range),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, tag: TagEnd) {
+        match tag {
+            TagEnd::Heading(_) | TagEnd::Paragraph | TagEnd::CodeBlock | TagEnd::HtmlBlock | TagEnd::TableCell => self.close(),
+            TagEnd::BlockQuote(_) => {
+                self.close();
+                self.quotes = self.quotes.saturating_sub(1);
+            }
+            TagEnd::Item => {
+                self.close();
+                self.lists = self.lists.saturating_sub(1);
+            }
+            TagEnd::Link | TagEnd::Image => {
+                if let (Some((mut link, from)), Some(block)) = (self.links.pop(), &mut self.open) {
+                    link.text = block.text.get(from..).unwrap_or("").to_owned();
+                    if link.is_image {
+                        self.document.hidden.push(Hidden { container: Container::Alt, range: link.range.clone() });
+                    }
+                    block.links.push(link);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn link(&mut self, target: &str, title: &str, is_image: bool, range: Range<usize>) {
+        self.ensure(BlockKind::Paragraph, &range);
+        if !title.is_empty() {
+            let raw = self.text.get(range.clone()).unwrap_or("");
+            if let Some(at) = raw.rfind(title) {
+                let range = range.start + at..range.start + at + title.len();
+                self.document.hidden.push(Hidden { container: Container::Title, range });
+            }
+        }
+        let from = self.open.as_ref().map_or(0, |block| block.text.len());
+        let link = Link { text: String::new(), target: target.to_owned(), is_image, is_bare: false, range };
+        self.links.push((link, from));
+    }
+
+    fn begin(&mut self, kind: BlockKind, range: &Range<usize>) {
+        self.close();
+        self.open = Some(Block {
+            kind,
+            range: range.clone(),
+            text: String::new(),
+            map: Vec::new(),
+            links: Vec::new(),
+            code: Vec::new(),
+            section: self.stack.last().copied().unwrap_or(0),
+            is_quoted: self.quotes > 0,
+            row: self.row,
+            list_depth: self.lists,
+        });
+    }
+
+    fn ensure(&mut self, kind: BlockKind, range: &Range<usize>) {
+        if self.open.is_none() {
+            self.begin(kind, range);
+        }
+    }
+
+    fn text(&mut self, text: &str, range: Range<usize>) {
+        self.ensure(BlockKind::Paragraph, &range);
+        let Some(block) = &mut self.open else { return };
+        let piece = Piece { at: block.text.len() as u32, from: range.start as u32, len: text.len() as u32, from_len: range.len() as u32 };
+        match block.map.last_mut() {
+            // One run for what is contiguous and unchanged on both sides.
+            Some(last) if last.len == last.from_len && piece.len == piece.from_len && last.from + last.from_len == piece.from => {
+                last.len += piece.len;
+                last.from_len += piece.len;
+            }
+            _ => block.map.push(piece),
+        }
+        block.text.push_str(text);
+        block.range.end = block.range.end.max(range.end);
+    }
+
+    fn close(&mut self) {
+        self.links.clear();
+        let Some(mut block) = self.open.take() else { return };
+        if block.is_prose() {
+            bare_links(&mut block);
+        }
+        if let BlockKind::Heading(level) = block.kind {
+            while self.stack.len() > 1 && self.stack.last().is_some_and(|&at| self.document.sections[at].level >= level) {
+                self.stack.pop();
+            }
+            let parent = self.stack.last().copied();
+            self.document.sections.push(Section { title: block.text.clone(), level, parent });
+            let at = self.document.sections.len() - 1;
+            self.stack.push(at);
+            block.section = at;
+        }
+        self.document.blocks.push(block);
+    }
+}
+
+fn bare_links(block: &mut Block) {
+    if !block.text.contains("://") {
+        return;
+    }
+    let found: Vec<_> = BARE
+        .find_iter(&block.text)
+        .map(|found| {
+            let target = found.as_str().trim_end_matches(['.', ',', ';', ':', '!', '?']);
+            (target.to_owned(), found.start()..found.start() + target.len())
+        })
+        .collect();
+    for (target, range) in found {
+        let range = block.source(range);
+        if !block.links.iter().any(|link| link.range.start <= range.start && range.end <= link.range.end) {
+            block.links.push(Link { text: target.clone(), target, is_image: false, is_bare: true, range });
+        }
+    }
+}
+
+fn level_of(level: HeadingLevel) -> u8 {
+    match level {
+        HeadingLevel::H1 => 1,
+        HeadingLevel::H2 => 2,
+        HeadingLevel::H3 => 3,
+        HeadingLevel::H4 => 4,
+        HeadingLevel::H5 => 5,
+        HeadingLevel::H6 => 6,
+    }
+}
+
+/// A string of the front matter as a block of prose.
+pub(super) fn front_matter_block(string: &data::DataString) -> Block {
+    let len = string.text.len() as u32;
+    let mut block = Block {
+        kind: BlockKind::FrontMatter(string.key.clone()),
+        range: string.range.clone(),
+        text: string.text.clone(),
+        map: vec![Piece { at: 0, from: string.range.start as u32, len, from_len: string.range.len() as u32 }],
+        links: Vec::new(),
+        code: Vec::new(),
+        section: 0,
+        is_quoted: false,
+        row: 0,
+        list_depth: 0,
+    };
+    bare_links(&mut block);
+    block
+}
+
+/// Code of a block without the prompts of a terminal transcript.
+pub(super) fn without_prompts(block: &Block) -> (String, Vec<Piece>) {
+    let prompt = |line: &str| -> usize {
+        let indent = line.len() - line.trim_start().len();
+        let rest = line.get(indent..).unwrap_or("");
+        ["$ ", "% ", "> ", "PS> ", "# "].iter().find(|p| rest.starts_with(**p)).map_or(0, |p| indent + p.len())
+    };
+    let is_transcript = block.text.lines().find(|line| !line.trim().is_empty()).is_some_and(|line| {
+        let rest = line.trim_start();
+        rest.starts_with("$ ") || rest.starts_with("% ") || rest.starts_with("> ") || rest.starts_with("PS> ")
+    });
+    if !is_transcript {
+        return (block.text.clone(), block.map.clone());
+    }
+    let mut out = String::new();
+    let mut map: Vec<Piece> = Vec::new();
+    let mut at = 0;
+    for line in block.text.split_inclusive('\n') {
+        let skip = prompt(line);
+        let kept = line.get(skip..).unwrap_or("");
+        let source = block.source(at + skip..at + line.len());
+        map.push(Piece { at: out.len() as u32, from: source.start as u32, len: kept.len() as u32, from_len: source.len() as u32 });
+        out.push_str(kept);
+        at += line.len();
+    }
+    (out, map)
+}

@@ -1,0 +1,119 @@
+//! Parts of a document that the model reads and the reader of the page does not see.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{BlockKind, Document};
+
+/// What keeps text from being shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// `<!-- … -->`
+    Comment,
+    /// An element that a style or attribute hides.
+    Style,
+    /// `<template>`, `<noscript>`, `<script>`.
+    Template,
+    /// A link definition that nothing uses.
+    Definition,
+    /// Title of a link, image or definition.
+    Title,
+    /// Alternative text of an image.
+    Alt,
+}
+
+impl Container {
+    /// Label that rules see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Comment => "comment",
+            Self::Style => "style",
+            Self::Template => "template",
+            Self::Definition => "definition",
+            Self::Title => "title",
+            Self::Alt => "alt",
+        }
+    }
+}
+
+/// A range that is not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hidden {
+    /// What hides it.
+    pub container: Container,
+    /// Where it stands.
+    pub range: Range<usize>,
+}
+
+static HIDING_TAG: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?isx)<([a-z][a-z0-9-]*)\b[^>]*?
+        (?: \bhidden\b (?:\s|=|>|/)
+          | aria-hidden \s*=\s* ["']?true
+          | class \s*=\s* ["'][^"'>]*\b(?:d-none|hidden|sr-only|visually-hidden|invisible)\b
+          | style \s*=\s* (?: "[^">]* | '[^'>]* )
+              (?: display\s*:\s*none | visibility\s*:\s*hidden | opacity\s*:\s*0(?:\.0+)?\s*(?:;|["'])
+                | font-size\s*:\s*0 | (?:max-)?(?:height|width)\s*:\s*0 | text-indent\s*:\s*-\d{3}
+                | (?:left|top)\s*:\s*-\d{3} | color\s*:\s*(?:transparent|\#fff(?:fff)?\b|white) )
+        )"#,
+    )
+    .expect("pattern is constant")
+});
+
+/// Adds comments and hidden elements to the document's hidden ranges.
+pub(super) fn collect(text: &str, document: &mut Document) {
+    let mut found = Vec::new();
+    comments(text, document, &mut found);
+    let lower = text.to_ascii_lowercase();
+    for tag in ["template", "noscript", "script"] {
+        elements(&lower, tag, Container::Template, &mut found);
+    }
+    if lower.contains('<') && (lower.contains("hidden") || lower.contains("style") || lower.contains("d-none") || lower.contains("sr-only")) {
+        for tag in HIDING_TAG.captures_iter(text) {
+            let (Some(whole), Some(name)) = (tag.get(0), tag.get(1)) else { continue };
+            let Some(open_end) = text.get(whole.start()..).and_then(|t| t.find('>')).map(|at| whole.start() + at + 1) else { continue };
+            let close = format!("</{}", name.as_str().to_ascii_lowercase());
+            let end = lower.get(open_end..).and_then(|t| t.find(&close)).map_or(text.len(), |at| open_end + at);
+            found.push(Hidden { container: Container::Style, range: open_end..end });
+        }
+    }
+    found.retain(|hidden| !hidden.range.is_empty() && !in_code(document, hidden.range.start));
+    document.hidden.extend(found);
+    document.hidden.sort_by_key(|hidden| (hidden.range.start, hidden.range.end));
+    document.hidden.dedup();
+}
+
+fn comments(text: &str, document: &Document, found: &mut Vec<Hidden>) {
+    let mut at = 0;
+    while let Some(open) = text.get(at..).and_then(|t| t.find("<!--")).map(|i| at + i) {
+        if in_code(document, open) {
+            at = open + 4;
+            continue;
+        }
+        // An unterminated comment hides the rest of the page.
+        let end = text.get(open + 4..).and_then(|t| t.find("-->")).map_or(text.len(), |i| open + 4 + i);
+        found.push(Hidden { container: Container::Comment, range: open + 4..end });
+        at = end;
+    }
+    // `[//]: # (text)` and its kin are definitions that people use as comments; the parser reports them.
+}
+
+fn elements(lower: &str, tag: &str, container: Container, found: &mut Vec<Hidden>) {
+    let (open, close) = (format!("<{tag}"), format!("</{tag}"));
+    let mut at = 0;
+    while let Some(start) = lower.get(at..).and_then(|t| t.find(&open)).map(|i| at + i) {
+        let Some(inner) = lower.get(start..).and_then(|t| t.find('>')).map(|i| start + i + 1) else { return };
+        let end = lower.get(inner..).and_then(|t| t.find(&close)).map_or(lower.len(), |i| inner + i);
+        found.push(Hidden { container, range: inner..end });
+        at = end.max(start + 1);
+    }
+}
+
+fn in_code(document: &Document, offset: usize) -> bool {
+    document.block_at(offset).is_some_and(|index| {
+        let block = &document.blocks[index];
+        matches!(block.kind, BlockKind::Code(_)) || block.code.iter().any(|code| code.contains(&offset))
+    })
+}

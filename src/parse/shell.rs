@@ -1,0 +1,261 @@
+//! Shell as pipelines of values: what is fetched, what is decoded, and what of
+//! it reaches an interpreter. Straight-line evaluation with known literals;
+//! nothing is ever run.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+use tree_sitter::Node;
+
+use crate::artifact::Map;
+use crate::fact::{Fact, FactKind};
+use crate::limits::Limits;
+use crate::parse::{Child, Kind, Parsed, syntax};
+
+mod command;
+mod exec;
+mod value;
+mod word;
+
+use value::Value;
+
+/// Shell text nested in shell text is followed this deep.
+const NESTING: usize = 4;
+
+/// Anything that can join two commands, build a word or store output.
+static JOINS: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(["|", "$(", "`", "<(", "<<", ">", "&&", ";", "\n"]).expect("patterns are constant"));
+
+/// Commands that fetch, decode, interpret, mark as executable, or grant access.
+static ATOMS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build([
+            "curl", "wget", "fetch ", "base64", "base32", "openssl", "xxd", "iwr", "irm ", "invoke-", "iex", "bash", "sh -", "| sh", "|sh",
+            "zsh", "python", "node -", "perl", "ruby", "eval", "source ", "chmod", "xattr", "authorized_keys", "${", "$'", "''", "\"\"", "\\x",
+            "nc ", "ncat", "/dev/tcp", "osascript", "powershell", "pwsh", "aria2", "http ", "rev", "printf", "xargs", "gunzip", "certutil",
+        ])
+        .expect("patterns are constant")
+});
+
+/// Whether shell text could hold anything that the evaluation reports: it must name (or be able to build the
+/// name of) a command of interest. A quick test, so that ordinary prose is not parsed as shell.
+pub fn worth_parsing(text: &str) -> bool {
+    ATOMS.is_match(text)
+}
+
+/// Whether a block of prose is itself a command with a pipe or substitution into an interpreter.
+pub fn is_command_line(text: &str) -> bool {
+    static INTO: LazyLock<regex::Regex> = LazyLock::new(|| {
+        regex::Regex::new(r"(?i)(?:curl|wget|base64|iwr|irm)\b.{0,2000}?(?:\||<\()|(?:sh|eval|source)\b[^|]{0,40}(?:\$\(|<\(|`)").expect("pattern is constant")
+    });
+    JOINS.is_match(text) && ATOMS.is_match(text) && INTO.is_match(text)
+}
+
+/// Parses and evaluates a script.
+pub fn parse(text: &str, limits: &Limits) -> Parsed {
+    let mut parsed = Parsed::default();
+    if !worth_parsing(text) {
+        return parsed;
+    }
+    let mut run = Run::new(text, limits, 0);
+    run.script();
+    parsed.facts = run.facts;
+    parsed.children = run.children;
+    if run.gave_up {
+        parsed.skipped.push("shell text too deep or too large to follow to its end".to_owned());
+    }
+    parsed
+}
+
+/// One evaluation of one text.
+struct Run<'a> {
+    text: &'a str,
+    limits: &'a Limits,
+    nesting: usize,
+    nodes: usize,
+    gave_up: bool,
+    variables: HashMap<String, Value>,
+    files: HashMap<String, Value>,
+    /// The last text printed for a person, and the addresses in it.
+    printed: Option<(Range<usize>, Vec<String>)>,
+    facts: Vec<Fact>,
+    children: Vec<Child>,
+}
+
+impl<'a> Run<'a> {
+    fn new(text: &'a str, limits: &'a Limits, nesting: usize) -> Self {
+        Self {
+            text,
+            limits,
+            nesting,
+            nodes: limits.nodes / 10,
+            gave_up: false,
+            variables: HashMap::new(),
+            files: HashMap::new(),
+            printed: None,
+            facts: Vec::new(),
+            children: Vec::new(),
+        }
+    }
+
+    fn script(&mut self) {
+        let Some(tree) = syntax::tree(Kind::Shell, self.text) else {
+            self.gave_up = true;
+            return;
+        };
+        self.statement(tree.root_node(), Value::default(), 0);
+    }
+
+    fn raw(&self, node: Node<'_>) -> &'a str {
+        self.text.get(node.byte_range()).unwrap_or("")
+    }
+
+    /// Evaluates a statement with this standard input and returns its standard output.
+    fn statement(&mut self, node: Node<'_>, input: Value, depth: usize) -> Value {
+        self.nodes = self.nodes.saturating_sub(1);
+        if self.nodes == 0 || depth > self.limits.syntax_depth {
+            self.gave_up = true;
+            return Value::default();
+        }
+        match node.kind() {
+            "pipeline" => {
+                let mut flow = input;
+                for stage in syntax::named(node) {
+                    flow = self.statement(stage, flow, depth + 1);
+                }
+                flow
+            }
+            "command" => self.command(node, input, depth),
+            "redirected_statement" => self.redirected(node, input, depth),
+            "variable_assignment" => {
+                self.assign(node, depth);
+                Value::default()
+            }
+            "declaration_command" | "variable_assignments" => {
+                for child in syntax::named(node).into_iter().filter(|c| c.kind() == "variable_assignment") {
+                    self.assign(child, depth);
+                }
+                Value::default()
+            }
+            "comment" | "heredoc_body" | "heredoc_start" | "heredoc_end" => Value::default(),
+            "word" | "string" | "raw_string" | "concatenation" | "simple_expansion" | "expansion" | "ansi_c_string" | "test_command" => {
+                // A word where a statement is expected (broken text, conditions): its substitutions still run.
+                self.word(node, depth)
+            }
+            _ => {
+                let mut output = Value::default();
+                for child in syntax::named(node) {
+                    let out = self.statement(child, input.clone(), depth + 1);
+                    output.join(out);
+                }
+                output
+            }
+        }
+    }
+
+    fn assign(&mut self, node: Node<'_>, depth: usize) {
+        let (Some(name), Some(value)) = (node.child_by_field_name("name"), node.child_by_field_name("value")) else { return };
+        let name = self.raw(name).to_owned();
+        let value = self.word(value, depth + 1);
+        self.variables.insert(name, value);
+    }
+
+    /// A statement with redirections, here-documents and here-strings.
+    fn redirected(&mut self, node: Node<'_>, mut input: Value, depth: usize) -> Value {
+        let mut to_files = Vec::new();
+        let mut rest_of_pipeline = Vec::new();
+        let mut cursor = node.walk();
+        let redirects: Vec<Node<'_>> = node.children_by_field_name("redirect", &mut cursor).collect();
+        for redirect in redirects {
+            match redirect.kind() {
+                "file_redirect" => self.file_redirect(redirect, &mut input, &mut to_files, depth),
+                "herestring_redirect" => {
+                    if let Some(word) = syntax::named(redirect).last() {
+                        input = self.word(*word, depth + 1);
+                    }
+                }
+                "heredoc_redirect" => {
+                    for child in syntax::named(redirect) {
+                        match child.kind() {
+                            "heredoc_body" => input = self.word(child, depth + 1),
+                            "heredoc_start" | "heredoc_end" | "file_descriptor" => {}
+                            "file_redirect" => self.file_redirect(child, &mut input, &mut to_files, depth),
+                            _ => rest_of_pipeline.push(child),
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut output = match node.child_by_field_name("body") {
+            Some(body) => self.statement(body, input.clone(), depth + 1),
+            None => input,
+        };
+        for stage in rest_of_pipeline {
+            output = self.statement(stage, output, depth + 1);
+        }
+        for (file, append) in to_files {
+            self.written(&file, output.clone(), append, node.byte_range());
+        }
+        output
+    }
+
+    fn file_redirect(&mut self, redirect: Node<'_>, input: &mut Value, to_files: &mut Vec<(Value, bool)>, depth: usize) {
+        let Some(destination) = redirect.child_by_field_name("destination") else { return };
+        let target = self.word(destination, depth + 1);
+        let raw = self.raw(redirect);
+        let operator = raw.trim_start_matches(|c: char| c.is_ascii_digit());
+        if operator.starts_with('<') {
+            // `< file`, or the output of `<(…)` itself.
+            *input = match self.files.get(target.shape()) {
+                Some(content) if target.urls.is_empty() => content.clone(),
+                _ => target,
+            };
+        } else if operator.starts_with('>') || operator.starts_with("&>") {
+            to_files.push((target, operator.contains(">>")));
+        }
+    }
+
+    /// Something was written to a file.
+    fn written(&mut self, file: &Value, content: Value, append: bool, range: Range<usize>) {
+        let name = file.shape().to_owned();
+        if name == "/dev/null" {
+            return;
+        }
+        if name.ends_with("authorized_keys") || name.ends_with("authorized_keys2") {
+            let mut fact = Fact::new(FactKind::Command, range, "writes a key that may log in").label("writes-authorized-keys");
+            if append {
+                fact = fact.label("appends");
+            }
+            if content.text().is_some_and(|text| text.contains("ssh-") || text.contains("ecdsa-")) {
+                fact = fact.label("literal-key");
+            }
+            self.facts.push(fact);
+        }
+        let entry = self.files.entry(name).or_default();
+        if append {
+            entry.join(content);
+        } else {
+            *entry = content;
+        }
+    }
+
+    /// Evaluates text that a command hands to another shell, and keeps what it finds.
+    fn nested(&mut self, text: &str) -> (Vec<Fact>, bool) {
+        if self.nesting >= NESTING || !worth_parsing(text) {
+            return (Vec::new(), false);
+        }
+        let mut inner = Run::new(text, self.limits, self.nesting + 1);
+        inner.script();
+        let fetches = inner.facts.iter().any(|fact| fact.labels.contains("fetches") || fact.labels.contains("fetched"));
+        (inner.facts, fetches)
+    }
+
+    fn child(&mut self, op: crate::artifact::Op, range: Range<usize>, text: String, kind: Kind) {
+        let map = if self.text.get(range.clone()) == Some(text.as_str()) { Map::slice(range.clone()) } else { Map::Opaque };
+        self.children.push(Child { op, range, bytes: text.into_bytes(), map, kind });
+    }
+}

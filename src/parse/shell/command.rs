@@ -1,0 +1,452 @@
+//! What a command does to the values it is given, by the kind of command.
+
+use std::ops::Range;
+
+use tree_sitter::Node;
+
+use super::exec::Via;
+use super::value::Value;
+use super::{Run, syntax};
+use crate::fact::{Fact, FactKind};
+use crate::parse::Kind;
+
+/// Commands that run the command in their arguments.
+const WRAPPERS: [&str; 16] = [
+    "sudo", "doas", "env", "command", "exec", "builtin", "nohup", "time", "nice", "ionice", "stdbuf", "setsid", "timeout", "busybox", "xargs", "caffeinate",
+];
+/// Programs that run text given to them.
+const INTERPRETERS: [&str; 25] = [
+    "sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "csh", "tcsh", "rbash", "pwsh", "powershell", "cmd", "python", "pypy", "node", "nodejs", "bun", "deno",
+    "perl", "ruby", "php", "lua", "osascript", "tclsh",
+];
+/// Programs that bring text from elsewhere.
+const FETCHERS: [&str; 14] = [
+    "curl", "wget", "wget2", "fetch", "http", "https", "xh", "aria2c", "lynx", "w3m", "iwr", "irm", "invoke-webrequest", "invoke-restmethod",
+];
+/// Programs that change a stream without hiding what it is.
+const FILTERS: [&str; 18] = [
+    "tee", "cat", "head", "tail", "sed", "awk", "grep", "egrep", "sort", "uniq", "cut", "tac", "dos2unix", "pv", "sponge", "iconv", "envsubst", "out-string",
+];
+
+/// A command's words after wrappers and assignments were taken off.
+pub(super) struct Words {
+    pub name: String,
+    pub args: Vec<Value>,
+    pub range: Range<usize>,
+    pub is_root: bool,
+}
+
+impl Words {
+    /// First argument that is not an option.
+    fn operand(&self) -> Option<&Value> {
+        self.operands().next()
+    }
+
+    /// Arguments that are not options.
+    fn operands(&self) -> impl Iterator<Item = &Value> {
+        self.args.iter().filter(|arg| !arg.shape().starts_with('-') || arg.shape() == "-")
+    }
+
+    /// Value of an option: `-x VALUE`, `-xVALUE`, `-abx VALUE`, `--long VALUE`, `--long=VALUE`.
+    fn option(&self, short: Option<char>, long: &[&str]) -> Option<Value> {
+        for (index, arg) in self.args.iter().enumerate() {
+            let shape = arg.shape();
+            if let Some(name) = shape.strip_prefix("--").or_else(|| shape.strip_prefix('-').filter(|n| long.contains(&n.to_ascii_lowercase().as_str()))) {
+                let (name, value) = name.split_once('=').map_or((name, None), |(n, v)| (n, Some(v)));
+                if long.contains(&name.to_ascii_lowercase().as_str()) {
+                    return value.map(|v| arg.with_text(v)).or_else(|| self.args.get(index + 1).cloned());
+                }
+            } else if let (Some(flags), Some(short)) = (shape.strip_prefix('-'), short)
+                && let Some(at) = flags.find(short)
+                && flags.get(..at).is_some_and(|before| before.bytes().all(|b| b.is_ascii_alphabetic()))
+            {
+                let rest = flags.get(at + short.len_utf8()..).unwrap_or("");
+                return if rest.is_empty() { self.args.get(index + 1).cloned() } else { Some(arg.with_text(rest)) };
+            }
+        }
+        None
+    }
+
+    fn flag(&self, short: char, long: &[&str]) -> bool {
+        self.args.iter().any(|arg| match (arg.shape().strip_prefix("--"), arg.shape().strip_prefix('-')) {
+            (Some(name), _) => long.contains(&name),
+            (None, Some(flags)) => flags.len() <= 8 && flags.contains(short),
+            _ => false,
+        })
+    }
+}
+
+impl Run<'_> {
+    pub(super) fn command(&mut self, node: Node<'_>, mut input: Value, depth: usize) -> Value {
+        let mut words = Vec::new();
+        for child in syntax::named(node) {
+            match child.kind() {
+                "variable_assignment" => self.assign(child, depth),
+                "herestring_redirect" => {
+                    if let Some(word) = syntax::named(child).last() {
+                        input = self.word(*word, depth + 1);
+                    }
+                }
+                "file_redirect" => {
+                    let mut to_files = Vec::new();
+                    self.file_redirect(child, &mut input, &mut to_files, depth);
+                }
+                _ => words.push(self.word(child, depth + 1)),
+            }
+        }
+        // An unquoted value that holds several words is several words.
+        let Some(words) = self.unwrapped(words, &input, node.byte_range()) else { return input };
+        self.apply(&words, input)
+    }
+
+    fn unwrapped(&self, words: Vec<Value>, input: &Value, range: Range<usize>) -> Option<Words> {
+        let mut words = words;
+        let mut is_root = false;
+        loop {
+            let first = words.first()?;
+            if let (Some(text), true) = (first.text(), first.shape().contains(char::is_whitespace)) {
+                let split: Vec<Value> = text.split_whitespace().map(|word| first.with_text(word)).collect();
+                if !split.is_empty() {
+                    words.splice(..1, split);
+                    continue;
+                }
+            }
+            let name = base_name(words.first()?.shape());
+            if !WRAPPERS.contains(&name.as_str()) {
+                let args = words.split_off(1);
+                return Some(Words { name, args, range, is_root });
+            }
+            is_root |= matches!(name.as_str(), "sudo" | "doas");
+            words.remove(0);
+            while words.first().is_some_and(|word| {
+                let shape = word.shape();
+                shape.starts_with('-') || (name == "env" && shape.contains('=')) || (name == "timeout" && shape.starts_with(|c: char| c.is_ascii_digit()))
+            }) {
+                let option = words.remove(0);
+                let takes_value = matches!(option.shape(), "-u" | "-n" | "-I" | "-L" | "-P" | "-d" | "-g" | "-C" | "-S") && option.shape().len() == 2;
+                if takes_value && words.len() > 1 && !(name == "env" && option.shape() == "-S") {
+                    words.remove(0);
+                }
+            }
+            if name == "xargs" {
+                words.push(input.clone());
+            }
+            if words.is_empty() {
+                return None;
+            }
+        }
+    }
+
+    fn apply(&mut self, words: &Words, input: Value) -> Value {
+        let name = words.name.as_str();
+        let interpreter = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').trim_end_matches(".exe");
+        if FETCHERS.contains(&name) {
+            return self.fetch(words);
+        }
+        if INTERPRETERS.contains(&interpreter) {
+            return self.interpreter(interpreter, words, input);
+        }
+        match name {
+            "eval" | "iex" | "invoke-expression" => {
+                let mut value = if words.args.is_empty() { input } else { Value::default() };
+                for arg in &words.args {
+                    if !value.is_empty() {
+                        value.append(Value::literal(" ", value.range.clone()));
+                    }
+                    value.append(arg.clone());
+                }
+                self.exec(value, Via { interpreter: name, range: words.range.clone(), is_root: words.is_root })
+            }
+            "source" | "." => {
+                let value = words.operand().map(|arg| self.content(arg)).unwrap_or_default();
+                self.exec(value, Via { interpreter: name, range: words.range.clone(), is_root: words.is_root })
+            }
+            "echo" | "printf" => self.print(words),
+            "base64" | "base32" | "basenc" | "openssl" | "xxd" | "uudecode" | "certutil" => self.decoder(words, input),
+            "rev" => self.transform(&input, |text| Some(text.lines().map(|l| l.chars().rev().collect::<String>()).collect::<Vec<_>>().join("\n"))),
+            "tr" => {
+                let sets: Vec<String> = words.operands().filter_map(|arg| arg.text().map(str::to_owned)).collect();
+                let deletes = words.flag('d', &["delete"]);
+                self.transform(&input, |text| translate(text, &sets, deletes))
+            }
+            "gunzip" | "zcat" | "gzip" | "bunzip2" | "xz" | "unxz" | "zstd" => input.obscured(),
+            "cat" if words.operand().is_some_and(|arg| arg.shape() != "-") => {
+                let mut output = Value::default();
+                for arg in words.operands() {
+                    let content = self.content(arg);
+                    output.join(content);
+                }
+                output
+            }
+            "tee" => {
+                for arg in words.operands() {
+                    self.written(arg, input.clone(), words.flag('a', &["append"]), words.range.clone());
+                }
+                input
+            }
+            "dd" => input,
+            _ if FILTERS.contains(&name) => input,
+            "chmod" | "xattr" | "unzip" | "tar" | "7z" | "bsdtar" | "ditto" | "mv" | "cp" | "install" | "open" | "start" | "start-process" | "spctl" => {
+                self.file_command(words, &input)
+            }
+            "nc" | "ncat" | "netcat" | "scp" | "rsync" if !input.is_empty() || name != "nc" => {
+                let urls = words.operands().map(|arg| arg.shape().to_owned()).filter(|arg| arg.contains('.')).take(1).collect();
+                self.fact(words, "sends data", &["sends"], urls);
+                Value::default()
+            }
+            _ => self.maybe_file(words, input),
+        }
+    }
+
+    fn fact(&mut self, words: &Words, note: &str, labels: &[&str], urls: Vec<String>) {
+        let mut fact = Fact::new(FactKind::Command, words.range.clone(), note);
+        fact.labels = labels.iter().map(|label| (*label).to_owned()).collect();
+        fact.urls = urls;
+        self.facts.push(fact);
+    }
+
+    /// A fetcher: its output is what it fetched, unless it writes a file.
+    fn fetch(&mut self, words: &Words) -> Value {
+        let is_wget = words.name.starts_with("wget");
+        let is_curl = words.name == "curl";
+        let output = if is_wget { words.option(Some('O'), &["output-document"]) } else { words.option(is_curl.then_some('o'), &["output", "outfile", "out"]) };
+        let urls: Vec<String> = words.args.iter().map(Value::shape).filter(|arg| is_address(arg)).map(str::to_owned).collect();
+        let sends = words.args.iter().any(|arg| {
+            let arg = arg.shape();
+            (is_curl && (arg.starts_with("-d") || arg.starts_with("-F") || arg == "-T" || arg.starts_with("--data") || arg == "--form" || arg == "--upload-file" || arg.eq_ignore_ascii_case("post")))
+                || arg.starts_with("--post-") || arg == "-Body" || arg.eq_ignore_ascii_case("-XPOST")
+        });
+        let mut labels = vec![if sends { "sends" } else { "fetches" }];
+        if words.args.iter().any(|arg| arg.is_fetched || arg.shape().contains(super::value::UNKNOWN)) {
+            labels.push("with-value");
+        }
+        self.fact(words, if sends { "sends data" } else { "fetches" }, &labels, urls.clone());
+        let mut value = Value::unknown(words.range.clone());
+        value.urls.clone_from(&urls);
+        value.is_fetched = true;
+        let remote_name = is_wget || (is_curl && words.flag('O', &["remote-name"])) || words.name == "aria2c";
+        let file = match output {
+            Some(file) if matches!(file.shape(), "-" | "/dev/stdout") => return value,
+            Some(file) => file,
+            None if remote_name => {
+                let name = urls.first().and_then(|url| url.split(['?', '#']).next()?.rsplit('/').next().map(str::to_owned)).unwrap_or_default();
+                Value::literal(name, words.range.clone())
+            }
+            None => return value,
+        };
+        let mut stored = value;
+        stored.marks.insert("via-file");
+        self.written(&file, stored, false, words.range.clone());
+        Value::default()
+    }
+
+    fn interpreter(&mut self, interpreter: &str, words: &Words, input: Value) -> Value {
+        let via = Via { interpreter, range: words.range.clone(), is_root: words.is_root };
+        let inline = match interpreter {
+            "sh" | "bash" | "zsh" | "dash" | "ksh" | "ash" | "fish" | "csh" | "tcsh" | "rbash" => words.option(Some('c'), &[]),
+            "python" | "pypy" => words.option(Some('c'), &[]),
+            "node" | "nodejs" | "bun" | "ruby" | "perl" | "osascript" | "lua" => words.option(Some('e'), &["eval"]).or_else(|| words.option(Some('p'), &["print"]).filter(|_| interpreter == "node")),
+            "php" => words.option(Some('r'), &[]),
+            "powershell" | "pwsh" => words.option(None, &["c", "command", "e", "ec", "enc", "encodedcommand"]),
+            "cmd" => words.args.iter().position(|a| a.shape().eq_ignore_ascii_case("/c")).and_then(|i| words.args.get(i + 1).cloned()),
+            _ => None,
+        };
+        if let Some(code) = inline {
+            return self.inline(interpreter, code, via);
+        }
+        match words.operands().next() {
+            None => self.exec(input, via),
+            Some(file) if matches!(file.shape(), "-" | "/dev/stdin") => self.exec(input, via),
+            Some(_) if words.flag('s', &[]) && input.is_fetched => self.exec(input, via),
+            Some(file) => {
+                let content = self.content(file);
+                if content.is_empty() { Value::default() } else { self.exec(content, via) }
+            }
+        }
+    }
+
+    /// Code given on the command line.
+    fn inline(&mut self, interpreter: &str, code: Value, via: Via<'_>) -> Value {
+        let kind = match interpreter {
+            "python" | "pypy" => Kind::Python,
+            "node" | "nodejs" | "bun" | "deno" => Kind::JavaScript,
+            "ruby" | "perl" | "php" | "lua" | "osascript" | "tclsh" => Kind::Text,
+            _ => Kind::Shell,
+        };
+        if kind != Kind::Shell
+            && let Some(text) = code.text()
+        {
+            let value = program_output(text, &code);
+            self.child(crate::artifact::Op::ShellArgument, code.range.clone(), text.to_owned(), kind);
+            return value;
+        }
+        self.exec(code, via)
+    }
+
+    fn print(&mut self, words: &Words) -> Value {
+        let mut value = Value::default();
+        let interprets = words.name == "printf" || words.flag('e', &[]);
+        for arg in &words.args {
+            if arg.shape().starts_with('-') && arg.shape().len() <= 3 && words.name == "echo" {
+                continue;
+            }
+            if !value.shape().is_empty() {
+                value.append(Value::literal(" ", arg.range.clone()));
+            }
+            value.append(arg.clone());
+        }
+        if words.name == "printf"
+            && let Some((format, [one])) = words.args.split_first()
+            && format.text().is_some_and(|f| f.trim_end_matches("\\n") == "%s")
+        {
+            value = one.clone();
+        }
+        if interprets && let Some((text, true)) = value.text().and_then(crate::decode::unescape).map(|(text, _)| (text, true)) {
+            let is_decoded = value.shape().contains("\\x") || value.shape().contains("\\0") || value.shape().contains("\\1");
+            let encoded = is_decoded.then(|| value.range.clone());
+            value = value.with_text(text);
+            value.is_decoded |= is_decoded;
+            value.encoded = value.encoded.or(encoded);
+        }
+        let urls: Vec<String> = value.shape().split_whitespace().map(|w| w.trim_matches(['"', '\'', '(', ')', ','])).filter(|w| w.contains("://") || is_address(w)).map(str::to_owned).collect();
+        self.printed = Some((words.range.clone(), urls));
+        if let Some(first) = words.args.iter().find(|arg| !arg.shape().starts_with('-')) {
+            value.range = first.range.clone();
+        }
+        value
+    }
+
+    fn decoder(&mut self, words: &Words, input: Value) -> Value {
+        let decodes = match words.name.as_str() {
+            "xxd" => words.args.iter().any(|arg| arg.shape().starts_with('-') && arg.shape().contains('r')),
+            "openssl" => words.args.iter().any(|arg| matches!(arg.shape(), "-d" | "-D")),
+            "certutil" => words.args.iter().any(|arg| arg.shape().eq_ignore_ascii_case("-decode")),
+            "uudecode" => true,
+            _ => words.args.iter().any(|arg| {
+                let arg = arg.shape();
+                arg == "--decode" || (arg.starts_with('-') && !arg.starts_with("--") && arg.contains(['d', 'D']))
+            }),
+        };
+        if !decodes {
+            return input.obscured();
+        }
+        let file = words.operands().find(|arg| !matches!(arg.shape(), "-" | "base64" | "enc" | "zlib")).map(|arg| self.content(arg));
+        let source = if input.is_empty() { file.unwrap_or_default() } else { input };
+        let mut output = source.obscured();
+        output.is_decoded = true;
+        let Some(text) = source.text().filter(|text| !text.trim().is_empty()).map(str::to_owned) else { return output };
+        output.encoded = Some(source.range.clone());
+        let bytes = match words.name.as_str() {
+            "xxd" => crate::decode::hex_bytes(&text),
+            "base32" => crate::decode::base32_bytes(&text),
+            _ => crate::decode::base64_bytes(&text),
+        };
+        match bytes.map(String::from_utf8) {
+            Some(Ok(decoded)) => output = output.with_text(decoded),
+            Some(Err(_)) => output.binary = true,
+            None => {}
+        }
+        output
+    }
+
+    fn transform(&mut self, input: &Value, change: impl FnOnce(&str) -> Option<String>) -> Value {
+        match input.text() {
+            Some(text) if !text.is_empty() => {
+                let Some(changed) = change(text) else { return input.obscured() };
+                let mut output = input.with_text(changed);
+                output.is_decoded = true;
+                output.encoded = output.encoded.or(Some(input.range.clone()));
+                output
+            }
+            _ => input.clone(),
+        }
+    }
+
+    /// Content of the file that a word names, or the stream that a substitution stands for.
+    pub(super) fn content(&self, arg: &Value) -> Value {
+        if arg.is_fetched || arg.is_decoded {
+            return arg.clone();
+        }
+        self.find_file(arg.shape()).map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn find_file(&self, name: &str) -> Option<(&String, &Value)> {
+        let name = name.trim_start_matches("./");
+        if name.is_empty() {
+            return None;
+        }
+        self.files.iter().find(|(file, _)| file.trim_start_matches("./") == name)
+    }
+}
+
+/// What a one-line program prints, as far as its text shows: something fetched, or a literal decoded.
+fn program_output(text: &str, code: &Value) -> Value {
+    let lower = text.to_ascii_lowercase();
+    let mut value = Value::default();
+    if ["urlopen", "requests.get", "urlretrieve", "fetch(", "http.get", "https.get", "net::http", "lwp::", "file_get_contents"].iter().any(|api| lower.contains(api)) {
+        value = code.obscured();
+        value.is_fetched = true;
+        value.urls = text.split(['"', '\'', '`']).filter(|part| part.contains("://")).map(str::to_owned).collect();
+    } else if lower.contains("b64decode") || lower.contains("'base64'") || lower.contains("\"base64\"") || lower.contains("atob(") || lower.contains("fromhex") || lower.contains("decode_base64") {
+        value = code.obscured();
+        value.is_decoded = true;
+        let literal = text.split(['"', '\'', '`']).filter(|part| part.len() >= 12).max_by_key(|part| part.len());
+        if let Some(decoded) = literal.and_then(crate::decode::base64_bytes) {
+            value.encoded = Some(code.range.clone());
+            match String::from_utf8(decoded) {
+                Ok(decoded) => value = value.with_text(decoded),
+                Err(_) => value.binary = true,
+            }
+        }
+    }
+    value
+}
+
+/// Name of a program without directory, in lower case.
+fn base_name(word: &str) -> String {
+    word.rsplit(['/', '\\']).next().unwrap_or(word).to_ascii_lowercase()
+}
+
+/// Whether an argument of a fetcher is an address: has a scheme, or reads as host and path.
+fn is_address(arg: &str) -> bool {
+    if arg.contains("://") {
+        return !arg.starts_with("file:");
+    }
+    let host = arg.split(['/', ':', '?']).next().unwrap_or("");
+    if host.is_empty() || arg.starts_with(['-', '@', '/', '.', '{', '$']) || arg.contains(['=', ' ', '{', '\n']) {
+        return false;
+    }
+    host.parse::<std::net::Ipv4Addr>().is_ok() || crate::ruleset::hosts::registrable(host).is_some_and(|_| arg.contains('/') || host.matches('.').count() >= 1 && !host.ends_with(".sh") && !host.ends_with(".py") && !host.ends_with(".zip"))
+}
+
+/// `tr` with literal sets: ranges expanded, a shorter second set padded.
+fn translate(text: &str, sets: &[String], deletes: bool) -> Option<String> {
+    let expand = |set: &str| -> Vec<char> {
+        let chars: Vec<char> = crate::decode::unescape(set).map_or_else(|| set.to_owned(), |(s, _)| s).chars().collect();
+        let mut out = Vec::new();
+        let mut at = 0;
+        while let Some(&c) = chars.get(at) {
+            match (chars.get(at + 1), chars.get(at + 2)) {
+                (Some('-'), Some(&end)) if c <= end => {
+                    out.extend(c..=end);
+                    at += 3;
+                }
+                _ => {
+                    out.push(c);
+                    at += 1;
+                }
+            }
+            if out.len() > 4096 {
+                break;
+            }
+        }
+        out
+    };
+    let from = expand(sets.first()?);
+    if deletes {
+        return Some(text.chars().filter(|c| !from.contains(c)).collect());
+    }
+    let to = expand(sets.get(1)?);
+    let last = *to.last()?;
+    Some(text.chars().map(|c| from.iter().position(|&f| f == c).map_or(c, |at| to.get(at).copied().unwrap_or(last))).collect())
+}

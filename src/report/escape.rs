@@ -1,0 +1,74 @@
+//! The edge: nothing from a package leaves raw. Control, bidi and invisible
+//! characters are written as `\u{…}`, CI log commands are broken, URLs for
+//! people are defanged.
+
+use unicode_width::UnicodeWidthChar;
+
+use crate::text::is_ignorable;
+
+/// `text` for a terminal or a log: one line, no control, no invisible characters.
+pub fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        push(&mut out, c);
+    }
+    without_log_commands(out)
+}
+
+/// `text` with line breaks kept and everything else as in [`line`]; also returns, for each byte
+/// of `text`, the offset in the result (one more entry for the end).
+pub fn source(text: &str) -> (String, Vec<usize>) {
+    let mut out = String::with_capacity(text.len());
+    let mut to = Vec::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        to.extend(std::iter::repeat_n(out.len(), c.len_utf8()));
+        match c {
+            '\n' => out.push('\n'),
+            '\t' => out.push_str("    "),
+            '\r' => {}
+            c => push(&mut out, c),
+        }
+    }
+    to.push(out.len());
+    (out, to)
+}
+
+fn push(out: &mut String, c: char) {
+    let is_hidden = is_ignorable(c) || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}');
+    if is_hidden {
+        out.push_str(&format!("\\u{{{:x}}}", c as u32));
+    } else {
+        out.push(c);
+    }
+}
+
+/// CI systems act on `::command::` and `##[command]` at the start of a line, wherever it came from.
+fn without_log_commands(text: String) -> String {
+    let start = text.trim_start();
+    if start.starts_with("::") || start.starts_with("##[") || start.starts_with("##vso") || start.starts_with("##teamcity") { format!("\\{text}") } else { text }
+}
+
+/// A URL that nobody opens by accident.
+pub fn defanged(text: &str) -> String {
+    text.replace("http://", "hxxp://").replace("https://", "hxxps://")
+}
+
+/// At most `width` columns of `text`, with an ellipsis if it was longer.
+pub fn fitted(text: &str, width: usize) -> String {
+    let total: usize = text.chars().map(|c| c.width().unwrap_or(0)).sum();
+    if total <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let own = c.width().unwrap_or(0);
+        if used + own + 1 > width {
+            break;
+        }
+        used += own;
+        out.push(c);
+    }
+    out.push('…');
+    out
+}

@@ -1,0 +1,166 @@
+//! The machine-readable report: schema 1, stable. Its own types, so that the
+//! inside may change without the outside noticing.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Location, PackageReport, Report};
+use crate::finding::Role;
+
+/// Version of the schema.
+pub const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Package<'a> {
+    schema: u32,
+    root: &'a str,
+    path: &'a str,
+    source: &'static str,
+    name: &'a Option<String>,
+    version: &'a Option<String>,
+    digest: &'a str,
+    origin: serde_json::Value,
+    integrity: serde_json::Value,
+    verdict: &'static str,
+    capabilities: Vec<serde_json::Value>,
+    hosts: &'a [String],
+    installs: &'a [String],
+    findings: Vec<Finding<'a>>,
+    suppressed: [(); 0],
+    gaps: Vec<serde_json::Value>,
+    bytes: u64,
+    files: usize,
+}
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    rule: &'a str,
+    class: &'static str,
+    severity: &'static str,
+    confidence: &'static str,
+    effective_severity: &'static str,
+    context: Vec<serde_json::Value>,
+    title: &'a str,
+    message: &'a str,
+    fix: &'a str,
+    fingerprint: &'a str,
+    locations: Vec<Place<'a>>,
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    role: Role,
+    path: &'a str,
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
+    start: usize,
+    end: usize,
+    note: &'a str,
+    snippet: &'a str,
+    trail: Vec<serde_json::Value>,
+}
+
+fn place(location: &Location) -> Place<'_> {
+    Place {
+        role: location.role,
+        path: &location.path,
+        line: location.line,
+        column: location.column,
+        end_line: location.end_line,
+        end_column: location.end_column,
+        start: location.start,
+        end: location.end,
+        note: &location.note,
+        snippet: &location.snippet,
+        trail: location.trail.iter().map(|layer| json!({"op": layer.op, "path": location.path, "start": layer.start, "end": layer.end})).collect(),
+    }
+}
+
+fn package(report: &PackageReport) -> Package<'_> {
+    let findings = report.findings.iter().map(|finding| Finding {
+        rule: finding.rule.as_str(),
+        class: finding.class.name(),
+        severity: finding.severity.name(),
+        confidence: finding.confidence.name(),
+        effective_severity: finding.effective.name(),
+        context: finding.context.iter().map(|c| json!({"kind": c.kind, "path": c.path, "line": c.line, "why": c.why})).collect(),
+        title: &finding.title,
+        message: &finding.message,
+        fix: &finding.fix,
+        fingerprint: &finding.fingerprint,
+        locations: finding.locations.iter().map(place).collect(),
+    });
+    let capability = |(name, places): (&&str, &Vec<(String, usize)>)| {
+        let locations: Vec<_> = places.iter().map(|(path, line)| json!({"path": path, "line": line})).collect();
+        json!({"name": name, "locations": locations})
+    };
+    Package {
+        schema: SCHEMA,
+        root: &report.root,
+        path: &report.path,
+        source: "path",
+        name: &report.name,
+        version: &report.version,
+        digest: &report.digest,
+        origin: report.linked_to.as_ref().map_or_else(|| json!({}), |target| json!({"linked_to": target})),
+        integrity: json!({}),
+        verdict: report.verdict.name(),
+        capabilities: report.capabilities.iter().map(capability).collect(),
+        hosts: &report.hosts,
+        installs: &report.installs,
+        findings: findings.collect(),
+        suppressed: [],
+        gaps: report.gaps.iter().map(|gap| json!({"kind": gap.kind.name(), "path": gap.path, "why": gap.why})).collect(),
+        bytes: report.bytes,
+        files: report.files,
+    }
+}
+
+/// One object a line and package, in path order. Control and invisible characters are escaped, so
+/// a log that shows the lines is safe.
+///
+/// # Errors
+/// If writing fails.
+pub fn lines(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for one in &report.packages {
+        writeln!(out, "{}", ascii(&serde_json::to_string(&package(one))?))?;
+    }
+    Ok(())
+}
+
+/// One document for the whole scan.
+///
+/// # Errors
+/// If writing fails.
+pub fn document(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let counts: serde_json::Map<_, _> = report.counts().into_iter().map(|(verdict, count)| (verdict.name().to_owned(), json!(count))).collect();
+    let gaps: usize = report.packages.iter().map(|package| package.gaps.len()).sum();
+    let whole = json!({
+        "schema": SCHEMA,
+        "tool": {"name": "skillscan", "version": env!("CARGO_PKG_VERSION"), "rules": report.rules},
+        "data_date": report.data_date,
+        "summary": {"packages": report.packages.len(), "verdicts": counts, "gaps": gaps},
+        "packages": report.packages.iter().map(package).collect::<Vec<_>>(),
+    });
+    writeln!(out, "{}", ascii(&serde_json::to_string_pretty(&whole)?))
+}
+
+/// JSON with everything beyond printable ASCII as `\uXXXX`.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || (' '..='~').contains(&c) {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
+}

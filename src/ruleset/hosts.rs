@@ -1,0 +1,120 @@
+//! Classes of hosts: what kind of place an address is, for rules that weigh
+//! where something comes from or goes to. Says nothing about good or bad.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use url::{Host, Url};
+
+use crate::rule::RuleError;
+
+/// Table of host classes, from `lists/hosts.csv`.
+pub struct Hosts {
+    /// Host to class.
+    classes: HashMap<String, String>,
+    /// Host to path prefixes with their classes, longest first.
+    paths: HashMap<String, Vec<(String, String)>>,
+}
+
+/// Where a URL leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Host in lower case, without brackets.
+    pub host: String,
+    /// Class of `lists/hosts.csv`, or `ip`, `local`, `unknown`.
+    pub class: String,
+    /// Whether the connection is not encrypted.
+    pub plain: bool,
+    /// Path, query and fragment.
+    pub path: String,
+}
+
+impl Hosts {
+    pub(crate) fn parse(text: &str) -> Result<Self, RuleError> {
+        let mut classes = HashMap::new();
+        let mut paths: HashMap<String, Vec<(String, String)>> = HashMap::new();
+        for row in super::csv("lists/hosts.csv", text)? {
+            let [host, class, ..] = row.as_slice() else {
+                return Err(super::bad_row("lists/hosts.csv", &row));
+            };
+            match host.split_once('/') {
+                Some((host, path)) => paths.entry(host.to_owned()).or_default().push((format!("/{path}"), class.clone())),
+                None => {
+                    classes.insert(host.clone(), class.clone());
+                }
+            }
+        }
+        for prefixes in paths.values_mut() {
+            prefixes.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
+        }
+        Ok(Self { classes, paths })
+    }
+
+    /// Reads a URL, or a host with a path as shell commands accept it.
+    pub fn place(&self, text: &str) -> Option<Place> {
+        let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`'));
+        let url = match text.split_once("://") {
+            Some(_) => Url::parse(text).ok()?,
+            None => Url::parse(&format!("http://{text}")).ok()?,
+        };
+        let host = match url.host()? {
+            Host::Domain(name) => name.trim_end_matches('.').to_ascii_lowercase(),
+            Host::Ipv4(ip) => ip.to_string(),
+            Host::Ipv6(ip) => ip.to_string(),
+        };
+        let mut path = url.path().to_owned();
+        for (sign, part) in [('?', url.query()), ('#', url.fragment())] {
+            if let Some(part) = part {
+                path.push(sign);
+                path.push_str(part);
+            }
+        }
+        let plain = text.contains("://") && matches!(url.scheme(), "http" | "ftp" | "tftp" | "ws");
+        let class = self.class(&host, &path).to_owned();
+        Some(Place { plain: plain && class != "local", host, class, path })
+    }
+
+    fn class(&self, host: &str, path: &str) -> &str {
+        if let Ok(ip) = host.parse::<IpAddr>() {
+            return if is_local(ip) { "local" } else { "ip" };
+        }
+        if host == "localhost" || host.ends_with(".localhost") || host.ends_with(".local") || host == "host.docker.internal" {
+            return "local";
+        }
+        let path = path.to_ascii_lowercase();
+        if let Some((_, class)) = self.paths.get(host).into_iter().flatten().find(|(prefix, _)| path.starts_with(prefix.as_str())) {
+            return class;
+        }
+        let mut name = host;
+        loop {
+            if let Some(class) = self.classes.get(name) {
+                return class;
+            }
+            match name.split_once('.') {
+                Some((_, rest)) => name = rest,
+                None => return "unknown",
+            }
+        }
+    }
+}
+
+/// Loopback, private, link-local: not a place on the internet.
+fn is_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip == Ipv4Addr::UNSPECIFIED,
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified(),
+    }
+}
+
+/// The part of a host that one party registers: `a.b.co.uk` gives `b.co.uk`; `None` for
+/// addresses and for names under no known public suffix.
+pub fn registrable(host: &str) -> Option<&str> {
+    if host.parse::<IpAddr>().is_ok() {
+        return None;
+    }
+    let domain = psl::domain(host.as_bytes())?;
+    if !domain.suffix().is_known() {
+        return None;
+    }
+    std::str::from_utf8(domain.as_bytes()).ok()
+}

@@ -1,0 +1,146 @@
+//! Views of text that keep byte offsets, so that whatever is found in a view
+//! can be shown in the file. Refuses to fail: any bytes have a view.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bstr::ByteSlice;
+use unicode_normalization::UnicodeNormalization;
+
+/// UTF-8 view of `bytes` with the same length: each byte that is not part of
+/// valid UTF-8 reads as `?`.
+pub fn view(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    Cow::Owned(text)
+}
+
+/// `text[range]`, or as much of it as lies on character boundaries.
+pub fn slice(text: &str, range: Range<usize>) -> &str {
+    let mut start = range.start.min(text.len());
+    let mut end = range.end.clamp(start, text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    text.get(start..end).unwrap_or("")
+}
+
+/// Starts of lines, for turning byte offsets into line and column.
+pub struct LineIndex {
+    starts: Vec<usize>,
+}
+
+impl LineIndex {
+    /// Indexes the lines of `bytes`, which end at `\n`.
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut starts = vec![0];
+        starts.extend(memchr::memchr_iter(b'\n', bytes).map(|at| at + 1));
+        Self { starts }
+    }
+
+    /// Line of a byte offset, counted from 1.
+    pub fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|&start| start <= offset)
+    }
+
+    /// Line and column of a byte offset, both counted from 1; columns count code points.
+    pub fn line_column(&self, bytes: &[u8], offset: usize) -> (usize, usize) {
+        let offset = offset.min(bytes.len());
+        let line = self.line(offset);
+        let start = self.starts.get(line - 1).copied().unwrap_or(0);
+        let before = bytes.get(start..offset).unwrap_or(b"");
+        (line, before.chars().count() + 1)
+    }
+
+    /// Byte range of a line counted from 1, without its line break.
+    pub fn range(&self, bytes: &[u8], line: usize) -> Range<usize> {
+        let start = self.starts.get(line - 1).copied().unwrap_or(bytes.len());
+        let end = self.starts.get(line).map_or(bytes.len(), |next| next - 1);
+        let end = if end > start && bytes.get(end - 1) == Some(&b'\r') { end - 1 } else { end };
+        start..end.max(start)
+    }
+
+    /// How many lines there are.
+    pub fn count(&self) -> usize {
+        self.starts.len()
+    }
+}
+
+/// Lower case, compatibility forms and Latin look-alikes folded, white space
+/// collapsed: what phrase lists are compared with.
+///
+/// Returns the folded text and, for each of its bytes, the offset in `text`
+/// that it came from (one more entry for the end).
+pub fn fold(text: &str) -> (String, Vec<u32>) {
+    let mut out = String::with_capacity(text.len());
+    let mut from = Vec::with_capacity(text.len() + 1);
+    let push = |out: &mut String, from: &mut Vec<u32>, c: char, at: usize| {
+        let before = out.len();
+        out.push(c);
+        from.extend(std::iter::repeat_n(at as u32, out.len() - before));
+    };
+    let mut spaced = true;
+    for (at, c) in text.char_indices() {
+        if c.is_ascii() && !c.is_ascii_whitespace() {
+            push(&mut out, &mut from, c.to_ascii_lowercase(), at);
+            spaced = false;
+        } else if c.is_whitespace() {
+            if !spaced {
+                push(&mut out, &mut from, ' ', at);
+            }
+            spaced = true;
+        } else if is_ignorable(c) {
+            // Invisible: a phrase must not escape by carrying one.
+        } else {
+            for folded in std::iter::once(c).nfkc().flat_map(char::to_lowercase) {
+                push(&mut out, &mut from, latin(folded), at);
+            }
+            spaced = false;
+        }
+    }
+    from.push(text.len() as u32);
+    (out, from)
+}
+
+/// Characters that render as nothing: zero width, joiners, selectors, tags, bidi controls.
+pub fn is_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
+        | '\u{1BCA0}'..='\u{1BCA3}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Latin letter that a Cyrillic, Greek or Armenian look-alike stands for, else the letter itself.
+///
+/// Only letters that are drawn alike; applied inside words that already hold
+/// Latin text by the callers that care, and harmless to phrase lists in
+/// Cyrillic because those are folded the same way.
+fn latin(c: char) -> char {
+    match c {
+        'а' | 'α' => 'a',
+        'е' | 'ε' => 'e',
+        'о' | 'ο' | 'օ' => 'o',
+        'р' | 'ρ' => 'p',
+        'с' => 'c',
+        'у' => 'y',
+        'х' => 'x',
+        'і' | 'ι' => 'i',
+        'ј' => 'j',
+        'ѕ' => 's',
+        'һ' => 'h',
+        'ԁ' => 'd',
+        'ո' => 'n',
+        'ν' => 'v',
+        other => other,
+    }
+}

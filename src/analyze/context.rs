@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
             }
         }
         let (located, _) = arena.locate(finding.span());
-        self.file(located, &mut contexts)?;
+        self.file(located, &mut contexts);
         Some(contexts)
     }
 
@@ -159,16 +159,18 @@ impl<'a> Reader<'a> {
         false
     }
 
-    /// Contexts of the file as a whole; `None` if something runs it.
-    fn file(&self, located: Span, contexts: &mut Contexts) -> Option<()> {
+    /// Contexts of the file as a whole.
+    fn file(&self, located: Span, contexts: &mut Contexts) {
         let artifact = self.input.expanded.arena.get(located.artifact);
         let path = artifact.path.shown();
         if self.reach.is_run(path) {
-            return None;
+            // Its tables stay tables; a warning above a line that is run warns nobody.
+            contexts.remove(&ContextKind::Negated);
+            return;
         }
         let whole = Span { end: located.start, ..located };
         let parts: Vec<String> = path.to_ascii_lowercase().split('/').map(str::to_owned).collect();
-        let (name, folders) = parts.split_last()?;
+        let Some((name, folders)) = parts.split_last() else { return };
         let is_test_folder = |folder: &String| {
             matches!(folder.as_str(), "test" | "tests" | "__tests__" | "spec" | "fixture" | "fixtures" | "testdata" | "test-fixtures" | "test_fixtures" | "samples" | "test-data" | "golden" | "corpus" | "__fixtures__" | "evals" | "examples")
         };
@@ -179,7 +181,6 @@ impl<'a> Reader<'a> {
         if artifact.kind.is_code() && !self.reach.is_mentioned(path) && !matches!(name.as_str(), "index.js" | "index.ts" | "index.mjs" | "main.py" | "__init__.py" | "setup.py" | "install.sh" | "setup.sh") {
             contexts.insert(ContextKind::Unreferenced, (whole, "nothing in the package leads to this file".to_owned()));
         }
-        Some(())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::text;
 
 /// A path below home, root or a dot directory.
 static PATH: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?:~|\$HOME)/[\w.]|(?:^|[\s`'\x22(])/(?:etc|root|home|Users|tmp|var|opt)/\w|\.(?:env|ssh|aws|openclaw|clawdbot|moltbot|claude)\b").expect("pattern is constant"));
+    LazyLock::new(|| Regex::new(r"(?:~|\$HOME)/[\w.]|(?:^|[\s`'\x22(])/(?:etc|root|home|Users|tmp|var|opt)/\w|\.(?:env|ssh|aws|openclaw|clawdbot|moltbot|claude)\b|\b[\w.-]+/[\w./-]+\.(?:sh|py|js|mjs|ts|json|txt|md|env)\b|\b[\w-]+\.(?:env|json|sh)\b").expect("pattern is constant"));
 
 /// Adds the facts of all Markdown documents.
 pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
@@ -49,6 +49,9 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
         .map(|found| {
             let mut fact = Fact::new(FactKind::Address, found.range(), "an address in code");
             fact.urls.push(found.as_str().to_owned());
+            if PLACEHOLDERS.iter().any(|sign| found.as_str().to_ascii_lowercase().contains(sign)) {
+                fact = fact.label("placeholder");
+            }
             if *sends.get_or_insert_with(|| SENDS.is_match(source)) {
                 fact = fact.label("sends");
             }
@@ -56,6 +59,9 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
         })
         .collect()
 }
+
+/// Signs that an address is filled in later.
+const PLACEHOLDERS: [&str; 9] = ["{", "$", "<", "...", "…", "your", "xxx", "example", "abc123"];
 
 fn hidden(document: &Document, source: &str, rules: &Ruleset) -> Vec<Fact> {
     let mut facts = Vec::new();
@@ -72,7 +78,7 @@ fn hidden(document: &Document, source: &str, rules: &Ruleset) -> Vec<Fact> {
         if shell::is_command_line(content) || (shell::worth_parsing(content) && rules.lexicons.holds("shell-command", &folded)) {
             fact = fact.label("command");
         }
-        for (lexicon, label) in [("agent-imperative", "imperative"), ("agent-address", "addresses-agent"), ("routine-comment", "routine"), ("conceal", "conceals")] {
+        for (lexicon, label) in [("agent-imperative", "imperative"), ("agent-verb", "verb"), ("agent-address", "addresses-agent"), ("routine-comment", "routine"), ("conceal", "conceals")] {
             if rules.lexicons.holds(lexicon, &folded) {
                 fact = fact.label(label);
             }

@@ -17,18 +17,17 @@ use crate::rule::Class;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct JoinRule {
-    /// How close the parts must stand.
-    pub within: Within,
     /// All of these must be there; the first gives the place.
     #[serde(rename = "part")]
     pub parts: Vec<Part>,
 }
 
 /// How close parts must stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Within {
     /// Anywhere in the package.
+    #[default]
     Package,
     /// In one file.
     File,
@@ -36,10 +35,21 @@ pub enum Within {
     Section,
 }
 
-/// One part: a finding, or a fact that is no finding by itself.
+/// One part, in any of several forms.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// Forms, any of which will do.
+    pub any: Vec<Form>,
+}
+
+/// A finding, or a fact that is no finding by itself.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Part {
+pub struct Form {
+    /// How close to the first part it must stand.
+    #[serde(default)]
+    pub within: Within,
     /// Ids or globs of rules, any of which will do.
     #[serde(default)]
     pub rules: Vec<String>,
@@ -56,6 +66,7 @@ pub struct Part {
 }
 
 struct Candidate {
+    within: Within,
     span: Span,
     note: String,
     context: Vec<super::Context>,
@@ -68,12 +79,12 @@ pub(super) fn findings(input: &Input<'_>, found: &[Weighed]) -> Vec<Weighed> {
     let mut joined = Vec::new();
     for (id, rule) in &input.rules.joins {
         let Some(meta) = input.rules.get(id).map(|r| &r.meta) else { continue };
-        let parts: Vec<Vec<Candidate>> = rule.parts.iter().map(|part| candidates(input, found, part, &own)).collect();
-        let Some(chosen) = choose(rule.within, &parts) else { continue };
+        let parts: Vec<Vec<Candidate>> = rule.parts.iter().map(|part| part.any.iter().flat_map(|form| candidates(input, found, form, &own)).collect()).collect();
+        let Some(chosen) = choose(&parts) else { continue };
         let Some((first, rest)) = chosen.split_first() else { continue };
         // A whole is as quoted as its most quoted part.
         let context = chosen.iter().map(|part| &part.context).max_by_key(|context| context.len()).cloned().unwrap_or_default();
-        let context = if rule.parts.iter().any(|part| part.only_in_context) { Vec::new() } else { context };
+        let context = if rule.parts.iter().flat_map(|part| &part.any).any(|form| form.only_in_context) { Vec::new() } else { context };
         let finding = Finding::new(id.clone(), meta.severity, meta.confidence, &meta.message, first.span, first.note.clone())
             .with(rest.iter().map(|part| Evidence::new(part.span, Role::Step, part.note.clone())));
         joined.push(Weighed { finding, context });
@@ -81,7 +92,7 @@ pub(super) fn findings(input: &Input<'_>, found: &[Weighed]) -> Vec<Weighed> {
     joined
 }
 
-fn candidates(input: &Input<'_>, found: &[Weighed], part: &Part, own: &BTreeSet<String>) -> Vec<Candidate> {
+fn candidates(input: &Input<'_>, found: &[Weighed], part: &Form, own: &BTreeSet<String>) -> Vec<Candidate> {
     let arena = &input.expanded.arena;
     let place = |span: Span| {
         let (located, _) = arena.locate(span);
@@ -97,7 +108,7 @@ fn candidates(input: &Input<'_>, found: &[Weighed], part: &Part, own: &BTreeSet<
         if threats.iter().all(|w| !w.context.is_empty()) {
             out.extend(threats.iter().map(|w| {
                 let (span, section) = place(w.finding.span());
-                Candidate { span, note: format!("quoted: {}", w.finding.rule), context: Vec::new(), section }
+                Candidate { within: part.within, span, note: format!("quoted: {}", w.finding.rule), context: Vec::new(), section }
             }));
         }
         return out;
@@ -107,14 +118,14 @@ fn candidates(input: &Input<'_>, found: &[Weighed], part: &Part, own: &BTreeSet<
         let finding = &weighed.finding;
         if globs.iter().any(|glob| glob.is_match(finding.rule.as_str())) && part.severity.is_none_or(|least| finding.severity >= least) {
             let (span, section) = place(finding.span());
-            out.push(Candidate { span, note: format!("{}: {}", finding.rule, finding.message), context: weighed.context.clone(), section });
+            out.push(Candidate { within: part.within, span, note: format!("{}: {}", finding.rule, finding.message), context: weighed.context.clone(), section });
         }
     }
     if let Some(kind) = part.fact {
         for (artifact, fact) in input.expanded.facts.iter().filter(|(_, fact)| fact.kind == kind) {
             if part.labels.fits(&all_labels(input, *artifact, fact, own)) {
                 let (span, section) = place(Span::new(*artifact, fact.range.clone()));
-                out.push(Candidate { span, note: fact.note.clone(), context: Vec::new(), section });
+                out.push(Candidate { within: part.within, span, note: fact.note.clone(), context: Vec::new(), section });
             }
         }
     }
@@ -124,17 +135,17 @@ fn candidates(input: &Input<'_>, found: &[Weighed], part: &Part, own: &BTreeSet<
 }
 
 /// One candidate for each part such that all stand close enough.
-fn choose(within: Within, parts: &[Vec<Candidate>]) -> Option<Vec<&Candidate>> {
+fn choose(parts: &[Vec<Candidate>]) -> Option<Vec<&Candidate>> {
     let (first, rest) = parts.split_first()?;
     first.iter().find_map(|anchor| {
-        let close = |other: &Candidate| match within {
+        let close = |other: &Candidate| match other.within {
             Within::Package => true,
             Within::File => other.span.artifact == anchor.span.artifact,
             Within::Section => other.span.artifact == anchor.span.artifact && other.section.is_some() && other.section == anchor.section,
         };
         let mut chosen = vec![anchor];
         for part in rest {
-            chosen.push(part.iter().find(|other| close(other) && other.span != anchor.span)?);
+            chosen.push(part.iter().find(|other| close(other) && other.note != anchor.note)?);
         }
         Some(chosen)
     })

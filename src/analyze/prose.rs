@@ -1,16 +1,17 @@
 //! Scores prose by what it asks for: links of a kind, phrases of a list,
 //! how they stand together. A keyword alone decides nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde::Deserialize;
 
 use super::Input;
-use crate::artifact::{Artifact, Span};
+use crate::artifact::{Artifact, Op, Span};
 use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
-use crate::parse::Body;
-use crate::parse::markdown::{Block, BlockKind, Document, Link};
+use crate::parse::markdown::{self, Block, BlockKind, Document, Link};
+use crate::parse::{Body, Kind};
 use crate::rule::Meta;
 use crate::ruleset::lexicon::Lexicons;
 use crate::text;
@@ -51,8 +52,15 @@ pub struct Signal {
     pub required: bool,
     /// A link whose target is of one of these classes (see [`target_classes`]).
     pub links: Option<Vec<String>>,
+    /// Or a link to one of these, if its block holds a phrase of the lexicon `weak-phrases`.
+    #[serde(default)]
+    pub weak_links: Vec<String>,
+    /// What makes a weak link count.
+    pub weak_phrases: Option<String>,
     /// A phrase of this lexicon.
     pub phrases: Option<String>,
+    /// Or a phrase of this lexicon in a code block.
+    pub code_phrases: Option<String>,
     /// The phrase must be followed by a literal token (a password, say).
     #[serde(default)]
     pub token: bool,
@@ -81,7 +89,7 @@ impl ProseRule {
     /// # Errors
     /// Names the one that does not.
     pub fn check(&self, lexicons: &Lexicons) -> Result<(), String> {
-        for name in self.signals.iter().flat_map(|signal| signal.phrases.iter().chain(&signal.unless)) {
+        for name in self.signals.iter().flat_map(|signal| signal.phrases.iter().chain(&signal.unless).chain(&signal.code_phrases)) {
             if lexicons.get(name).is_none() {
                 return Err(format!("there is no lexicons/{name}.txt"));
             }
@@ -104,10 +112,18 @@ type Seen = (Range<usize>, String);
 pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for artifact in input.expanded.arena.iter() {
-        let Body::Markdown(document) = &artifact.body else { continue };
-        let judge = Judge { input, artifact, document };
+        let Some(document) = document_of(artifact) else { continue };
+        let judge = Judge { input, document: &document };
+        let mut folded = None;
         for (id, rule) in &input.rules.prose {
             let Some(meta) = input.rules.get(id).map(|r| &r.meta) else { continue };
+            // A program has no sections: its text is one only by accident.
+            if rule.scope == Scope::Section && artifact.kind.is_code() {
+                continue;
+            }
+            if !judge.may_hold(rule, &mut folded) {
+                continue;
+            }
             let mut last_end = 0;
             for unit in judge.units(rule) {
                 let Some(finding) = judge.unit(rule, &unit).map(|seen| report(id, meta, artifact, seen)) else { continue };
@@ -122,6 +138,19 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     found
 }
 
+/// An artifact as a document: Markdown and markup as parsed, strings of data, other text by paragraphs.
+/// What lies in a document already (a code block, say) is judged there.
+fn document_of(artifact: &Artifact) -> Option<Cow<'_, Document>> {
+    let op = artifact.derivation.as_ref().map(|d| d.op);
+    match &artifact.body {
+        Body::Markdown(document) => Some(Cow::Borrowed(document)),
+        Body::Data(data) => Some(Cow::Owned(markdown::of_strings(data))),
+        Body::None if artifact.kind == Kind::Binary => None,
+        Body::None if op.is_none_or(|op| op.is_decoding() || op == Op::Utf16) => Some(Cow::Owned(markdown::plain(&text::view(&artifact.bytes)))),
+        Body::None => None,
+    }
+}
+
 fn report(id: &crate::rule::RuleId, meta: &Meta, artifact: &Artifact, seen: Vec<Seen>) -> Finding {
     let (severity, confidence): (Severity, Confidence) = (meta.severity, meta.confidence);
     let mut seen = seen.into_iter();
@@ -132,11 +161,28 @@ fn report(id: &crate::rule::RuleId, meta: &Meta, artifact: &Artifact, seen: Vec<
 
 struct Judge<'a> {
     input: &'a Input<'a>,
-    artifact: &'a Artifact,
     document: &'a Document,
 }
 
 impl<'a> Judge<'a> {
+    /// Whether the document holds what the rule requires at all: most do not, which one look at the whole tells.
+    fn may_hold(&self, rule: &ProseRule, folded: &mut Option<String>) -> bool {
+        rule.signals.iter().filter(|signal| signal.required).all(|signal| {
+            if let Some(classes) = &signal.links {
+                return self.document.blocks.iter().flat_map(|b| &b.links).any(|link| {
+                    let own = target_classes(self.input, &link.target);
+                    classes.iter().chain(&signal.weak_links).any(|class| own.contains(class.as_str()))
+                });
+            }
+            let Some(name) = signal.phrases.as_ref().filter(|_| signal.code_phrases.is_none()) else { return true };
+            let folded = folded.get_or_insert_with(|| {
+                let texts: Vec<&str> = self.document.blocks.iter().map(|block| block.text.as_str()).collect();
+                text::fold(&texts.join("\n")).0
+            });
+            self.input.rules.lexicons.holds(name, folded)
+        })
+    }
+
     /// Units that hold the rule's required links or phrases; the others cannot report.
     fn units(&self, rule: &ProseRule) -> Vec<Unit<'a>> {
         let blocks = &self.document.blocks;
@@ -150,6 +196,9 @@ impl<'a> Judge<'a> {
             Scope::Block => (0..blocks.len())
                 .filter(|&at| blocks[at].is_prose())
                 .map(|at| {
+                    if blocks[at].kind == BlockKind::Cell {
+                        return Unit { blocks: row_of(blocks, at), sentence: None };
+                    }
                     let mut unit = vec![&blocks[at]];
                     let end = blocks[at].range.end;
                     let near = blocks.iter().skip(at + 1).take_while(|next| next.range.start <= end + 240 && next.section == blocks[at].section);
@@ -191,10 +240,11 @@ impl<'a> Judge<'a> {
 
     fn signal(&self, signal: &Signal, unit: &Unit<'a>) -> Option<Seen> {
         if let Some(classes) = &signal.links {
-            return self.links(unit).into_iter().find_map(|link| {
-                let own = target_classes(self.input, &link.target);
-                let class = classes.iter().find(|class| own.contains(class.as_str()))?;
-                Some((link.range.clone(), format!("leads to: {class}")))
+            let strong = self.linked(unit.blocks.iter(), unit, classes);
+            return strong.or_else(|| {
+                let lexicon = signal.weak_phrases.as_ref()?;
+                let asks = unit.blocks.iter().filter(|block| block.is_prose() && self.input.rules.lexicons.holds(lexicon, &text::fold(&block.text).0));
+                self.linked(asks, unit, &signal.weak_links)
             });
         }
         if let Some(name) = &signal.phrases {
@@ -216,20 +266,31 @@ impl<'a> Judge<'a> {
         None
     }
 
+    fn linked<'u>(&self, blocks: impl Iterator<Item = &'u &'a Block>, unit: &Unit<'a>, classes: &[String]) -> Option<Seen>
+    where
+        'a: 'u,
+    {
+        blocks.flat_map(|block| links_in(block, unit)).find_map(|link| {
+            let own = target_classes(self.input, &link.target);
+            let class = classes.iter().find(|class| own.contains(class.as_str()))?;
+            Some((link.range.clone(), format!("leads to: {class}")))
+        })
+    }
+
     fn links<'u>(&self, unit: &'u Unit<'a>) -> Vec<&'u Link> {
-        unit.blocks
-            .iter()
-            .flat_map(|block| {
-                let within = unit.sentence.clone().map(|sentence| block.source(sentence));
-                block.links.iter().filter(move |link| within.as_ref().is_none_or(|range| link.range.start < range.end && range.start < link.range.end))
-            })
-            .collect()
+        unit.blocks.iter().flat_map(|block| links_in(block, unit)).collect()
     }
 
     fn phrase(&self, signal: &Signal, name: &str, unit: &Unit<'_>) -> Option<Seen> {
         let lexicons = &self.input.rules.lexicons;
         let lexicon = lexicons.get(name)?;
-        for block in unit.blocks.iter().filter(|block| block.is_prose()) {
+        for block in &unit.blocks {
+            if !block.is_prose() {
+                if let Some(seen) = signal.code_phrases.as_ref().and_then(|name| self.code_phrase(name, block)) {
+                    return Some(seen);
+                }
+                continue;
+            }
             let range = match &unit.sentence {
                 Some(sentence) if signal.nearby => around(&block.text, sentence),
                 Some(sentence) => sentence.clone(),
@@ -240,7 +301,8 @@ impl<'a> Judge<'a> {
             for found in lexicon.find_all(&folded) {
                 let at = |folded_at: usize| range.start + from.get(folded_at).map_or(part.len(), |&at| at as usize);
                 let (start, end) = (at(found.start), at(found.end));
-                if signal.token && !is_token_after(text::slice(&block.text, end..block.text.len()), block, end) {
+                let is_head = block.kind == BlockKind::Cell && block.row == 0;
+                if signal.token && !is_head && !is_token_after(text::slice(&block.text, end..block.text.len()), block, end) {
                     continue;
                 }
                 if let Some(unless) = &signal.unless {
@@ -253,6 +315,13 @@ impl<'a> Judge<'a> {
             }
         }
         None
+    }
+
+    fn code_phrase(&self, name: &str, block: &Block) -> Option<Seen> {
+        let (folded, from) = text::fold(&block.text);
+        let found = self.input.rules.lexicons.get(name)?.find(&folded)?;
+        let at = |folded_at: usize| from.get(folded_at).map_or(block.text.len(), |&at| at as usize);
+        Some((block.source(at(found.start)..at(found.end)), format!("phrase: {}", name.replace('-', " "))))
     }
 
     /// A file to download whose name no one knows.
@@ -307,6 +376,11 @@ impl<'a> Judge<'a> {
     }
 }
 
+fn links_in<'b>(block: &'b Block, unit: &Unit<'_>) -> impl Iterator<Item = &'b Link> {
+    let within = unit.sentence.clone().map(|sentence| block.source(sentence));
+    block.links.iter().filter(move |link| within.as_ref().is_none_or(|range| link.range.start < range.end && range.start < link.range.end))
+}
+
 fn is_download(input: &Input<'_>, target: &str) -> bool {
     let classes = target_classes(input, target);
     ["archive", "executable", "paste", "file-drop", "landing"].iter().any(|class| classes.contains(*class))
@@ -320,6 +394,10 @@ pub(super) fn target_classes(input: &Input<'_>, target: &str) -> BTreeSet<String
         return classes;
     }
     let Some(place) = input.rules.hosts.place(target) else { return classes };
+    if matches!(place.class.as_str(), "installer" | "registry" | "local") {
+        classes.insert(place.class);
+        return classes;
+    }
     let file = place.path.split(['?', '#']).next().unwrap_or("").to_ascii_lowercase();
     if ARCHIVES.iter().any(|ending| file.ends_with(ending)) {
         classes.insert("archive".to_owned());
@@ -349,7 +427,8 @@ fn helper_name(target: &str) -> Option<String> {
         .take_while(|part| !part.starts_with(|c: char| c.is_ascii_digit()) && !matches!(*part, "win" | "windows" | "win32" | "win64" | "mac" | "macos" | "darwin" | "linux" | "x64" | "x86" | "arm64" | "amd64" | "setup" | "installer" | "latest"))
         .collect::<Vec<_>>()
         .join("-");
-    (!name.is_empty()).then_some(name)
+    let says_nothing = ["", "install", "setup", "installer", "main", "master", "archive", "source", "release", "download", "latest", "package", "file", "data"];
+    (!says_nothing.contains(&name.as_str())).then_some(name)
 }
 
 /// Names that the package itself declares: its own, required programs, installers.
@@ -368,7 +447,7 @@ fn declared_names(document: &Document) -> BTreeSet<String> {
 fn is_token_after(rest: &str, block: &Block, end: usize) -> bool {
     let near = text::slice(rest, 0..rest.len().min(48));
     let source = block.source(end..end + near.len().max(1));
-    if block.code.iter().any(|code| source.start <= code.start && code.start < source.end) {
+    if block.code.iter().any(|code| source.start <= code.range.start && code.range.start < source.end) {
         return true;
     }
     let trimmed = near.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '=' | '*' | '_' | '-' | '–' | '—'));
@@ -377,6 +456,14 @@ fn is_token_after(rest: &str, block: &Block, end: usize) -> bool {
     let word: String = trimmed.trim_start_matches("is ").trim_start_matches(['"', '\'', '“', '‘', '「', '«', '`', '(', '*']).chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '!' | '@' | '#' | '$')).collect();
     let is_odd = word.chars().any(|c| c.is_ascii_digit()) || word.chars().count() <= 16;
     !word.is_empty() && is_odd && (after_sign || quoted || word.chars().any(|c| c.is_ascii_digit()))
+}
+
+/// The cells of a table's row with those of its head.
+fn row_of(blocks: &[Block], at: usize) -> Vec<&Block> {
+    let is_cell = |block: &&Block| block.kind == BlockKind::Cell;
+    let start = blocks.get(..at).unwrap_or(&[]).iter().rposition(|block| block.kind != BlockKind::Cell).map_or(0, |before| before + 1);
+    let table = blocks.get(start..).unwrap_or(&[]).iter().take_while(is_cell);
+    table.filter(|cell| cell.row == blocks[at].row || cell.row == 0).collect()
 }
 
 /// Sentences of a text, as ranges.

@@ -43,7 +43,8 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
         parsed.skipped.push(format!("the {} parser gave up; patterns scanned the text", kind.name()));
         return parsed;
     };
-    let mut strings = Strings { text, found: Vec::new(), assigned: HashMap::new(), aliases: HashMap::new(), run: HashSet::new() };
+    let mut strings =
+        Strings { text, found: Vec::new(), constants: HashMap::new(), renames: HashMap::new(), aliases: HashMap::new(), run: HashSet::new() };
     let mut nodes = 0;
     syntax::walk(&tree, |node| {
         nodes += 1;
@@ -103,7 +104,10 @@ struct Strings<'t> {
     found: Vec<Found>,
     /// Names that hold each other's elements: `for p in LIST`, `LIST.forEach(p => …)`, `a = b`.
     aliases: HashMap<String, Vec<String>>,
-    assigned: HashMap<String, ()>,
+    /// Names bound to a literal, with its text.
+    constants: HashMap<String, String>,
+    /// Names under which something was imported, with its own name.
+    renames: HashMap<String, String>,
     /// Names that stand in the arguments of process calls.
     run: HashSet<String>,
 }
@@ -130,6 +134,12 @@ impl Strings<'_> {
                 }
                 true
             }
+            "aliased_import" | "import_specifier" => {
+                if let (Some(name), Some(alias)) = (node.child_by_field_name("name"), node.child_by_field_name("alias")) {
+                    self.renames.insert(self.raw(alias).to_owned(), self.raw(name).to_owned());
+                }
+                true
+            }
             "for_statement" | "for_in_statement" | "for_in_clause" => {
                 if let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right")) {
                     for name in identifiers(left) {
@@ -142,7 +152,11 @@ impl Strings<'_> {
             }
             "call" | "call_expression" | "new_expression" => {
                 self.call(node);
-                true
+                let joined = (node.kind() == "call_expression").then(|| self.fold(node, 0)).flatten();
+                let Some((bytes, map)) = joined.filter(|(text, _)| shell::worth_parsing(text)) else { return true };
+                let (in_process_call, assigned_to) = self.position(node);
+                self.found.push(Found { bytes, map, range: node.byte_range(), in_process_call, assigned_to });
+                false
             }
             "assignment" | "variable_declarator" | "assignment_expression" => {
                 let sides = (node.child_by_field_name("left").or_else(|| node.child_by_field_name("name")), node.child_by_field_name("right").or_else(|| node.child_by_field_name("value")));
@@ -150,7 +164,9 @@ impl Strings<'_> {
                     for of in identifiers(right) {
                         self.alias(left, of);
                     }
-                    self.assigned.insert(self.raw(left).to_owned(), ());
+                    if let Some((text, _)) = self.fold(right, 0).filter(|_| left.kind() == "identifier") {
+                        self.constants.insert(self.raw(left).to_owned(), text);
+                    }
                 }
                 true
             }
@@ -161,7 +177,7 @@ impl Strings<'_> {
     fn call(&mut self, node: Node<'_>) {
         let Some(arguments) = node.child_by_field_name("arguments") else { return };
         let Some(callee_text) = callee(node, self.text) else { return };
-        if is_process_call(callee_text) {
+        if self.starts_process(callee_text) {
             let names: Vec<String> = identifiers(arguments).into_iter().map(|n| self.raw(n).to_owned()).collect();
             self.run.extend(names);
         } else if matches!(last_name(callee_text), "forEach" | "map") {
@@ -175,6 +191,10 @@ impl Strings<'_> {
         }
     }
 
+    fn starts_process(&self, callee: &str) -> bool {
+        is_process_call(callee) || self.renames.get(callee).is_some_and(|name| is_process_call(name))
+    }
+
     /// Whether a string is an argument of a process call, and which variable it is assigned to.
     fn position(&self, node: Node<'_>) -> (bool, Option<String>) {
         let mut at = node;
@@ -182,7 +202,13 @@ impl Strings<'_> {
             let Some(parent) = at.parent() else { break };
             match parent.kind() {
                 "call" | "call_expression" | "new_expression" => {
-                    return (callee(parent, self.text).is_some_and(is_process_call), None);
+                    let callee = callee(parent, self.text);
+                    // `[…].join('')` and the like pass their text on.
+                    if callee.is_some_and(|c| matches!(last_name(c), "join" | "format" | "trim" | "strip" | "concat")) {
+                        at = parent;
+                        continue;
+                    }
+                    return (callee.is_some_and(|callee| self.starts_process(callee)), None);
                 }
                 "assignment" | "variable_declarator" | "assignment_expression" => {
                     let left = parent.child_by_field_name("left").or_else(|| parent.child_by_field_name("name"));
@@ -218,12 +244,23 @@ impl Strings<'_> {
                         }
                         "string_content" | "string_fragment" => add(out, map, piece, part.byte_range()),
                         "escape_sequence" => add(out, map, &crate::decode::unescape(piece).map_or_else(|| piece.to_owned(), |(t, _)| t), part.byte_range()),
-                        "interpolation" | "template_substitution" => add(out, map, HOLE, part.byte_range()),
+                        "interpolation" | "template_substitution" => {
+                            let known = syntax::named(part).first().and_then(|name| self.constants.get(self.raw(*name)));
+                            add(out, map, known.map_or(HOLE, String::as_str), part.byte_range());
+                        }
                         _ => {}
                     }
                 }
                 true
             }
+            "identifier" => match self.constants.get(self.raw(node)) {
+                Some(text) => {
+                    add(out, map, text, node.byte_range());
+                    true
+                }
+                None => false,
+            },
+            "call_expression" => self.joined(node, depth, out, map),
             "concatenated_string" | "parenthesized_expression" => {
                 syntax::named(node).into_iter().fold(false, |any, part| self.fold_into(part, depth + 1, out, map) || any)
             }
@@ -244,6 +281,25 @@ impl Strings<'_> {
             }
             _ => false,
         }
+    }
+
+    /// `[a, b].join(separator)` of literals.
+    fn joined(&self, call: Node<'_>, depth: usize, out: &mut String, map: &mut Vec<Piece>) -> bool {
+        let Some(member) = call.child_by_field_name("function").filter(|f| f.kind() == "member_expression") else { return false };
+        let (Some(list), Some(name)) = (member.child_by_field_name("object"), member.child_by_field_name("property")) else { return false };
+        if self.raw(name) != "join" || list.kind() != "array" {
+            return false;
+        }
+        let separator = call.child_by_field_name("arguments").and_then(|a| syntax::named(a).first().copied()).and_then(|s| self.fold(s, depth + 1));
+        for (index, item) in syntax::named(list).into_iter().enumerate() {
+            if index > 0 {
+                add(out, map, separator.as_ref().map_or(",", |(text, _)| text.as_str()), item.start_byte()..item.start_byte());
+            }
+            if !self.fold_into(item, depth + 1, out, map) {
+                return false;
+            }
+        }
+        true
     }
 
     fn children(self) -> Vec<Child> {

@@ -46,6 +46,15 @@ pub struct Link {
     pub range: Range<usize>,
 }
 
+/// Inline code.
+#[derive(Debug, Clone)]
+pub struct InlineCode {
+    /// Where its content stands in the document.
+    pub range: Range<usize>,
+    /// Where it stands in the block's text.
+    pub at: Range<usize>,
+}
+
 /// A piece of the document that reads as one: a paragraph, an item, a cell, a code block.
 #[derive(Debug, Clone)]
 pub struct Block {
@@ -59,8 +68,8 @@ pub struct Block {
     pub map: Vec<Piece>,
     /// Links in it.
     pub links: Vec<Link>,
-    /// Inline code in it, as document ranges of the content.
-    pub code: Vec<Range<usize>>,
+    /// Inline code in it.
+    pub code: Vec<InlineCode>,
     /// Index of the section that it stands in.
     pub section: usize,
     /// Whether it stands in a block quote.
@@ -103,7 +112,7 @@ pub struct Section {
 }
 
 /// A parsed Markdown document.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Document {
     /// Front matter, parsed.
     pub front: Option<data::Data>,
@@ -158,6 +167,30 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
     parsed
 }
 
+/// Text that is not Markdown as paragraphs, so that prose can be judged wherever it stands.
+pub fn plain(text: &str) -> Document {
+    let mut document = Document::default();
+    document.sections.push(Section { title: String::new(), level: 0, parent: None });
+    build::paragraphs(text, &mut document);
+    document
+}
+
+/// Strings of a data file as paragraphs.
+pub fn of_strings(data: &data::Data) -> Document {
+    let mut document = Document::default();
+    document.sections.push(Section { title: String::new(), level: 0, parent: None });
+    document.blocks.extend(data.strings.iter().map(build::front_matter_block));
+    document
+}
+
+/// A page of markup as one block, with its links and what it hides.
+pub fn page(text: &str) -> Document {
+    let mut document = plain("");
+    build::page(text, &mut document);
+    hidden::collect(text, &mut document);
+    document
+}
+
 /// The YAML between `---` lines at the start, and where the text after it begins.
 fn front_matter(text: &str) -> (Option<Range<usize>>, usize) {
     let start = text.strip_prefix('\u{feff}').map_or(0, |_| '\u{feff}'.len_utf8());
@@ -185,13 +218,13 @@ fn children(text: &str, document: &Document, parsed: &mut Parsed, limits: &Limit
             parsed.children.push(Child { op: Op::CodeBlock, range: block.range.clone(), bytes: bytes.into(), map: Map::Pieces(map), kind });
         }
         for code in &block.code {
-            let content = text.get(code.clone()).unwrap_or("");
+            let content = block.text.get(code.at.clone()).unwrap_or("");
             if content.contains(char::is_whitespace) && shell::worth_parsing(content) {
                 parsed.children.push(Child {
                     op: Op::InlineCode,
-                    range: code.clone(),
+                    range: code.range.clone(),
                     bytes: content.into(),
-                    map: Map::slice(code.clone()),
+                    map: build::code_map(text, code, content),
                     kind: Kind::Shell,
                 });
             }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::artifact::{Map, Op};
-use crate::parse::{Child, Kind, Parsed};
+use crate::parse::{Body, Child, Kind, Parsed, markdown};
 
 static SCRIPT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?is)<script\b[^>]*>(.*?)(?:</script|\z)").expect("pattern is constant"));
@@ -17,7 +17,7 @@ static HANDLER: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Finds scripts and event handlers.
 pub fn parse(text: &str) -> Parsed {
-    let mut parsed = Parsed::default();
+    let mut parsed = Parsed { body: Body::Markdown(Box::new(markdown::page(text))), ..Parsed::default() };
     for found in SCRIPT.captures_iter(text).chain(HANDLER.captures_iter(text)) {
         let Some(code) = found.iter().skip(1).flatten().next() else { continue };
         if code.as_str().trim().is_empty() {

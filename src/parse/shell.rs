@@ -79,8 +79,10 @@ struct Run<'a> {
     gave_up: bool,
     variables: HashMap<String, Value>,
     files: HashMap<String, Value>,
-    /// The last text printed for a person, and the addresses in it.
-    printed: Option<(Range<usize>, Vec<String>)>,
+    /// Texts printed for a person, and the addresses in them.
+    printed: Vec<(Range<usize>, Vec<String>)>,
+    /// Start of the outermost pipeline that is being evaluated.
+    pipeline: Option<usize>,
     facts: Vec<Fact>,
     children: Vec<Child>,
 }
@@ -95,7 +97,8 @@ impl<'a> Run<'a> {
             gave_up: false,
             variables: HashMap::new(),
             files: HashMap::new(),
-            printed: None,
+            printed: Vec::new(),
+            pipeline: None,
             facts: Vec::new(),
             children: Vec::new(),
         }
@@ -122,10 +125,13 @@ impl<'a> Run<'a> {
         }
         match node.kind() {
             "pipeline" => {
+                let outer = self.pipeline;
+                self.pipeline = outer.or(Some(node.start_byte()));
                 let mut flow = input;
                 for stage in syntax::named(node) {
                     flow = self.statement(stage, flow, depth + 1);
                 }
+                self.pipeline = outer;
                 flow
             }
             "command" => self.command(node, input, depth),
@@ -212,7 +218,9 @@ impl<'a> Run<'a> {
             // `< file`, or the output of `<(…)` itself.
             *input = match self.files.get(target.shape()) {
                 Some(content) if target.urls.is_empty() => content.clone(),
-                _ => target,
+                _ if target.is_fetched || target.is_decoded => target,
+                // A file that this text did not write.
+                _ => Value::unknown(redirect.byte_range()),
             };
         } else if operator.starts_with('>') || operator.starts_with("&>") {
             to_files.push((target, operator.contains(">>")));
@@ -220,8 +228,11 @@ impl<'a> Run<'a> {
     }
 
     /// Something was written to a file.
-    fn written(&mut self, file: &Value, content: Value, append: bool, range: Range<usize>) {
+    fn written(&mut self, file: &Value, mut content: Value, append: bool, range: Range<usize>) {
         let name = file.shape().to_owned();
+        if content.is_fetched {
+            content.marks.insert("via-file");
+        }
         if name == "/dev/null" {
             return;
         }

@@ -83,6 +83,10 @@ impl Indicators {
             .iter()
             .flat_map(move |automaton| automaton.find_iter(bytes))
             .filter_map(|found| Some((self.strings.get(found.pattern().as_usize())?, found.range())))
+            .filter(|(indicator, range)| {
+                let is_word = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|b| b.is_ascii_alphanumeric());
+                indicator.kind == "string" || !(is_word(range.start.checked_sub(1)) || is_word(Some(range.end)))
+            })
     }
 
     /// How many indicators there are.

@@ -56,7 +56,7 @@ impl<'a> Place<'a> {
         if self.block.kind == BlockKind::Cell && self.block.row > 0 {
             self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is a cell of a table");
         }
-        let in_code = self.block.code.iter().any(|code| code.start <= self.range.start && self.range.start < code.end);
+        let in_code = self.block.code.iter().any(|code| code.range.start <= self.range.start && self.range.start < code.range.end);
         let in_marks = self.marks().is_some_and(|marks| marks.start <= self.range.start && self.range.end <= marks.end);
         if (in_code || in_marks) && self.block.is_prose() && self.has_other_words() {
             self.add(contexts, ContextKind::Quoted, self.range.clone(), "is quoted in a sentence");
@@ -96,7 +96,7 @@ impl<'a> Place<'a> {
     }
 
     fn has_other_words(&self) -> bool {
-        let quoted: usize = self.block.code.iter().map(|code| code.len()).sum::<usize>().max(self.range.len());
+        let quoted: usize = self.block.code.iter().map(|code| code.range.len()).sum::<usize>().max(self.range.len());
         self.block.text.len() > quoted + 8
     }
 

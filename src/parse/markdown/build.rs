@@ -60,24 +60,28 @@ impl Builder<'_, '_> {
             Event::End(tag) => self.end(tag),
             Event::Text(text) => self.text(&text, range),
             Event::Code(code) => {
-                let inner = self.inner_code(&range, &code);
+                let inner = self.inner_code(&range);
                 self.text(&code, inner.clone());
                 if let Some(block) = &mut self.open {
-                    block.code.push(inner);
+                    let end = block.text.len();
+                    block.code.push(InlineCode { range: inner, at: end - code.len()..end });
                 }
             }
             Event::SoftBreak | Event::HardBreak => self.text(" ", range),
-            Event::Html(_) | Event::InlineHtml(_) => {
-                let kind = if matches!(event, Event::Html(_)) { BlockKind::Html } else { BlockKind::Paragraph };
-                if kind == BlockKind::Html {
-                    let html = self.text.get(range.clone()).unwrap_or("").to_owned();
-                    self.ensure(kind, &range);
-                    self.text(&html, range);
-                } else {
-                    self.ensure(kind, &range);
-                    if let Some(block) = &mut self.open {
-                        block.range.end = block.range.end.max(range.end);
-                    }
+            Event::Html(_) => {
+                let html = self.text.get(range.clone()).unwrap_or("").to_owned();
+                self.ensure(BlockKind::Html, &range);
+                self.text(&html, range);
+            }
+            Event::InlineHtml(tag) => {
+                self.ensure(BlockKind::Paragraph, &range);
+                if let Some(target) = href(&tag) {
+                    self.link(target, "", false, range.clone());
+                } else if tag.to_ascii_lowercase().starts_with("</a") {
+                    self.link_end(range.end);
+                }
+                if let Some(block) = &mut self.open {
+                    block.range.end = block.range.end.max(range.end);
                 }
             }
             _ => {}
@@ -85,12 +89,13 @@ impl Builder<'_, '_> {
     }
 
     /// Content of inline code without its backticks.
-    fn inner_code(&self, range: &Range<usize>, code: &CowStr<'_>) -> Range<usize> {
+    fn inner_code(&self, range: &Range<usize>) -> Range<usize> {
         let raw = self.text.get(range.clone()).unwrap_or("");
-        match raw.find(code.as_ref()) {
-            Some(at) => range.start + at..range.start + at + code.len(),
-            None => range.clone(),
-        }
+        let ticks = raw.bytes().take_while(|b| *b == b'`').count();
+        let inner = raw.get(ticks..raw.len().saturating_sub(ticks)).unwrap_or("");
+        let trimmed = inner.trim();
+        let start = range.start + ticks + (inner.len() - inner.trim_start().len());
+        start..start + trimmed.len()
     }
 
     fn start(&mut self, tag: Tag<'_>, range: Range<usize>) {
@@ -134,17 +139,19 @@ impl Builder<'_, '_> {
                 self.close();
                 self.lists = self.lists.saturating_sub(1);
             }
-            TagEnd::Link | TagEnd::Image => {
-                if let (Some((mut link, from)), Some(block)) = (self.links.pop(), &mut self.open) {
-                    link.text = block.text.get(from..).unwrap_or("").to_owned();
-                    if link.is_image {
-                        self.document.hidden.push(Hidden { container: Container::Alt, range: link.range.clone() });
-                    }
-                    block.links.push(link);
-                }
-            }
+            TagEnd::Link | TagEnd::Image => self.link_end(0),
             _ => {}
         }
+    }
+
+    fn link_end(&mut self, end: usize) {
+        let (Some((mut link, from)), Some(block)) = (self.links.pop(), &mut self.open) else { return };
+        link.text = block.text.get(from..).unwrap_or("").to_owned();
+        link.range.end = link.range.end.max(end);
+        if link.is_image {
+            self.document.hidden.push(Hidden { container: Container::Alt, range: link.range.clone() });
+        }
+        block.links.push(link);
     }
 
     fn link(&mut self, target: &str, title: &str, is_image: bool, range: Range<usize>) {
@@ -202,9 +209,10 @@ impl Builder<'_, '_> {
     fn close(&mut self) {
         self.links.clear();
         let Some(mut block) = self.open.take() else { return };
-        if block.is_prose() {
-            bare_links(&mut block);
+        if block.kind == BlockKind::Html {
+            anchors(&mut block);
         }
+        bare_links(&mut block);
         if let BlockKind::Heading(level) = block.kind {
             while self.stack.len() > 1 && self.stack.last().is_some_and(|&at| self.document.sections[at].level >= level) {
                 self.stack.pop();
@@ -223,8 +231,14 @@ fn bare_links(block: &mut Block) {
     if !block.text.contains("://") {
         return;
     }
+    // In code, only what is downloaded is a link; the rest are addresses of services.
+    static DOWNLOAD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\bcurl\b.*\s-[a-z]*[oJ]|--output|--remote-name|\bwget\b|invoke-webrequest|\biwr\b|start-bitstransfer").expect("pattern is constant")
+    });
+    let is_code = matches!(block.kind, BlockKind::Code(_));
     let found: Vec<_> = BARE
         .find_iter(&block.text)
+        .filter(|found| !is_code || DOWNLOAD.is_match(line_around(&block.text, found.start())))
         .map(|found| {
             let target = found.as_str().trim_end_matches(['.', ',', ';', ':', '!', '?']);
             (target.to_owned(), found.start()..found.start() + target.len())
@@ -236,6 +250,101 @@ fn bare_links(block: &mut Block) {
             block.links.push(Link { text: target.clone(), target, is_image: false, is_bare: true, range });
         }
     }
+}
+
+fn line_around(text: &str, at: usize) -> &str {
+    let start = text.get(..at).and_then(|t| t.rfind('\n')).map_or(0, |i| i + 1);
+    text.get(start..).map_or("", |t| t.lines().next().unwrap_or(""))
+}
+
+/// Target of an opening `<a …>`.
+fn href(tag: &str) -> Option<&str> {
+    static HREF: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"(?is)^<a\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)"#).expect("pattern is constant"));
+    HREF.captures(tag)?.get(1).map(|target| target.as_str())
+}
+
+/// Links in a block of HTML.
+fn anchors(block: &mut Block) {
+    static ANCHOR: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(?is)<a\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)[^>]*>(.*?)(?:</a\s*>|\z)"#).expect("pattern is constant")
+    });
+    static TAG: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)<[^>]*>").expect("pattern is constant"));
+    let found: Vec<Link> = ANCHOR
+        .captures_iter(&block.text)
+        .filter_map(|found| {
+            let (whole, target, inner) = (found.get(0)?, found.get(1)?, found.get(2)?);
+            let text = TAG.replace_all(inner.as_str(), "").into_owned();
+            Some(Link { text, target: target.as_str().to_owned(), is_image: false, is_bare: false, range: block.source(whole.range()) })
+        })
+        .collect();
+    block.links.extend(found);
+}
+
+/// The map of inline code, in which a table's `\|` stands for `|`.
+pub(super) fn code_map(text: &str, code: &InlineCode, content: &str) -> Map {
+    let raw = text.get(code.range.clone()).unwrap_or("");
+    if raw == content {
+        return Map::slice(code.range.clone());
+    }
+    let mut map: Vec<Piece> = Vec::new();
+    let mut raw_at = 0;
+    for (at, c) in content.char_indices() {
+        let rest = raw.get(raw_at..).unwrap_or("");
+        raw_at += usize::from(c == '|' && rest.starts_with("\\|"));
+        let len = c.len_utf8() as u32;
+        map.push(Piece { at: at as u32, from: (code.range.start + raw_at) as u32, len, from_len: len });
+        raw_at += c.len_utf8();
+    }
+    Map::Pieces(map)
+}
+
+/// A block with nothing in it yet but its text, which stands unchanged at `range`.
+fn bare_block(kind: BlockKind, text: &str, range: Range<usize>) -> Block {
+    let mut block = Block {
+        kind,
+        text: text.to_owned(),
+        map: vec![Piece { at: 0, from: range.start as u32, len: text.len() as u32, from_len: range.len() as u32 }],
+        range,
+        links: Vec::new(),
+        code: Vec::new(),
+        section: 0,
+        is_quoted: false,
+        row: 0,
+        list_depth: 0,
+    };
+    bare_links(&mut block);
+    block
+}
+
+/// Longest paragraph of plain text, in bytes: generated files have no blank lines.
+const PARAGRAPH: usize = 4096;
+
+/// Runs of lines between blank ones.
+pub(super) fn paragraphs(text: &str, document: &mut Document) {
+    let mut start = 0;
+    let mut at = 0;
+    let mut flush = |start: usize, end: usize| {
+        let part = text.get(start..end).unwrap_or("");
+        if !part.trim().is_empty() {
+            document.blocks.push(bare_block(BlockKind::Paragraph, part, start..end));
+        }
+    };
+    for line in text.split_inclusive('\n') {
+        if line.trim().is_empty() || at - start > PARAGRAPH {
+            flush(start, at);
+            start = at;
+        }
+        at += line.len();
+    }
+    flush(start, at);
+}
+
+/// A page of markup as one block.
+pub(super) fn page(text: &str, document: &mut Document) {
+    let mut block = bare_block(BlockKind::Html, text, 0..text.len());
+    anchors(&mut block);
+    document.blocks.push(block);
 }
 
 fn level_of(level: HeadingLevel) -> u8 {
@@ -251,21 +360,7 @@ fn level_of(level: HeadingLevel) -> u8 {
 
 /// A string of the front matter as a block of prose.
 pub(super) fn front_matter_block(string: &data::DataString) -> Block {
-    let len = string.text.len() as u32;
-    let mut block = Block {
-        kind: BlockKind::FrontMatter(string.key.clone()),
-        range: string.range.clone(),
-        text: string.text.clone(),
-        map: vec![Piece { at: 0, from: string.range.start as u32, len, from_len: string.range.len() as u32 }],
-        links: Vec::new(),
-        code: Vec::new(),
-        section: 0,
-        is_quoted: false,
-        row: 0,
-        list_depth: 0,
-    };
-    bare_links(&mut block);
-    block
+    bare_block(BlockKind::FrontMatter(string.key.clone()), &string.text, string.range.clone())
 }
 
 /// Code of a block without the prompts of a terminal transcript.

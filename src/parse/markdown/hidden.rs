@@ -67,19 +67,22 @@ pub(super) fn collect(text: &str, document: &mut Document) {
     let mut found = Vec::new();
     comments(text, document, &mut found);
     let lower = text.to_ascii_lowercase();
-    for tag in ["template", "noscript", "script"] {
-        elements(&lower, tag, Container::Template, &mut found);
+    for tag in ["<template", "<noscript", "<script type=\"text/", "<script type='text/"] {
+        elements(&lower, tag, document, &mut found);
     }
     if lower.contains('<') && (lower.contains("hidden") || lower.contains("style") || lower.contains("d-none") || lower.contains("sr-only")) {
         for tag in HIDING_TAG.captures_iter(text) {
             let (Some(whole), Some(name)) = (tag.get(0), tag.get(1)) else { continue };
+            if in_code(document, whole.start()) {
+                continue;
+            }
             let Some(open_end) = text.get(whole.start()..).and_then(|t| t.find('>')).map(|at| whole.start() + at + 1) else { continue };
             let close = format!("</{}", name.as_str().to_ascii_lowercase());
             let end = lower.get(open_end..).and_then(|t| t.find(&close)).map_or(text.len(), |at| open_end + at);
             found.push(Hidden { container: Container::Style, range: open_end..end });
         }
     }
-    found.retain(|hidden| !hidden.range.is_empty() && !in_code(document, hidden.range.start));
+    found.retain(|hidden| !hidden.range.is_empty());
     document.hidden.extend(found);
     document.hidden.sort_by_key(|hidden| (hidden.range.start, hidden.range.end));
     document.hidden.dedup();
@@ -100,13 +103,19 @@ fn comments(text: &str, document: &Document, found: &mut Vec<Hidden>) {
     // `[//]: # (text)` and its kin are definitions that people use as comments; the parser reports them.
 }
 
-fn elements(lower: &str, tag: &str, container: Container, found: &mut Vec<Hidden>) {
-    let (open, close) = (format!("<{tag}"), format!("</{tag}"));
+/// Content of the elements that `open` begins; scripts in JavaScript are code, which others read.
+fn elements(lower: &str, open: &str, document: &Document, found: &mut Vec<Hidden>) {
+    let name = open.split(' ').next().unwrap_or(open).trim_start_matches('<');
+    let close = format!("</{name}");
     let mut at = 0;
-    while let Some(start) = lower.get(at..).and_then(|t| t.find(&open)).map(|i| at + i) {
+    while let Some(start) = lower.get(at..).and_then(|t| t.find(open)).map(|i| at + i) {
+        if in_code(document, start) || lower.get(start..).is_some_and(|t| t.starts_with("<script type=\"text/javascript") || t.starts_with("<script type='text/javascript")) {
+            at = start + open.len();
+            continue;
+        }
         let Some(inner) = lower.get(start..).and_then(|t| t.find('>')).map(|i| start + i + 1) else { return };
         let end = lower.get(inner..).and_then(|t| t.find(&close)).map_or(lower.len(), |i| inner + i);
-        found.push(Hidden { container, range: inner..end });
+        found.push(Hidden { container: Container::Template, range: inner..end });
         at = end.max(start + 1);
     }
 }
@@ -114,6 +123,6 @@ fn elements(lower: &str, tag: &str, container: Container, found: &mut Vec<Hidden
 fn in_code(document: &Document, offset: usize) -> bool {
     document.block_at(offset).is_some_and(|index| {
         let block = &document.blocks[index];
-        matches!(block.kind, BlockKind::Code(_)) || block.code.iter().any(|code| code.contains(&offset))
+        matches!(block.kind, BlockKind::Code(_)) || block.code.iter().any(|code| code.range.contains(&offset))
     })
 }

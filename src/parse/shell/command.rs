@@ -31,6 +31,8 @@ const FILTERS: [&str; 18] = [
 /// A command's words after wrappers and assignments were taken off.
 pub(super) struct Words {
     pub name: String,
+    /// The command's word as it was written, with its directory.
+    pub path: String,
     pub args: Vec<Value>,
     pub range: Range<usize>,
     pub is_root: bool,
@@ -114,7 +116,8 @@ impl Run<'_> {
             let name = base_name(words.first()?.shape());
             if !WRAPPERS.contains(&name.as_str()) {
                 let args = words.split_off(1);
-                return Some(Words { name, args, range, is_root });
+                let path = words.first()?.shape().to_owned();
+                return Some(Words { name, path, args, range, is_root });
             }
             is_root |= matches!(name.as_str(), "sudo" | "doas");
             words.remove(0);
@@ -221,6 +224,10 @@ impl Run<'_> {
             labels.push("with-value");
         }
         self.fact(words, if sends { "sends data" } else { "fetches" }, &labels, urls.clone());
+        if words.operand().is_none() {
+            // A bare name, as people write it when they speak of the habit.
+            return Value::default();
+        }
         let mut value = Value::unknown(words.range.clone());
         value.urls.clone_from(&urls);
         value.is_fetched = true;
@@ -273,12 +280,16 @@ impl Run<'_> {
             "ruby" | "perl" | "php" | "lua" | "osascript" | "tclsh" => Kind::Text,
             _ => Kind::Shell,
         };
-        if kind != Kind::Shell
-            && let Some(text) = code.text()
-        {
-            let value = program_output(text, &code);
-            self.child(crate::artifact::Op::ShellArgument, code.range.clone(), text.to_owned(), kind);
-            return value;
+        if kind != Kind::Shell {
+            if let Some(text) = code.text() {
+                let value = program_output(text, &code);
+                self.child(crate::artifact::Op::ShellArgument, code.range.clone(), text.to_owned(), kind);
+                return value;
+            }
+            // A program of literal text with data put into it is not a fetched program.
+            if code.shape().chars().filter(|c| *c != super::value::UNKNOWN).count() > 20 {
+                return Value::unknown(code.range);
+            }
         }
         self.exec(code, via)
     }
@@ -309,7 +320,7 @@ impl Run<'_> {
             value.encoded = value.encoded.or(encoded);
         }
         let urls: Vec<String> = value.shape().split_whitespace().map(|w| w.trim_matches(['"', '\'', '(', ')', ','])).filter(|w| w.contains("://") || is_address(w)).map(str::to_owned).collect();
-        self.printed = Some((words.range.clone(), urls));
+        self.printed.push((words.range.clone(), urls));
         if let Some(first) = words.args.iter().find(|arg| !arg.shape().starts_with('-')) {
             value.range = first.range.clone();
         }

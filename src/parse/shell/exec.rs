@@ -38,7 +38,7 @@ impl Run<'_> {
     }
 
     fn exec_fact(&mut self, value: &Value, via: &Via<'_>) {
-        let start = value.range.start.min(via.range.start);
+        let start = value.range.start.min(via.range.start).min(self.pipeline.unwrap_or(usize::MAX));
         let range = start..via.range.end.max(value.range.end);
         let mut fact = Fact::new(FactKind::Exec, range.clone(), "");
         fact.urls.clone_from(&value.urls);
@@ -66,10 +66,8 @@ impl Run<'_> {
             (_, true) => format!("fetched text is run by `{}`", via.interpreter),
             _ => format!("text is run by `{}`", via.interpreter),
         };
-        if let Some((printed, urls)) = &self.printed
-            && printed.end <= start
-            && self.text.get(printed.end..start).is_some_and(is_joint)
-        {
+        let before = self.printed.iter().rfind(|(printed, _)| printed.end <= start);
+        if let Some((printed, urls)) = before.filter(|(printed, _)| self.text.get(printed.end..start).is_some_and(is_joint)) {
             let fetched_there = urls.iter().any(|url| value.urls.iter().any(|fetched| fetched == url));
             if !fetched_there {
                 fact.labels.insert(if urls.is_empty() { "after-echo" } else { "after-echo-of-address" }.to_owned());
@@ -124,8 +122,7 @@ impl Run<'_> {
 
     /// A command that may be the name of a file written before.
     pub(super) fn maybe_file(&mut self, words: &Words, input: Value) -> Value {
-        let raw = self.text.get(words.range.clone()).unwrap_or("");
-        let path = raw.split_whitespace().find(|word| base_of(word) == words.name).unwrap_or("").trim_matches(['"', '\'']).to_owned();
+        let path = words.path.clone();
         if path.contains('/') || self.find_file(&path).is_some() {
             self.start(&path, words);
         }
@@ -159,10 +156,6 @@ impl Value {
     fn obscured_output(self) -> Self {
         if self.is_empty() { self } else { self.obscured() }
     }
-}
-
-fn base_of(word: &str) -> String {
-    word.trim_matches(['"', '\'']).rsplit(['/', '\\']).next().unwrap_or(word).to_ascii_lowercase()
 }
 
 /// Whether only `&&`, `;` or the like stands between two commands.

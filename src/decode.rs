@@ -22,9 +22,10 @@ pub fn layers(text: &str, kind: Kind) -> Vec<Child> {
         runs::escapes(text, &mut children);
     }
     if text.contains("&#") && matches!(kind, Kind::Markdown | Kind::Markup | Kind::Text) {
-        runs::entities(text, &mut children);
+        // A single one inside markup is enough to hide a scheme.
+        runs::entities(text, if kind == Kind::Markup { 1 } else { 3 }, &mut children);
     }
-    if !text.is_ascii() {
+    if unicode::may_hide(text) {
         unicode::layers(text, &mut children);
     }
     children.sort_by_key(|child| (child.range.start, child.range.end));

@@ -84,7 +84,8 @@ fn hidden(document: &Document, source: &str, rules: &Ruleset) -> Vec<Fact> {
             }
         }
         let words = folded.split_whitespace().count();
-        if words >= 4 {
+        // Some scripts put no spaces between words.
+        if words >= 4 || folded.chars().filter(|c| !c.is_ascii()).count() >= 12 {
             fact = fact.label("sentence");
         }
         if part.container == Container::Definition && words <= 3 {

@@ -1,9 +1,8 @@
 //! Exact matches with indicator lists, in every decoded layer. The only code
 //! that reads those lists, on behalf of `ioc/*` rules.
 
-use std::sync::LazyLock;
+use std::ops::Range;
 
-use regex::Regex;
 use serde::Deserialize;
 
 use super::Input;
@@ -11,7 +10,6 @@ use crate::artifact::{Artifact, Span};
 use crate::finding::Finding;
 use crate::parse::{Body, Kind};
 use crate::ruleset::indicators::Indicator;
-use crate::text;
 
 /// Body `<rule>.list.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,22 +19,17 @@ pub struct ListRule {
     pub kinds: Vec<String>,
 }
 
-/// Addresses with a scheme, host names, and IPv4 addresses.
-static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)\bhttps?://[^\s<>"'`\\)\]|]+|\b(?:[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\.)+(?:[a-z]{2,24}|\d{1,3})\b"#).expect("pattern is constant")
-});
-
-/// `name@version` as package managers take it.
-static PACKAGE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)(@?[a-z0-9][\w.-]*(?:/[a-z0-9][\w.-]*)?)(?:@|==)(\d+\.[\w.+-]*)").expect("pattern is constant"));
-
 /// Findings of all list rules.
 pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     let mut hits: Vec<(Span, &Indicator)> = Vec::new();
     for artifact in input.expanded.arena.iter() {
         let whole = artifact.span();
-        if artifact.derivation.is_none() || artifact.depth > 0 {
-            let digest = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(&artifact.bytes));
+        let digest = match input.package.file_digests.get(artifact.id.0 as usize) {
+            Some(digest) => Some(*digest),
+            None if artifact.depth > 0 => Some(<sha2::Sha256 as sha2::Digest>::digest(&artifact.bytes).into()),
+            None => None,
+        };
+        if let Some(digest) = digest.map(|digest: [u8; 32]| data_encoding::HEXLOWER.encode(&digest)) {
             hits.extend(input.rules.indicators.get("sha256", &digest).map(|i| (Span { end: whole.end.min(1), ..whole }, i)));
         }
         // What a slice holds, its file holds as well.
@@ -63,18 +56,11 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
 }
 
 fn addresses<'a>(input: &'a Input<'_>, artifact: &Artifact, hits: &mut Vec<(Span, &'a Indicator)>) {
-    let source = text::view(&artifact.bytes);
-    for found in ADDRESS.find_iter(&source) {
-        let raw = found.as_str().trim_end_matches(['.', ',', ';', ':', '!', '?']);
-        let span = Span::new(artifact.id, found.start()..found.start() + raw.len());
-        let indicators = &input.rules.indicators;
-        if raw.contains("://") {
-            let canonical = url::Url::parse(raw).map(|url| url.to_string()).unwrap_or_default();
-            hits.extend(indicators.get("url", raw).or_else(|| indicators.get("url", canonical.trim_end_matches('/'))).map(|i| (span, i)));
-        }
-        let Some(place) = input.rules.hosts.place(raw) else { continue };
-        hits.extend(indicators.get("ip", &place.host).map(|i| (span, i)));
-        let mut name = place.host.as_str();
+    let indicators = &input.rules.indicators;
+    let bytes = &artifact.bytes;
+    let mut check = |host: &str, span: Span| {
+        hits.extend(indicators.get("ip", host).map(|i| (span, i)));
+        let mut name = host;
         loop {
             hits.extend(indicators.get("host", name).map(|i| (span, i)));
             match name.split_once('.') {
@@ -82,22 +68,66 @@ fn addresses<'a>(input: &'a Input<'_>, artifact: &Artifact, hits: &mut Vec<(Span
                 _ => break,
             }
         }
+    };
+    for candidate in indicators.host_candidates(bytes) {
+        let range = grown(bytes, candidate.clone(), |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+        let host = String::from_utf8_lossy(artifact.get(range.clone())).trim_matches('.').to_ascii_lowercase();
+        check(&host, Span::new(artifact.id, candidate));
     }
+    for candidate in indicators.host_candidates(bytes) {
+        let range = grown(bytes, candidate, |b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b'\'' | b'`' | b'\\' | b')' | b'(' | b']' | b'|'));
+        let text = String::from_utf8_lossy(artifact.get(range.clone())).into_owned();
+        let raw = text.get(text.find("http").unwrap_or(0)..).unwrap_or("").trim_end_matches(['.', ',', ';', ':', '!', '?']);
+        let canonical = url::Url::parse(raw).map(|url| url.to_string()).unwrap_or_default();
+        let listed = indicators.get("url", raw).or_else(|| indicators.get("url", canonical.trim_end_matches('/')));
+        hits.extend(listed.map(|i| (Span::new(artifact.id, range), i)));
+    }
+    numeric_addresses(input, artifact, hits);
+}
+
+/// Addresses written as one number, or in octal or hexadecimal parts, which browsers accept all the same.
+fn numeric_addresses<'a>(input: &'a Input<'_>, artifact: &Artifact, hits: &mut Vec<(Span, &'a Indicator)>) {
+    for at in memchr::memmem::find_iter(&artifact.bytes, "://") {
+        let rest = artifact.get(at + 3..(at + 64).min(artifact.bytes.len()));
+        let length = rest.iter().take_while(|b| b.is_ascii_hexdigit() || matches!(b, b'x' | b'X' | b'.')).count();
+        let Ok(host) = std::str::from_utf8(rest.get(..length).unwrap_or(b"")) else { continue };
+        if !host.starts_with(|c: char| c.is_ascii_digit()) || host.parse::<std::net::Ipv4Addr>().is_ok() {
+            continue;
+        }
+        if let Some(place) = input.rules.hosts.place(&format!("http://{host}/")) {
+            let span = Span::new(artifact.id, at + 3..at + 3 + length);
+            hits.extend(input.rules.indicators.get("ip", &place.host).map(|i| (span, i)));
+        }
+    }
+}
+
+/// `range` with all neighbours that `belongs` accepts.
+fn grown(bytes: &[u8], range: Range<usize>, belongs: fn(u8) -> bool) -> Range<usize> {
+    let before = bytes.get(..range.start).unwrap_or(b"").iter().rev().take(512).take_while(|b| belongs(**b)).count();
+    let after = bytes.get(range.end..).unwrap_or(b"").iter().take(512).take_while(|b| belongs(**b)).count();
+    range.start - before..range.end + after
 }
 
 fn packages<'a>(input: &'a Input<'_>, artifact: &Artifact, hits: &mut Vec<(Span, &'a Indicator)>) {
     let mut check = |name: &str, version: &str, span: Span| {
-        for kind in ["npm", "pypi"] {
-            for value in [format!("{name}@{version}"), format!("{name}@*")] {
-                hits.extend(input.rules.indicators.get(kind, &value.to_ascii_lowercase()).map(|i| (span, i)));
-            }
+        for value in [format!("{name}@{version}"), format!("{name}@*")] {
+            let value = value.to_ascii_lowercase();
+            hits.extend(["npm", "pypi"].iter().filter_map(|kind| input.rules.indicators.get(kind, &value)).map(|i| (span, i)));
         }
     };
-    let source = text::view(&artifact.bytes);
-    for found in PACKAGE.captures_iter(&source) {
-        if let (Some(whole), Some(name), Some(version)) = (found.get(0), found.get(1), found.get(2)) {
-            check(name.as_str(), version.as_str(), Span::new(artifact.id, whole.range()));
+    // `name@version` and `name==version`, as package managers take them.
+    let bytes = &artifact.bytes;
+    for at in memchr::memchr2_iter(b'@', b'=', bytes) {
+        let sign = if bytes[at] == b'@' { 1 } else { 2 };
+        if !bytes.get(at + sign).is_some_and(u8::is_ascii_digit) || (sign == 2 && bytes.get(at + 1) != Some(&b'=')) {
+            continue;
         }
+        let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/' | b'@');
+        let is_version = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+');
+        let before = bytes[..at].iter().rev().take(214).take_while(|b| is_name(b)).count();
+        let after = bytes[at + sign..].iter().take(64).take_while(|b| is_version(b)).count();
+        let (Ok(name), Ok(version)) = (std::str::from_utf8(&bytes[at - before..at]), std::str::from_utf8(&bytes[at + sign..at + sign + after])) else { continue };
+        check(name, version.trim_end_matches('.'), Span::new(artifact.id, at - before..at + sign + after));
     }
     let Body::Data(data) = &artifact.body else { return };
     for string in &data.strings {

@@ -321,6 +321,10 @@ impl<'a> Judge<'a> {
         let (folded, from) = text::fold(&block.text);
         let found = self.input.rules.lexicons.get(name)?.find(&folded)?;
         let at = |folded_at: usize| from.get(folded_at).map_or(block.text.len(), |&at| at as usize);
+        let next = text::slice(&block.text, at(found.end)..block.text.len()).trim_start_matches([' ', '"', '\'', ':', '=']);
+        if is_placeholder(next) {
+            return None;
+        }
         Some((block.source(at(found.start)..at(found.end)), format!("phrase: {}", name.replace('-', " "))))
     }
 
@@ -443,12 +447,17 @@ fn declared_names(document: &Document) -> BTreeSet<String> {
     names
 }
 
+/// Whether a value is to be filled in by the reader or a variable.
+fn is_placeholder(text: &str) -> bool {
+    text.is_empty() || text.starts_with(['<', '$', '{', '%', '['])
+}
+
 /// Whether a literal token follows: in quotes or code, or one odd word after a colon.
 fn is_token_after(rest: &str, block: &Block, end: usize) -> bool {
     let near = text::slice(rest, 0..rest.len().min(48));
     let source = block.source(end..end + near.len().max(1));
-    if block.code.iter().any(|code| source.start <= code.range.start && code.range.start < source.end) {
-        return true;
+    if let Some(code) = block.code.iter().find(|code| source.start <= code.range.start && code.range.start < source.end) {
+        return !is_placeholder(block.text.get(code.at.clone()).unwrap_or(""));
     }
     let trimmed = near.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '=' | '*' | '_' | '-' | '–' | '—'));
     let after_sign = near.len() - trimmed.len() > 0 && near.trim_start().starts_with([':', '：', '=', '-', '–', '—']);

@@ -63,49 +63,88 @@ fn run(text: &str, range: Range<usize>, children: &mut Vec<Child>) {
     }
 }
 
-/// Text with three or more percent-encoded bytes in one word.
+/// Words with three or more percent-encoded bytes.
 pub(super) fn percent(text: &str, children: &mut Vec<Child>) {
-    static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"[^\s"'`<>]*(?:%[0-9A-Fa-f]{2}[^\s"'`<>%]{0,40}){3,}"#).expect("pattern is constant"));
-    for found in WORD.find_iter(text) {
+    let bytes = text.as_bytes();
+    let ends_word = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>');
+    let mut next = 0;
+    for at in memchr::memchr_iter(b'%', bytes) {
+        if at < next || percent_byte(bytes, at).is_none() {
+            continue;
+        }
+        let start = bytes[next..at].iter().rposition(|b| ends_word(b)).map_or(next, |i| next + i + 1);
+        let end = bytes[at..].iter().position(|b| ends_word(b)).map_or(bytes.len(), |i| at + i);
+        next = end;
+        if memchr::memchr_iter(b'%', &bytes[at..end]).filter(|i| percent_byte(bytes, at + i).is_some()).count() < 3 {
+            continue;
+        }
         let mut out = Vec::new();
         let mut map = Vec::new();
-        let bytes = found.as_str().as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            let hex = bytes.get(at + 1..at + 3).and_then(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-            let (byte, length) = match (bytes[at], hex) {
-                (b'%', Some(byte)) => (byte, 3),
-                (byte, _) => (byte, 1),
-            };
-            map.push(Piece { at: out.len() as u32, from: (found.start() + at) as u32, len: 1, from_len: length });
+        let mut at = start;
+        while at < end {
+            let (byte, length) = percent_byte(bytes, at).map_or((bytes[at], 1), |byte| (byte, 3));
+            map.push(Piece { at: out.len() as u32, from: at as u32, len: 1, from_len: length });
             out.push(byte);
             at += length as usize;
         }
         if is_plausible(&out) {
-            children.push(decoded(Op::Percent, found.range(), out, Map::Pieces(map)));
+            children.push(decoded(Op::Percent, start..end, out, Map::Pieces(map)));
         }
     }
 }
 
-/// Text with four or more `\x` or `\u` escapes of printable ASCII.
+/// The byte that `%XX` at this place stands for.
+fn percent_byte(bytes: &[u8], at: usize) -> Option<u8> {
+    let digits = bytes.get(at..at + 3)?.strip_prefix(b"%")?;
+    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// Runs with four or more escapes of printable ASCII, such as `\x63\x75…`.
 pub(super) fn escapes(text: &str, children: &mut Vec<Child>) {
-    static RUN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"(?:\\x[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}|\\u\{[0-9A-Fa-f]{2}\}|\\[0-3]?[0-7]{2}|[\w ./:=-]){0,200}(?:\\x[2-7][0-9A-Fa-f]|\\u00[2-7][0-9A-Fa-f]|\\u\{[2-7][0-9A-Fa-f]\}|\\1[0-7]{2}|\\0[0-7]{2,3}){4,}(?:\\x[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}|\\u\{[0-9A-Fa-f]{2}\}|\\[0-3]?[0-7]{2}|[\w ./:=-])*"#).expect("pattern is constant")
-    });
-    if !text.contains("\\x") && !text.contains("\\u") && !text.contains("\\1") && !text.contains("\\0") {
-        return;
-    }
-    for found in RUN.find_iter(text) {
-        let Some((out, mut map)) = unescape(found.as_str()) else { continue };
-        for piece in &mut map {
-            piece.from += found.start() as u32;
+    let bytes = text.as_bytes();
+    let goes_on = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'_' | b'.' | b'/' | b':' | b'=' | b'-' | b'{' | b'}' | b'|');
+    let mut at = 0;
+    while let Some(start) = memchr::memchr(b'\\', bytes.get(at..).unwrap_or(b"")).map(|i| at + i) {
+        let mut end = start;
+        let mut count = 0;
+        while let Some(byte) = bytes.get(end) {
+            if let Some(length) = printable_escape(bytes, end) {
+                count += 1;
+                end += length;
+            } else if goes_on(byte) {
+                end += 1;
+            } else {
+                break;
+            }
         }
-        children.push(decoded(Op::Escape, found.range(), out.into_bytes(), Map::Pieces(map)));
+        at = end.max(start + 1);
+        if count < 4 {
+            continue;
+        }
+        let Some((out, mut map)) = text.get(start..end).and_then(unescape) else { continue };
+        for piece in &mut map {
+            piece.from += start as u32;
+        }
+        children.push(decoded(Op::Escape, start..end, out.into_bytes(), Map::Pieces(map)));
+    }
+}
+
+/// Length of an escape of a printable character at this place.
+fn printable_escape(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = bytes.get(at..)?.strip_prefix(b"\\")?;
+    let hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit) && matches!(digits.first(), Some(b'2'..=b'7'));
+    match rest {
+        [b'x', a, b, ..] if hex(&[*a, *b]) => Some(4),
+        [b'u', b'0', b'0', a, b, ..] if hex(&[*a, *b]) => Some(6),
+        [b'u', b'{', a, b, b'}', ..] if hex(&[*a, *b]) => Some(6),
+        [b'0', b'0'..=b'1', b'0'..=b'7', b'0'..=b'7', ..] => Some(5),
+        [b'0'..=b'1', b'0'..=b'7', b'0'..=b'7', ..] => Some(4),
+        _ => None,
     }
 }
 
 /// A line with three or more numeric character references of ASCII, decoded.
-pub(super) fn entities(text: &str, children: &mut Vec<Child>) {
+pub(super) fn entities(text: &str, least: usize, children: &mut Vec<Child>) {
     static REFERENCE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"&#(?:x([0-9A-Fa-f]{1,6})|([0-9]{1,7}));?").expect("pattern is constant"));
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -116,7 +155,7 @@ pub(super) fn entities(text: &str, children: &mut Vec<Child>) {
             char::from_u32(u32::from_str_radix(digits.as_str(), radix).ok()?)
         };
         let letters = REFERENCE.captures_iter(line).filter(|found| value(found).is_some_and(|c| c.is_ascii_alphanumeric())).count();
-        if letters < 3 {
+        if letters < least {
             continue;
         }
         let mut out = String::new();

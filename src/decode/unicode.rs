@@ -21,10 +21,28 @@ pub struct Run {
     pub decoded: Option<String>,
 }
 
+/// A quick look for bytes that characters which do not render begin with.
+pub fn may_hide(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr3_iter(0xF3, 0xEF, 0xE1, bytes).any(|at| match bytes.get(at..at + 3) {
+        Some([0xF3, 0xA0, _]) => true,
+        // A single selector after an emoji is everywhere; two in a row are not.
+        Some([0xEF, 0xB8, last]) if *last != 0x8F => (0x80..=0x8F).contains(last),
+        Some([0xEF, 0xB8, _]) => bytes.get(at + 3..at + 5) == Some(&[0xEF, 0xB8]),
+        Some([0xEF, 0xBB, 0xBF] | [0xEF, 0xBE, 0xA0] | [0xE1, 0x85, 0x9F | 0xA0]) => true,
+        _ => false,
+    }) || memchr::memchr2_iter(0xE2, 0xE3, bytes).any(|at| match bytes.get(at..at + 3) {
+        Some([0xE2, 0x80, last]) => (0x8B..=0x8D).contains(last),
+        Some([0xE2, 0x81, last]) => (0xA0..=0xA4).contains(last),
+        Some([0xE3, 0x85, 0xA4]) => true,
+        _ => false,
+    }) || memchr::memchr_iter(0xC2, bytes).any(|at| bytes.get(at + 1) == Some(&0xAD))
+}
+
 /// Finds runs that hide something.
 pub fn runs(text: &str) -> Vec<Run> {
     let mut found = Vec::new();
-    if text.is_ascii() {
+    if !may_hide(text) {
         return found;
     }
     let chars: Vec<(usize, char)> = text.char_indices().filter(|(_, c)| !c.is_ascii() || c.is_ascii_graphic() || c.is_ascii_whitespace()).collect();

@@ -3,7 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
 use tree_sitter::{Node, Tree};
 
 use crate::artifact::{Map, Op, Piece};
@@ -16,6 +18,18 @@ const PROCESS_CALLS: [&str; 27] = [
     "create_subprocess_exec", "spawn", "spawnl", "spawnv", "execl", "execv", "execvp", "execlp", "exec", "execSync", "spawnSync", "execFile", "execFileSync",
     "Command", "$", "sh", "shell",
 ];
+
+/// A program is parsed if it can start a process, or holds text that is a command.
+static GATE: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build([
+            "subprocess", "os.system", "popen", "child_process", "execsync", "spawn", "execfile", "deno.command", "getoutput", "shelljs", "execa", "zx",
+            "| sh", "|sh", "| bash", "|bash", "| zsh", "| sudo", "bash -c", "sh -c", "$(curl", "$(wget", "<(curl", "iex", "base64 -d", "base64 --d",
+            "xxd -r", "authorized_keys", "/dev/tcp", "powershell", "chmod +x", "xattr", "os[", "getattr(", "__import__",
+        ])
+        .expect("patterns are constant")
+});
 
 /// Stands in a folded string for a part that is not a literal; an unset variable to the shell.
 const HOLE: &str = "${_}";
@@ -36,7 +50,7 @@ pub struct Structure {
 /// Finds the strings that are commands.
 pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
-    if !shell::worth_parsing(text) {
+    if !GATE.is_match(text) {
         return parsed;
     }
     let Some(tree) = syntax::tree(kind, text) else {

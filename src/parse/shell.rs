@@ -28,6 +28,22 @@ const NESTING: usize = 4;
 static JOINS: LazyLock<AhoCorasick> =
     LazyLock::new(|| AhoCorasick::new(["|", "$(", "`", "<(", "<<", ">", "&&", ";", "\n"]).expect("patterns are constant"));
 
+/// Whatever can run text or start a file: without one of these, nothing that is fetched or decoded is run.
+static RUNNERS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build([
+            "| sh", "|sh", "bash", "zsh", "dash", "ksh", "fish", "csh", "eval", "source ", ". <", "<(", "$(", "`", "chmod", "xattr", "./", "/tmp/", "python",
+            "node ", "bun ", "deno ", "perl", "ruby", "php", "osascript", "powershell", "pwsh", "iex", "invoke-expression", "open ", "start ", "start-", "/sh", "sudo",
+            "xargs", "sh -c", "sh <", "cmd ", "~/", "authorized_keys",
+        ])
+        .expect("patterns are constant")
+});
+
+/// Signs of a name that is built: quotes or backslashes inside words, variables in command position.
+static BUILT: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(["''", "\"\"", "$'", "${", "\\x", "\\u", "???", "$a", "$x"]).expect("patterns are constant"));
+
 /// Commands that fetch, decode, interpret, mark as executable, or grant access.
 static ATOMS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()
@@ -58,6 +74,10 @@ pub fn is_command_line(text: &str) -> bool {
 pub fn parse(text: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
     if !worth_parsing(text) {
+        return parsed;
+    }
+    if !RUNNERS.is_match(text) && !BUILT.is_match(text) {
+        parsed.facts = command::simple_facts(text);
         return parsed;
     }
     let mut run = Run::new(text, limits, 0);

@@ -26,7 +26,9 @@ pub struct Indicator {
 
 /// All indicators, indexed for exact lookup.
 pub struct Indicators {
-    exact: HashMap<(String, String), Indicator>,
+    exact: HashMap<String, HashMap<String, Indicator>>,
+    /// Hosts, addresses and the hosts of listed URLs, for finding candidates in one pass.
+    hosts: Option<AhoCorasick>,
     strings: Vec<Indicator>,
     automaton: Option<AhoCorasick>,
 }
@@ -62,19 +64,33 @@ impl Indicators {
             if TEXT_KINDS.contains(&kind.as_str()) {
                 strings.push(indicator);
             } else {
-                exact.insert((kind.clone(), value.clone()), indicator);
+                let of_kind: &mut HashMap<String, Indicator> = exact.entry(kind.clone()).or_default();
+                of_kind.insert(value.clone(), indicator);
             }
         }
+        let host_of = |url: &String| url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let of = |kind: &str| exact.get(kind).into_iter().flat_map(HashMap::keys);
+        let mut names: Vec<String> = of("host").chain(of("ip")).cloned().chain(of("url").filter_map(host_of)).collect();
+        names.sort();
+        names.dedup();
+        let broken = |error: aho_corasick::BuildError| RuleError::Body { file: "lists/indicators.csv".to_owned(), why: error.to_string() };
+        let hosts = (!names.is_empty()).then(|| AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).build(&names));
+        let hosts = hosts.transpose().map_err(broken)?;
         let automaton = (!strings.is_empty())
             .then(|| AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(strings.iter().map(|i| &i.value)))
             .transpose()
-            .map_err(|error| RuleError::Body { file: "lists/indicators.csv".to_owned(), why: error.to_string() })?;
-        Ok(Self { exact, strings, automaton })
+            .map_err(broken)?;
+        Ok(Self { exact, hosts, strings, automaton })
     }
 
     /// The indicator of this kind with exactly this value.
     pub fn get(&self, kind: &str, value: &str) -> Option<&Indicator> {
-        self.exact.get(&(kind.to_owned(), value.to_owned()))
+        self.exact.get(kind)?.get(value)
+    }
+
+    /// Places in `bytes` that may be (part of) a listed host or address.
+    pub fn host_candidates<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
+        self.hosts.iter().flat_map(move |hosts| hosts.find_iter(bytes)).map(|found| found.range())
     }
 
     /// Text indicators in `bytes`, with their places.
@@ -91,7 +107,7 @@ impl Indicators {
 
     /// How many indicators there are.
     pub fn len(&self) -> usize {
-        self.exact.len() + self.strings.len()
+        self.exact.values().map(HashMap::len).sum::<usize>() + self.strings.len()
     }
 
     /// Whether there are none.

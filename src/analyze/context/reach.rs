@@ -1,7 +1,9 @@
 //! What in a package leads to what: which files someone is told to run, and
 //! which are mentioned at all.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use aho_corasick::AhoCorasick;
 
 use crate::analyze::Input;
 use crate::artifact::Op;
@@ -25,22 +27,23 @@ impl Reach {
             .map(|file| (file.path.shown().to_owned(), file.path.name().to_owned()))
             .filter(|(_, name)| name.len() >= 3)
             .collect();
+        let Some(index) = Index::new(&files) else { return reach };
         let arena = &input.expanded.arena;
         for artifact in arena.iter().filter(|a| a.kind != Kind::Binary) {
             let is_file = artifact.derivation.is_none();
             let source = text::view(&artifact.bytes);
+            let named = index.named(&source);
             if is_file {
-                for (path, name) in &files {
-                    if artifact.path.shown() != path && !reach.mentioned.contains(path) && mentions(&source, path, name) {
-                        reach.mentioned.insert(path.clone());
-                    }
-                }
+                reach.mentioned.extend(named.iter().map(|&at| files[at].0.clone()).filter(|path| artifact.path.shown() != path));
+            }
+            if named.is_empty() {
+                continue;
             }
             // Someone is told to run it: a command of a document, a manifest script, a hook, a process call.
             let op = artifact.derivation.as_ref().map(|d| d.op);
             let is_command = matches!(op, Some(Op::ManifestScript | Op::ProcessCall | Op::DataString)) || (artifact.kind == Kind::Shell && matches!(op, Some(Op::CodeBlock | Op::InlineCode)));
             if is_command {
-                for (path, name) in &files {
+                for (path, name) in named.iter().map(|&at| &files[at]) {
                     if runs(&source, path, name) {
                         reach.run.insert(path.clone());
                     }
@@ -50,7 +53,7 @@ impl Reach {
                 for block in document.blocks.iter().filter(|b| b.is_prose() && !matches!(b.kind, BlockKind::Heading(_))) {
                     for sentence in super::super::prose::sentences(&block.text) {
                         let sentence = text::slice(&block.text, sentence);
-                        let named: Vec<&(String, String)> = files.iter().filter(|(path, name)| mentions(sentence, path, name)).collect();
+                        let named: Vec<&(String, String)> = index.named(sentence).into_iter().map(|at| &files[at]).collect();
                         if named.is_empty() {
                             continue;
                         }
@@ -83,13 +86,39 @@ fn is_main_document(path: &str) -> bool {
     name == "skill.md" || name == "readme.md"
 }
 
-fn mentions(text: &str, path: &str, name: &str) -> bool {
-    if text.contains(path) && path.contains('/') {
-        return true;
+/// File names and module stems of a package, to be found in one pass over a text.
+struct Index {
+    automaton: AhoCorasick,
+    /// For each pattern, the files that it stands for, and whether it is a stem, which only imports name.
+    patterns: Vec<(Vec<usize>, bool)>,
+}
+
+impl Index {
+    fn new(files: &[(String, String)]) -> Option<Self> {
+        let mut words: BTreeMap<(String, bool), Vec<usize>> = BTreeMap::new();
+        for (at, (_, name)) in files.iter().enumerate() {
+            words.entry((name.clone(), false)).or_default().push(at);
+            let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+            if stem.len() >= 4 && stem != name {
+                words.entry((stem.to_owned(), true)).or_default().push(at);
+            }
+        }
+        let automaton = AhoCorasick::builder().build(words.keys().map(|(word, _)| word)).ok()?;
+        Some(Self { automaton, patterns: words.into_iter().map(|((_, is_stem), files)| (files, is_stem)).collect() })
     }
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    // Modules are imported by their stem.
-    word_in(text, name) || (stem.len() >= 4 && ["import ", "require(", "from "].iter().any(|key| text.contains(key)) && word_in(text, stem))
+
+    /// Files that the text names.
+    fn named(&self, text: &str) -> BTreeSet<usize> {
+        let imports = ["import ", "require(", "from "].iter().any(|key| text.contains(key));
+        let mut named = BTreeSet::new();
+        for found in self.automaton.find_overlapping_iter(text) {
+            let Some((files, is_stem)) = self.patterns.get(found.pattern().as_usize()) else { continue };
+            if (!is_stem || imports) && is_word(text, found.start(), found.end()) {
+                named.extend(files);
+            }
+        }
+        named
+    }
 }
 
 /// Whether a command runs the file: its name stands as a word of it.
@@ -99,6 +128,10 @@ fn runs(command: &str, path: &str, name: &str) -> bool {
 }
 
 fn word_in(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| is_word(text, at, at + word.len()))
+}
+
+fn is_word(text: &str, start: usize, end: usize) -> bool {
     let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
-    text.match_indices(word).any(|(at, _)| is_edge(text.get(..at).and_then(|t| t.chars().next_back())) && is_edge(text.get(at + word.len()..).and_then(|t| t.chars().next())))
+    is_edge(text.get(..start).and_then(|t| t.chars().next_back())) && is_edge(text.get(end..).and_then(|t| t.chars().next()))
 }

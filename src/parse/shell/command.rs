@@ -214,11 +214,7 @@ impl Run<'_> {
         let is_curl = words.name == "curl";
         let output = if is_wget { words.option(Some('O'), &["output-document"]) } else { words.option(is_curl.then_some('o'), &["output", "outfile", "out"]) };
         let urls: Vec<String> = words.args.iter().map(Value::shape).filter(|arg| is_address(arg)).map(str::to_owned).collect();
-        let sends = words.args.iter().any(|arg| {
-            let arg = arg.shape();
-            (is_curl && (arg.starts_with("-d") || arg.starts_with("-F") || arg == "-T" || arg.starts_with("--data") || arg == "--form" || arg == "--upload-file" || arg.eq_ignore_ascii_case("post")))
-                || arg.starts_with("--post-") || arg == "-Body" || arg.eq_ignore_ascii_case("-XPOST")
-        });
+        let sends = sends_data(&words.name, &words.args);
         let mut labels = vec![if sends { "sends" } else { "fetches" }];
         if words.args.iter().any(|arg| arg.is_fetched || arg.shape().contains(super::value::UNKNOWN)) {
             labels.push("with-value");
@@ -388,6 +384,36 @@ impl Run<'_> {
         }
         self.files.iter().find(|(file, _)| file.trim_start_matches("./") == name)
     }
+}
+
+/// Facts about commands in text that runs nothing else: one a line, without parsing it.
+pub(super) fn simple_facts(text: &str) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let range = start..start + line.trim_end().len();
+        start += line.len();
+        let words: Vec<Value> = line.split_whitespace().map(|word| Value::literal(word.trim_matches(['"', '\'']), range.clone())).collect();
+        let Some(at) = words.iter().position(|word| FETCHERS.contains(&word.shape())) else { continue };
+        let name = words[at].shape().to_owned();
+        let args = &words[at + 1..];
+        let sends = sends_data(&name, args);
+        let mut fact = Fact::new(FactKind::Command, range, if sends { "sends data" } else { "fetches" }).label(if sends { "sends" } else { "fetches" });
+        fact.urls = args.iter().map(Value::shape).filter(|arg| is_address(arg)).map(str::to_owned).collect();
+        facts.push(fact);
+    }
+    facts
+}
+
+/// Whether a fetcher's arguments carry data out.
+fn sends_data(name: &str, args: &[Value]) -> bool {
+    args.iter().map(Value::shape).any(|arg| {
+        (name == "curl"
+            && (arg.starts_with("-d") || arg.starts_with("-F") || arg == "-T" || arg.starts_with("--data") || arg == "--form" || arg == "--upload-file" || arg.eq_ignore_ascii_case("post")))
+            || arg.starts_with("--post-")
+            || arg == "-Body"
+            || arg.eq_ignore_ascii_case("-XPOST")
+    })
 }
 
 /// What a one-line program prints, as far as its text shows: something fetched, or a literal decoded.

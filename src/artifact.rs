@@ -56,6 +56,8 @@ pub enum Op {
     StringLiteral,
     /// String literal that a program hands to a shell or process.
     ProcessCall,
+    /// Comment of a program.
+    Comment,
     /// Text that a shell command hands to another interpreter.
     ShellArgument,
     /// Script inside markup.
@@ -95,6 +97,7 @@ impl Op {
             Self::ManifestScript => "manifest-script",
             Self::StringLiteral => "string-literal",
             Self::ProcessCall => "process-call",
+            Self::Comment => "comment",
             Self::ShellArgument => "shell-argument",
             Self::MarkupScript => "markup-script",
             Self::Hidden => "hidden",

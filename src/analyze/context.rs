@@ -13,6 +13,7 @@ use super::{Input, Weighed};
 use crate::artifact::{Artifact, ArtifactId, Op, Span};
 use crate::finding::Finding;
 use crate::parse::code::{self, Structure};
+use crate::parse::data::Data;
 use crate::parse::{Body, Kind};
 use crate::text;
 
@@ -89,23 +90,32 @@ impl<'a> Reader<'a> {
     fn context(&self, finding: &Finding) -> Option<Contexts> {
         let mut contexts = Contexts::new();
         let arena = &self.input.expanded.arena;
-        let mut is_code_bound = false;
+        let mut is_run = false;
         for (artifact, span) in arena.chain(finding.span()) {
             let op = artifact.derivation.as_ref().map(|d| d.op);
+            let is_run_here = std::mem::replace(&mut is_run, matches!(op, Some(Op::ProcessCall | Op::ManifestScript)));
             match &artifact.body {
+                Body::Data(_) | Body::None if is_run_here => {}
                 Body::Markdown(document) => document::read(self, artifact, document, span, &mut contexts)?,
-                Body::Data(data) => data_file(artifact, data, span, &mut contexts),
+                Body::Data(data) => self.data(artifact, data, span, &mut contexts),
                 Body::None if artifact.kind.is_code() && op != Some(Op::InlineCode) => {
-                    is_code_bound |= self.code(artifact, span, &mut contexts);
+                    if self.code(artifact, span, &mut contexts) {
+                        contexts.clear();
+                    }
                 }
                 Body::None => {}
             }
-            is_code_bound |= matches!(op, Some(Op::ProcessCall | Op::ManifestScript));
-        }
-        if is_code_bound {
-            // What a program runs is no quotation, however its table is called.
-            for kind in [ContextKind::Quoted, ContextKind::PatternTable, ContextKind::Example, ContextKind::Negated] {
-                contexts.remove(&kind);
+            match op {
+                // What a program runs is no quotation, however its table is called; what stands
+                // around the program may still say that all of it is an example.
+                Some(Op::ProcessCall | Op::ManifestScript) => contexts.clear(),
+                Some(Op::StringLiteral) => {
+                    contexts.entry(ContextKind::Quoted).or_insert((span, "is a string that the program does not run".to_owned()));
+                }
+                Some(Op::Comment) => {
+                    contexts.entry(ContextKind::Quoted).or_insert((span, "stands in a comment".to_owned()));
+                }
+                _ => {}
             }
         }
         let (located, _) = arena.locate(finding.span());
@@ -135,6 +145,8 @@ impl<'a> Reader<'a> {
         };
         if let Some(comment) = structure.comments.iter().find(|r| r.start <= range.start && range.start < r.end) {
             add(ContextKind::Quoted, comment.clone(), "stands in a comment");
+        } else if holds(&structure.strings).is_some() && holds(&structure.tables).is_some() {
+            add(ContextKind::Quoted, range.clone(), "is a string that the program does not run");
         }
         if let Some(regex) = holds(&structure.regexes) {
             add(ContextKind::PatternTable, regex, "is a regular expression");
@@ -143,8 +155,11 @@ impl<'a> Reader<'a> {
         }
         // A comment right above that warns speaks for what stands below it.
         let source = text::view(&artifact.bytes);
-        let above = structure.comments.iter().rfind(|comment| comment.end <= range.start && source.get(comment.end..range.start).is_some_and(|gap| gap.matches('\n').count() <= 2));
-        if let Some(comment) = above {
+        let near = structure.comments.iter().filter(|comment| {
+            let is_above = comment.end <= range.start && source.get(comment.end..range.start).is_some_and(|gap| gap.matches('\n').count() <= 3);
+            is_above || (comment.start <= range.start && range.start < comment.end)
+        });
+        for comment in near {
             let (folded, _) = text::fold(text::slice(&source, comment.clone()));
             let lexicons = &self.input.rules.lexicons;
             if lexicons.holds("warn", &folded) || lexicons.holds("negation", &folded) {
@@ -159,41 +174,50 @@ impl<'a> Reader<'a> {
         false
     }
 
+    /// A string of a data file: a quotation unless something takes it for a command.
+    fn data(&self, artifact: &Artifact, data: &Data, span: Span, contexts: &mut Contexts) {
+        let range = span.range();
+        let Some(string) = data.strings.iter().find(|s| s.range.start <= range.start && range.start < s.range.end.max(s.range.start + 1)) else { return };
+        let key = string.key.to_ascii_lowercase();
+        const COMMANDS: [&str; 20] = [
+            "command", "commands", "cmd", "run", "exec", "script", "scripts", "hooks", "hook", "args", "install", "setup", "start", "postinstall",
+            "preinstall", "shell", "entrypoint", "description", "instructions", "postcreatecommand",
+        ];
+        let is_command = key.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| COMMANDS.contains(&part));
+        if is_command || self.reach.is_fed(artifact.path.shown()) {
+            return;
+        }
+        let place = Span::new(artifact.id, string.range.clone());
+        contexts.entry(ContextKind::Quoted).or_insert((place, "is data that nothing in the package runs".to_owned()));
+        if key.ends_with("[]") || code::is_pattern_key(&key) {
+            contexts.entry(ContextKind::PatternTable).or_insert((place, format!("is data under the key `{}`", string.key)));
+        }
+    }
+
     /// Contexts of the file as a whole.
     fn file(&self, located: Span, contexts: &mut Contexts) {
         let artifact = self.input.expanded.arena.get(located.artifact);
         let path = artifact.path.shown();
+        if self.reach.is_uncommented(path) {
+            contexts.clear();
+            return;
+        }
         if self.reach.is_run(path) {
-            // Its tables stay tables; a warning above a line that is run warns nobody.
-            contexts.remove(&ContextKind::Negated);
+            // Its tables and comments stay what they are.
             return;
         }
         let whole = Span { end: located.start, ..located };
-        let parts: Vec<String> = path.to_ascii_lowercase().split('/').map(str::to_owned).collect();
-        let Some((name, folders)) = parts.split_last() else { return };
-        let is_test_folder = |folder: &String| {
-            matches!(folder.as_str(), "test" | "tests" | "__tests__" | "spec" | "fixture" | "fixtures" | "testdata" | "test-fixtures" | "test_fixtures" | "samples" | "test-data" | "golden" | "corpus" | "__fixtures__" | "evals" | "examples")
-        };
-        let is_test_name = name.starts_with("test_") || name.starts_with("test-") || [".test.", ".spec.", "_test.", "-test.", "_tests."].iter().any(|part| name.contains(part));
-        if folders.iter().any(is_test_folder) || is_test_name {
+        let name = artifact.path.name().to_ascii_lowercase();
+        if reach::is_test(path) {
             contexts.insert(ContextKind::Fixture, (whole, "is test data".to_owned()));
+            if !self.reach.is_mentioned(path) {
+                contexts.insert(ContextKind::Unreferenced, (whole, "nothing but tests leads to this file".to_owned()));
+            }
+            return;
         }
         if artifact.kind.is_code() && !self.reach.is_mentioned(path) && !matches!(name.as_str(), "index.js" | "index.ts" | "index.mjs" | "main.py" | "__init__.py" | "setup.py" | "install.sh" | "setup.sh") {
             contexts.insert(ContextKind::Unreferenced, (whole, "nothing in the package leads to this file".to_owned()));
         }
-    }
-}
-
-/// A data file under keys that hold patterns.
-fn data_file(artifact: &Artifact, data: &crate::parse::data::Data, span: Span, contexts: &mut Contexts) {
-    let range = span.range();
-    let Some(string) = data.strings.iter().find(|s| s.range.start <= range.start && range.start < s.range.end.max(s.range.start + 1)) else { return };
-    let key = string.key.to_ascii_lowercase();
-    let words = ["pattern", "regex", "regexp", "match", "matches", "signature", "rule", "detect", "indicator", "blocklist", "denylist", "blocked", "deny", "block", "hit", "hits", "ioc", "yara", "sample", "samples", "payload", "input", "evidence", "snippet", "example", "examples", "text", "test", "case", "cases", "prompt", "title", "message", "description", "finding", "findings"];
-    let is_table = key.split(['.', '[', ']', '_', '-']).any(|part| words.contains(&part.trim_end_matches('s')) || words.contains(&part));
-    if is_table && !key.starts_with("scripts.") && !key.contains("hooks") && !key.contains("command") {
-        let place = Span::new(artifact.id, string.range.clone());
-        contexts.entry(ContextKind::PatternTable).or_insert((place, format!("is data under the key `{}`", string.key)));
     }
 }
 

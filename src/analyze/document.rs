@@ -61,7 +61,7 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
 }
 
 /// Signs that an address is filled in later.
-const PLACEHOLDERS: [&str; 9] = ["{", "$", "<", "...", "…", "your", "xxx", "example", "abc123"];
+const PLACEHOLDERS: [&str; 8] = ["{", "$", "<", "...", "…", "your", "xxx", "abc123"];
 
 fn hidden(document: &Document, source: &str, rules: &Ruleset) -> Vec<Fact> {
     let mut facts = Vec::new();

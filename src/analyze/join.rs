@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use globset::Glob;
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use serde::de::{Deserializer, Error as _};
 use serde::Deserialize;
 
 use super::{Input, Weighed};
@@ -51,8 +52,8 @@ pub struct Form {
     #[serde(default)]
     pub within: Within,
     /// Ids or globs of rules, any of which will do.
-    #[serde(default)]
-    pub rules: Vec<String>,
+    #[serde(default, deserialize_with = "globs")]
+    pub rules: GlobSet,
     /// Least severity of the finding, before context.
     pub severity: Option<Severity>,
     /// Least effective severity in all findings: the part is there only if every threat stands in a lowering context.
@@ -63,6 +64,14 @@ pub struct Form {
     /// Labels of the fact.
     #[serde(default)]
     pub labels: Case,
+}
+
+fn globs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GlobSet, D::Error> {
+    let mut set = GlobSetBuilder::new();
+    for glob in Vec::<String>::deserialize(deserializer)? {
+        set.add(Glob::new(&glob).map_err(D::Error::custom)?);
+    }
+    set.build().map_err(D::Error::custom)
 }
 
 struct Candidate {
@@ -113,10 +122,9 @@ fn candidates(input: &Input<'_>, found: &[Weighed], part: &Form, own: &BTreeSet<
         }
         return out;
     }
-    let globs: Vec<_> = part.rules.iter().filter_map(|rule| Some(Glob::new(rule).ok()?.compile_matcher())).collect();
     for weighed in found {
         let finding = &weighed.finding;
-        if globs.iter().any(|glob| glob.is_match(finding.rule.as_str())) && part.severity.is_none_or(|least| finding.severity >= least) {
+        if part.rules.is_match(finding.rule.as_str()) && part.severity.is_none_or(|least| finding.severity >= least) {
             let (span, section) = place(finding.span());
             out.push(Candidate { within: part.within, span, note: format!("{}: {}", finding.rule, finding.message), context: weighed.context.clone(), section });
         }

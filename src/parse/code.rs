@@ -37,8 +37,10 @@ const HOLE: &str = "${_}";
 /// Places in a program that say how a string in it is meant.
 #[derive(Debug, Default)]
 pub struct Structure {
-    /// Arrays, sets, tuples and maps that hold several literals, innermost last.
+    /// Lists of several literals, and values under keys that name patterns; innermost last.
     pub tables: Vec<Range<usize>>,
+    /// String literals.
+    pub strings: Vec<Range<usize>>,
     /// Regular expressions, as literals or as arguments of their constructors.
     pub regexes: Vec<Range<usize>>,
     /// Comments and documentation strings.
@@ -53,6 +55,7 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
     if !GATE.is_match(text) {
         return parsed;
     }
+    parsed.children = commented(kind, text);
     let Some(tree) = syntax::tree(kind, text) else {
         parsed.skipped.push(format!("the {} parser gave up; patterns scanned the text", kind.name()));
         return parsed;
@@ -67,8 +70,31 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
     if nodes >= limits.nodes {
         parsed.skipped.push(format!("more than {} syntax nodes", limits.nodes));
     }
-    parsed.children = strings.children();
+    parsed.is_driver = !strings.run.is_empty();
+    parsed.children.extend(strings.children());
     parsed
+}
+
+/// Runs of line comments that are commands: commented out today, and an edit away from being run.
+pub(super) fn commented(kind: Kind, text: &str) -> Vec<Child> {
+    let mark = if matches!(kind, Kind::Python | Kind::Shell) { "#" } else { "//" };
+    let mut children = Vec::new();
+    let mut run = (String::new(), Vec::new());
+    let mut start = 0;
+    for line in text.split_inclusive('\n').chain(std::iter::once("")) {
+        let trimmed = line.trim_start();
+        if let Some(content) = trimmed.strip_prefix(mark).filter(|rest| !rest.starts_with('!')) {
+            add(&mut run.0, &mut run.1, content, start + (line.len() - content.len())..start + line.len());
+        } else {
+            let (bytes, map) = std::mem::take(&mut run);
+            if shell::is_command_line(&bytes) || shell::holds_command(&bytes) {
+                let first = map.first().map_or(0, |piece: &Piece| piece.from as usize);
+                children.push(Child { op: Op::Comment, range: first..start, bytes: bytes.into_bytes(), map: Map::Pieces(map), kind: Kind::Shell });
+            }
+        }
+        start += line.len();
+    }
+    children
 }
 
 /// How the places of a program are meant; for weighing what was found in it.
@@ -80,8 +106,11 @@ pub fn structure(kind: Kind, text: &str) -> Structure {
         match node.kind() {
             "comment" | "html_comment" => found.comments.push(range),
             "regex" => found.regexes.push(range),
-            "array" | "list" | "tuple" | "set" | "dictionary" | "object" => {
-                if syntax::named(node).len() >= 2 || node.parent().is_some_and(|p| matches!(p.kind(), "array" | "list" | "tuple" | "arguments" | "argument_list")) {
+            "string" | "template_string" | "concatenated_string" => found.strings.push(range),
+            "array" | "list" | "tuple" | "set" if is_table(node, text) => found.tables.push(range),
+            "pair" => {
+                let key = node.child_by_field_name("key").and_then(|key| text.get(key.byte_range())).unwrap_or("");
+                if is_pattern_key(key.trim_matches(['"', '\''])) {
                     found.tables.push(range);
                 }
             }
@@ -102,6 +131,25 @@ pub fn structure(kind: Kind, text: &str) -> Structure {
         true
     });
     found
+}
+
+/// Whether a list holds texts to compare with, rather than a command in words.
+fn is_table(list: Node<'_>, text: &str) -> bool {
+    let items = syntax::named(list);
+    let first = items.first().and_then(|item| text.get(item.byte_range())).unwrap_or("").trim_matches(['"', '\'', '`']);
+    let is_command = ["sh", "bash", "zsh", "/bin/sh", "/bin/bash", "-c", "-lc", "/c", "cmd", "powershell", "python", "python3", "node", "curl", "wget", "sudo"].contains(&first);
+    items.len() >= 2 && !is_command
+}
+
+/// Keys under which detectors keep what they look for, and tests what they try.
+pub(crate) fn is_pattern_key(key: &str) -> bool {
+    const WORDS: [&str; 38] = [
+        "pattern", "regex", "regexp", "match", "signature", "rule", "detect", "detection", "indicator", "blocklist", "denylist", "blacklist", "blocked",
+        "deny", "block", "hit", "ioc", "yara", "sample", "payload", "input", "evidence", "snippet", "example", "test", "case", "finding", "contains",
+        "exact", "phrase", "literal", "bad", "malicious", "suspicious", "attack", "trigger", "miss", "expect",
+    ];
+    let key = key.to_ascii_lowercase();
+    key.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| WORDS.iter().any(|word| part == *word || part.strip_suffix('s') == Some(word) || part.strip_suffix("es") == Some(word)))
 }
 
 struct Found {

@@ -70,6 +70,12 @@ pub fn is_command_line(text: &str) -> bool {
     JOINS.is_match(text) && ATOMS.is_match(text) && INTO.is_match(text)
 }
 
+/// Whether a line of text starts with a command that fetches, decodes or interprets.
+pub fn holds_command(text: &str) -> bool {
+    const COMMANDS: [&str; 9] = ["curl", "wget", "bash", "sh", "eval", "base64", "iwr", "iex", "source"];
+    text.lines().any(|line| line.trim_start().split_whitespace().find(|word| *word != "sudo").is_some_and(|word| COMMANDS.contains(&word)))
+}
+
 /// Parses and evaluates a script.
 pub fn parse(text: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
@@ -84,6 +90,9 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
     run.script();
     parsed.facts = run.facts;
     parsed.children = run.children;
+    if text.contains('#') {
+        parsed.children.extend(super::code::commented(Kind::Shell, text));
+    }
     if run.gave_up {
         parsed.skipped.push("shell text too deep or too large to follow to its end".to_owned());
     }

@@ -127,7 +127,9 @@ impl<'a> Place<'a> {
 
     /// Sentences that introduce, hold or follow the place.
     fn sentences(&self, contexts: &mut Contexts) {
-        for block in self.around() {
+        let mut near = self.around();
+        near.extend(self.introductions());
+        for block in near {
             for sentence in sentences_of(block) {
                 let (folded, _) = text::fold(text::slice(&block.text, sentence.clone()));
                 let source = block.source(sentence.clone());
@@ -137,9 +139,12 @@ impl<'a> Place<'a> {
                     continue;
                 }
                 if self.holds("negation", &folded) {
-                    self.add(contexts, ContextKind::Negated, source, "the text says not to");
-                } else if self.holds("warn", &folded) {
-                    self.add(contexts, ContextKind::Example, source, "the text warns of it");
+                    self.add(contexts, ContextKind::Negated, source.clone(), "the text says not to");
+                }
+                if self.holds("warn", &folded) {
+                    // Under a heading that warns, the sentence is a second sign of its own.
+                    let kind = if contexts.contains_key(&ContextKind::Example) { ContextKind::Quoted } else { ContextKind::Example };
+                    self.add(contexts, kind, source, "the text speaks of it as an attack");
                 }
             }
         }
@@ -171,6 +176,17 @@ impl<'a> Place<'a> {
         near
     }
 
+    /// What stands first under each heading above: it speaks of all that follows.
+    fn introductions(&self) -> Vec<&'a Block> {
+        let sections = std::iter::successors(Some(self.block.section), |&at| self.document.sections.get(at)?.parent);
+        sections
+            .filter_map(|section| {
+                let own = self.document.blocks.iter().filter(|b| b.section == section && !matches!(b.kind, BlockKind::Heading(_) | BlockKind::FrontMatter(_)));
+                own.clone().next().filter(|block| block.kind == BlockKind::Paragraph && block.list_depth == 0 && !std::ptr::eq(*block, self.block))
+            })
+            .collect()
+    }
+
     /// Whether a sentence outside the quotation tells the reader to run it.
     fn is_instructed(&self) -> bool {
         let marks = self.marks();
@@ -181,9 +197,14 @@ impl<'a> Place<'a> {
         let mut near = self.around();
         near.extend(self.document.blocks.get(self.index + 1).filter(|b| b.is_prose()));
         // A sentence anywhere that points back at this kind of block ("the example above") counts as well.
+        let neighbours = near.len();
         near.extend(self.document.blocks.iter().filter(|b| b.is_prose() && !b.is_quoted));
-        near.iter().enumerate().any(|(position, block)| {
-            let is_neighbour = position < 5 && !std::ptr::eq(*block, self.block);
+        near.iter().enumerate().filter(|(_, block)| !matches!(block.kind, BlockKind::Heading(_))).any(|(position, block)| {
+            let is_neighbour = position < neighbours && !std::ptr::eq(*block, self.block);
+            // What the quotation says to its reader is part of the quotation.
+            if self.block.is_quoted && block.is_quoted {
+                return false;
+            }
             sentences_of(block).into_iter().any(|sentence| {
                 let part = text::slice(&block.text, sentence.clone());
                 let (folded, _) = text::fold(part);

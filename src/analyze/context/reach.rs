@@ -1,7 +1,7 @@
 //! What in a package leads to what: which files someone is told to run, and
 //! which are mentioned at all.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use aho_corasick::AhoCorasick;
 
@@ -15,11 +15,13 @@ use crate::text;
 pub(super) struct Reach {
     run: HashSet<String>,
     mentioned: HashSet<String>,
+    uncommented: HashSet<String>,
+    fed: HashSet<String>,
 }
 
 impl Reach {
     pub(super) fn new(input: &Input<'_>) -> Self {
-        let mut reach = Self { run: HashSet::new(), mentioned: HashSet::new() };
+        let mut reach = Self { run: HashSet::new(), mentioned: HashSet::new(), uncommented: HashSet::new(), fed: HashSet::new() };
         let files: Vec<(String, String)> = input
             .package
             .files
@@ -33,10 +35,15 @@ impl Reach {
             let is_file = artifact.derivation.is_none();
             let source = text::view(&artifact.bytes);
             let named = index.named(&source);
-            if is_file {
+            // What tests say of each other leads nowhere, unless something runs them.
+            let is_in_test = is_test(artifact.path.shown());
+            if is_file && input.expanded.drivers.contains(&artifact.id) {
+                reach.fed.extend(named.iter().map(|&at| files[at].0.clone()));
+            }
+            if is_file && !is_in_test {
                 reach.mentioned.extend(named.iter().map(|&at| files[at].0.clone()).filter(|path| artifact.path.shown() != path));
             }
-            if named.is_empty() {
+            if named.is_empty() || (is_in_test && !is_file) {
                 continue;
             }
             // Someone is told to run it: a command of a document, a manifest script, a hook, a process call.
@@ -49,7 +56,9 @@ impl Reach {
                     }
                 }
             }
-            if let Body::Markdown(document) = &artifact.body {
+            if let Body::Markdown(document) = &artifact.body
+                && !is_in_test
+            {
                 for block in document.blocks.iter().filter(|b| b.is_prose() && !matches!(b.kind, BlockKind::Heading(_))) {
                     for sentence in super::super::prose::sentences(&block.text) {
                         let sentence = text::slice(&block.text, sentence);
@@ -59,6 +68,10 @@ impl Reach {
                         }
                         let (folded, _) = text::fold(sentence);
                         let lexicons = &input.rules.lexicons;
+                        if lexicons.holds("uncomment", &folded) {
+                            reach.uncommented.extend(named.iter().map(|(path, _)| path.clone()));
+                            // The order may name the file in one sentence and the edit in the next.
+                        }
                         if lexicons.holds("instruct", &folded) && !lexicons.holds("negation", &folded) {
                             reach.run.extend(named.into_iter().map(|(path, _)| path.clone()));
                         }
@@ -74,10 +87,35 @@ impl Reach {
         self.run.contains(path) && !is_main_document(path)
     }
 
+    /// Whether someone is told to take its comment signs away.
+    pub(super) fn is_uncommented(&self, path: &str) -> bool {
+        self.uncommented.contains(path)
+    }
+
+    /// Whether a program names it that starts processes with what it was given.
+    pub(super) fn is_fed(&self, path: &str) -> bool {
+        self.fed.contains(path)
+    }
+
     /// Whether another file names it.
     pub(super) fn is_mentioned(&self, path: &str) -> bool {
         self.mentioned.contains(path) || self.run.contains(path)
     }
+}
+
+/// Whether a path is that of tests or their data, by the names that test runners use.
+pub(super) fn is_test(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", &path));
+    let is_test_folder = |folder: &str| {
+        const FOLDERS: [&str; 17] = [
+            "test", "tests", "__tests__", "spec", "specs", "fixture", "fixtures", "testdata", "test-fixtures", "test_fixtures", "samples", "test-data", "golden",
+            "corpus", "__fixtures__", "evals", "examples",
+        ];
+        FOLDERS.contains(&folder)
+    };
+    let is_test_name = name.starts_with("test_") || name.starts_with("test-") || [".test.", ".spec.", "_test.", "-test.", "_tests."].iter().any(|part| name.contains(part));
+    folders.split('/').any(is_test_folder) || is_test_name
 }
 
 /// Documents are read, not run; what they say is judged where it stands.
@@ -96,8 +134,19 @@ struct Index {
 impl Index {
     fn new(files: &[(String, String)]) -> Option<Self> {
         let mut words: BTreeMap<(String, bool), Vec<usize>> = BTreeMap::new();
-        for (at, (_, name)) in files.iter().enumerate() {
-            words.entry((name.clone(), false)).or_default().push(at);
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for (_, name) in files {
+            *counts.entry(name).or_default() += 1;
+        }
+        for (at, (path, name)) in files.iter().enumerate() {
+            // A name that several files have says which one only together with its folder.
+            let is_unique = counts.get(name.as_str()) == Some(&1);
+            let folder = path.rsplit('/').nth(1).filter(|_| !is_unique);
+            let word = folder.map_or_else(|| name.clone(), |folder| format!("{folder}/{name}"));
+            words.entry((word, false)).or_default().push(at);
+            if !is_unique {
+                continue;
+            }
             let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
             if stem.len() >= 4 && stem != name {
                 words.entry((stem.to_owned(), true)).or_default().push(at);

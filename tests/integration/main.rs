@@ -1,0 +1,9 @@
+//! Everything that is proved through the program itself, in one binary.
+
+mod cli;
+mod common;
+mod context;
+mod evidence;
+mod output;
+mod packages;
+mod schema;

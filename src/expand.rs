@@ -23,8 +23,6 @@ pub struct Expanded {
     pub facts: Vec<(ArtifactId, Fact)>,
     /// Malformed text that was scanned all the same.
     pub malformed: Vec<(Span, String)>,
-    /// Programs that start processes with what they were given.
-    pub drivers: Vec<ArtifactId>,
     /// What was not followed.
     pub gaps: Vec<Gap>,
 }
@@ -47,7 +45,7 @@ struct Expansion<'a> {
 
 /// Expands a package to its closed set of artifacts.
 pub fn expand(package: &Package, limits: &Limits) -> Expanded {
-    let out = Expanded { arena: Arena::default(), facts: Vec::new(), malformed: Vec::new(), drivers: Vec::new(), gaps: Vec::new() };
+    let out = Expanded { arena: Arena::default(), facts: Vec::new(), malformed: Vec::new(), gaps: Vec::new() };
     let mut expansion = Expansion { limits, out, queue: Vec::new(), seen: HashSet::new(), spent: HashMap::new(), derived: 0 };
     for file in &package.files {
         let id = expansion.out.arena.push(|id| Artifact {
@@ -100,9 +98,6 @@ impl Expansion<'_> {
 
     fn take(&mut self, id: ArtifactId, path: &Arc<SkillPath>, parsed: Parsed) {
         self.out.arena.get_mut(id).body = parsed.body;
-        if parsed.is_driver {
-            self.out.drivers.push(id);
-        }
         self.out.facts.extend(parsed.facts.into_iter().map(|fact| (id, fact)));
         self.out.malformed.extend(parsed.malformed.into_iter().map(|(range, why)| (Span::new(id, range), why)));
         self.out.gaps.extend(parsed.skipped.into_iter().map(|why| Gap::new(GapKind::OverLimit, path.shown(), why)));

@@ -181,8 +181,6 @@ pub struct Parsed {
     pub children: Vec<Child>,
     /// What a parser saw that rules may ask about.
     pub facts: Vec<Fact>,
-    /// Whether it is a program that starts processes with what it was given.
-    pub is_driver: bool,
     /// Parts that a limit kept from being followed.
     pub skipped: Vec<String>,
     /// Complaints about malformed text that was scanned all the same.

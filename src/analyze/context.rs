@@ -4,7 +4,7 @@
 //! Judged by structure alone, never by what a package says it is; and void
 //! where something in the package tells people or programs to run it.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
@@ -68,7 +68,7 @@ pub struct Context {
 pub(super) struct Reader<'a> {
     input: &'a Input<'a>,
     structures: RefCell<HashMap<ArtifactId, Rc<Structure>>>,
-    reach: Reach,
+    reach: OnceCell<Reach>,
 }
 
 /// Contexts by kind: each counts once.
@@ -76,7 +76,11 @@ type Contexts = BTreeMap<ContextKind, (Span, String)>;
 
 impl<'a> Reader<'a> {
     pub(super) fn new(input: &'a Input<'a>) -> Self {
-        Self { input, structures: RefCell::default(), reach: Reach::new(input) }
+        Self { input, structures: RefCell::default(), reach: OnceCell::new() }
+    }
+
+    fn reach(&self) -> &Reach {
+        self.reach.get_or_init(|| Reach::new(self.input))
     }
 
     /// The finding with its context.
@@ -184,7 +188,7 @@ impl<'a> Reader<'a> {
             "preinstall", "shell", "entrypoint", "description", "instructions", "postcreatecommand",
         ];
         let is_command = key.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| COMMANDS.contains(&part));
-        if is_command || self.reach.is_fed(artifact.path.shown()) {
+        if is_command || self.reach().is_fed(artifact.path.shown()) {
             return;
         }
         let place = Span::new(artifact.id, string.range.clone());
@@ -198,11 +202,11 @@ impl<'a> Reader<'a> {
     fn file(&self, located: Span, contexts: &mut Contexts) {
         let artifact = self.input.expanded.arena.get(located.artifact);
         let path = artifact.path.shown();
-        if self.reach.is_uncommented(path) {
+        if self.reach().is_uncommented(path) {
             contexts.clear();
             return;
         }
-        if self.reach.is_run(path) {
+        if self.reach().is_run(path) {
             // Its tables and comments stay what they are.
             return;
         }
@@ -210,12 +214,12 @@ impl<'a> Reader<'a> {
         let name = artifact.path.name().to_ascii_lowercase();
         if reach::is_test(path) {
             contexts.insert(ContextKind::Fixture, (whole, "is test data".to_owned()));
-            if !self.reach.is_mentioned(path) {
+            if !self.reach().is_mentioned(path) {
                 contexts.insert(ContextKind::Unreferenced, (whole, "nothing but tests leads to this file".to_owned()));
             }
             return;
         }
-        if artifact.kind.is_code() && !self.reach.is_mentioned(path) && !matches!(name.as_str(), "index.js" | "index.ts" | "index.mjs" | "main.py" | "__init__.py" | "setup.py" | "install.sh" | "setup.sh") {
+        if artifact.kind.is_code() && !self.reach().is_mentioned(path) && !matches!(name.as_str(), "index.js" | "index.ts" | "index.mjs" | "main.py" | "__init__.py" | "setup.py" | "install.sh" | "setup.sh") {
             contexts.insert(ContextKind::Unreferenced, (whole, "nothing in the package leads to this file".to_owned()));
         }
     }

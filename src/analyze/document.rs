@@ -26,6 +26,10 @@ pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
             facts.extend(addresses(&text::view(&artifact.bytes), rules).into_iter().map(|fact| (artifact.id, fact)));
         }
         let Body::Markdown(document) = &artifact.body else { continue };
+        // What a code block shows is not hidden.
+        if artifact.derivation.as_ref().is_some_and(|d| d.op == Op::CodeBlock) {
+            continue;
+        }
         let source = text::view(&artifact.bytes);
         facts.extend(hidden(document, &source, rules).into_iter().map(|fact| (artifact.id, fact)));
         facts.extend(document.blocks.iter().flat_map(|block| &block.links).filter_map(|link| mismatch(link, rules)).map(|fact| (artifact.id, fact)));

@@ -19,14 +19,13 @@ const PROCESS_CALLS: [&str; 27] = [
     "Command", "$", "sh", "shell",
 ];
 
-/// A program is parsed if it can start a process, or holds text that is a command.
+/// A program is parsed if it names a command that fetches or decodes, or text that goes into a shell.
 static GATE: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .build([
-            "subprocess", "os.system", "popen", "child_process", "execsync", "spawn", "execfile", "deno.command", "getoutput", "shelljs", "execa", "zx",
-            "| sh", "|sh", "| bash", "|bash", "| zsh", "| sudo", "bash -c", "sh -c", "$(curl", "$(wget", "<(curl", "iex", "base64 -d", "base64 --d",
-            "xxd -r", "authorized_keys", "/dev/tcp", "powershell", "chmod +x", "xattr", "os[", "getattr(", "__import__",
+            "curl", "wget", "base64 -", "openssl base64", "openssl enc", "xxd -r", "| sh", "|sh", "| bash", "|bash", "| zsh", "| sudo", "bash -c", "sh -c",
+            "iex", "iwr ", "irm ", "invoke-", "powershell", "authorized_keys", "/dev/tcp", "chmod +x", "xattr", "certutil", "aria2c",
         ])
         .expect("patterns are constant")
 });
@@ -60,8 +59,7 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
         parsed.skipped.push(format!("the {} parser gave up; patterns scanned the text", kind.name()));
         return parsed;
     };
-    let mut strings =
-        Strings { text, found: Vec::new(), constants: HashMap::new(), renames: HashMap::new(), aliases: HashMap::new(), run: HashSet::new() };
+    let mut strings = Strings::new(text);
     let mut nodes = 0;
     syntax::walk(&tree, |node| {
         nodes += 1;
@@ -70,9 +68,24 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
     if nodes >= limits.nodes {
         parsed.skipped.push(format!("more than {} syntax nodes", limits.nodes));
     }
-    parsed.is_driver = !strings.run.is_empty();
     parsed.children.extend(strings.children());
     parsed
+}
+
+/// Whether a program starts processes with what it was given, rather than with its own literals.
+pub fn is_driver(kind: Kind, text: &str, limits: &Limits) -> bool {
+    const APIS: [&str; 9] = ["subprocess", "os.system", "popen", "child_process", "exec", "spawn", "Deno.Command", "shell", "run("];
+    if !APIS.iter().any(|api| text.contains(api)) {
+        return false;
+    }
+    let Some(tree) = syntax::tree(kind, text) else { return true };
+    let mut strings = Strings::new(text);
+    let mut nodes = 0;
+    syntax::walk(&tree, |node| {
+        nodes += 1;
+        nodes < limits.nodes && strings.visit(node)
+    });
+    !strings.run.is_empty()
 }
 
 /// Runs of line comments that are commands: commented out today, and an edit away from being run.
@@ -174,7 +187,11 @@ struct Strings<'t> {
     run: HashSet<String>,
 }
 
-impl Strings<'_> {
+impl<'t> Strings<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, found: Vec::new(), constants: HashMap::new(), renames: HashMap::new(), aliases: HashMap::new(), run: HashSet::new() }
+    }
+
     fn raw(&self, node: Node<'_>) -> &str {
         self.text.get(node.byte_range()).unwrap_or("")
     }
@@ -420,5 +437,14 @@ fn last_name(callee: &str) -> &str {
 }
 
 fn is_process_call(callee: &str) -> bool {
-    PROCESS_CALLS.contains(&last_name(callee))
+    /// Names that other things have as well: regular expressions `exec`, functions `call`, databases `run`.
+    const COMMON: [&str; 8] = ["run", "call", "exec", "spawn", "system", "shell", "Command", "sh"];
+    const MODULES: [&str; 17] = [
+        "subprocess", "sp", "os", "child_process", "cp", "childProcess", "proc", "shelljs", "shell", "Deno", "Bun", "asyncio", "pty", "commands", "execa",
+        "zx", "Process",
+    ];
+    let name = last_name(callee);
+    let object = callee.strip_suffix(name).map_or("", |object| object.trim_end_matches(['.', '?']));
+    let is_module = object.is_empty() || MODULES.contains(&last_name(object)) || object.contains("require(") || object.contains("__import__");
+    PROCESS_CALLS.contains(&name) && (!COMMON.contains(&name) || is_module)
 }

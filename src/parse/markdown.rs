@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 
 use crate::artifact::{Map, Op, Piece};
 use crate::limits::Limits;
@@ -219,7 +219,7 @@ fn children(text: &str, document: &Document, parsed: &mut Parsed, limits: &Limit
         }
         for code in &block.code {
             let content = block.text.get(code.at.clone()).unwrap_or("");
-            if content.contains(char::is_whitespace) && shell::worth_parsing(content) {
+            if content.contains(char::is_whitespace) && content.len() >= 6 && shell::names_command(content) {
                 parsed.children.push(Child {
                     op: Op::InlineCode,
                     range: code.range.clone(),

@@ -24,10 +24,6 @@ use value::Value;
 /// Shell text nested in shell text is followed this deep.
 const NESTING: usize = 4;
 
-/// Anything that can join two commands, build a word or store output.
-static JOINS: LazyLock<AhoCorasick> =
-    LazyLock::new(|| AhoCorasick::new(["|", "$(", "`", "<(", "<<", ">", "&&", ";", "\n"]).expect("patterns are constant"));
-
 /// Whatever can run text or start a file: without one of these, nothing that is fetched or decoded is run.
 static RUNNERS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()
@@ -40,26 +36,33 @@ static RUNNERS: LazyLock<AhoCorasick> = LazyLock::new(|| {
         .expect("patterns are constant")
 });
 
-/// Signs of a name that is built: quotes or backslashes inside words, variables in command position.
-static BUILT: LazyLock<AhoCorasick> =
-    LazyLock::new(|| AhoCorasick::new(["''", "\"\"", "$'", "${", "\\x", "\\u", "???", "$a", "$x"]).expect("patterns are constant"));
+/// Signs of a name that is built: quotes or backslashes inside words, variables side by side, parts of variables, globs.
+static BUILT: LazyLock<regex::bytes::Regex> = LazyLock::new(|| {
+    regex::bytes::Regex::new(r#"(?-u)[A-Za-z](?:''|""|\\)[A-Za-z]|\$'\\|\$\{?\w+\}?\$\{?\w|\$\{\w+:\d|\$\{?IFS|/\?|\?\?\?|\['"][A-Za-z]{1,3}['"]['"]?[A-Za-z]"#).expect("pattern is constant")
+});
 
-/// Commands that fetch, decode, interpret, mark as executable, or grant access.
-static ATOMS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+/// Commands that fetch or decode: where else would hidden text come from.
+static SOURCES: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .build([
-            "curl", "wget", "fetch ", "base64", "base32", "openssl", "xxd", "iwr", "irm ", "invoke-", "iex", "bash", "sh -", "| sh", "|sh",
-            "zsh", "python", "node -", "perl", "ruby", "eval", "source ", "chmod", "xattr", "authorized_keys", "${", "$'", "''", "\"\"", "\\x",
-            "nc ", "ncat", "/dev/tcp", "osascript", "powershell", "pwsh", "aria2", "http ", "rev", "printf", "xargs", "gunzip", "certutil",
+            "curl", "wget", "fetch ", "base64", "base32", "basenc", "openssl", "xxd", "iwr", "irm ", "invoke-", "webclient", "/dev/tcp", "nc ", "ncat",
+            "aria2", "lynx", "w3m", "http ", "https ", "xh ", "printf", "echo -", "rev", "tr ", "gunzip", "zcat", "certutil", "uudecode", "urlopen",
+            "requests.", "b64decode", "fromhex", "atob(", "fromcharcode", "lwp", "net::http", "-enc",
         ])
         .expect("patterns are constant")
 });
 
-/// Whether shell text could hold anything that the evaluation reports: it must name (or be able to build the
-/// name of) a command of interest. A quick test, so that ordinary prose is not parsed as shell.
+/// Whether shell text could hold anything that the evaluation reports: something that is fetched, decoded or built,
+/// and something that runs it. A quick test, so that ordinary text is not parsed as shell.
 pub fn worth_parsing(text: &str) -> bool {
-    ATOMS.is_match(text)
+    let may_run = RUNNERS.is_match(text) && (SOURCES.is_match(text) || BUILT.is_match(text.as_bytes()));
+    may_run || text.contains("authorized_keys")
+}
+
+/// Whether inline code is a command at all: it has something to evaluate, or calls a program that fetches, or a script.
+pub fn names_command(text: &str) -> bool {
+    worth_parsing(text) || text.contains("curl ") || text.contains("wget ") || RUNNERS.is_match(text)
 }
 
 /// Whether a block of prose is itself a command with a pipe or substitution into an interpreter.
@@ -67,7 +70,7 @@ pub fn is_command_line(text: &str) -> bool {
     static INTO: LazyLock<regex::Regex> = LazyLock::new(|| {
         regex::Regex::new(r"(?i)(?:curl|wget|base64|iwr|irm)\b.{0,2000}?(?:\||<\()|(?:sh|eval|source)\b[^|]{0,40}(?:\$\(|<\(|`)").expect("pattern is constant")
     });
-    JOINS.is_match(text) && ATOMS.is_match(text) && INTO.is_match(text)
+    worth_parsing(text) && INTO.is_match(text)
 }
 
 /// Whether a line of text starts with a command that fetches, decodes or interprets.
@@ -80,9 +83,6 @@ pub fn holds_command(text: &str) -> bool {
 pub fn parse(text: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
     if !worth_parsing(text) {
-        return parsed;
-    }
-    if !RUNNERS.is_match(text) && !BUILT.is_match(text) {
         parsed.facts = command::simple_facts(text);
         return parsed;
     }

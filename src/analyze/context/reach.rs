@@ -34,10 +34,16 @@ impl Reach {
         for artifact in arena.iter().filter(|a| a.kind != Kind::Binary) {
             let is_file = artifact.derivation.is_none();
             let source = text::view(&artifact.bytes);
+            let op = artifact.derivation.as_ref().map(|d| d.op);
+            let is_command = matches!(op, Some(Op::ManifestScript | Op::ProcessCall | Op::DataString)) || (artifact.kind == Kind::Shell && matches!(op, Some(Op::CodeBlock | Op::InlineCode)));
+            if !is_file && !is_command && !matches!(artifact.body, Body::Markdown(_)) {
+                continue;
+            }
             let named = index.named(&source);
             // What tests say of each other leads nowhere, unless something runs them.
             let is_in_test = is_test(artifact.path.shown());
-            if is_file && input.expanded.drivers.contains(&artifact.id) {
+            let names_data = || named.iter().any(|&at| [".json", ".yaml", ".yml", ".txt", ".toml"].iter().any(|ending| files[at].1.ends_with(ending)));
+            if is_file && artifact.kind.is_code() && artifact.kind != Kind::Shell && names_data() && crate::parse::code::is_driver(artifact.kind, &source, input.limits) {
                 reach.fed.extend(named.iter().map(|&at| files[at].0.clone()));
             }
             if is_file && !is_in_test {
@@ -47,8 +53,6 @@ impl Reach {
                 continue;
             }
             // Someone is told to run it: a command of a document, a manifest script, a hook, a process call.
-            let op = artifact.derivation.as_ref().map(|d| d.op);
-            let is_command = matches!(op, Some(Op::ManifestScript | Op::ProcessCall | Op::DataString)) || (artifact.kind == Kind::Shell && matches!(op, Some(Op::CodeBlock | Op::InlineCode)));
             if is_command {
                 for (path, name) in named.iter().map(|&at| &files[at]) {
                     if runs(&source, path, name) {

@@ -3,6 +3,8 @@
 //! Compiling here keeps start-up to a deserialisation, and makes a broken YARA
 //! rule a build error with file and line.
 
+#![expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
+
 use std::env;
 use std::fmt::Write as _;
 use std::fs;

@@ -56,7 +56,12 @@ pub(crate) struct Input<'a> {
 type Engine<'e> = (&'static str, &'e mut dyn FnMut() -> Vec<Finding>);
 
 /// Analyzes one package.
-pub(crate) fn analyze(package: &Package, rules: &Ruleset, limits: &Limits, patterns: &mut pattern::Worker<'_>) -> Analysis {
+pub(crate) fn analyze(
+    package: &Package,
+    rules: &Ruleset,
+    limits: &Limits,
+    patterns: &mut pattern::Worker<'_>,
+) -> Analysis {
     let mut expanded = expand(package, limits);
     document::add_facts(&mut expanded, rules);
     let input = Input { package, expanded: &expanded, rules, limits };
@@ -104,9 +109,16 @@ fn distinct(expanded: &Expanded, found: Vec<Finding>, limits: &Limits) -> Vec<Fi
     let mut kept: Vec<(Span, Finding)> = Vec::new();
     let mut counts: HashMap<(crate::rule::RuleId, crate::artifact::ArtifactId), usize> = HashMap::new();
     for (span, finding) in placed {
-        let repeats = kept.iter().rev().take_while(|(at, f)| f.rule == finding.rule && at.artifact == span.artifact).any(|(at, _)| at.overlaps(span));
+        let repeats = kept
+            .iter()
+            .rev()
+            .take_while(|(at, f)| f.rule == finding.rule && at.artifact == span.artifact)
+            .any(|(at, _)| at.overlaps(span));
         let count = counts.entry((finding.rule.clone(), span.artifact)).or_default();
-        if repeats || (*count >= limits.findings_per_rule && finding.severity < Severity::High) || *count >= 4 * limits.findings_per_rule {
+        if repeats
+            || (*count >= limits.findings_per_rule && finding.severity < Severity::High)
+            || *count >= 4 * limits.findings_per_rule
+        {
             continue;
         }
         *count += 1;

@@ -172,7 +172,9 @@ impl Map {
                 break;
             }
             let exact = piece.len == piece.from_len;
-            let from = |at: u32| if exact { piece.from + at.clamp(piece.at, piece.at + piece.len) - piece.at } else { piece.from };
+            let from = |at: u32| {
+                if exact { piece.from + at.clamp(piece.at, piece.at + piece.len) - piece.at } else { piece.from }
+            };
             low.get_or_insert_with(|| from(start));
             let to = if exact { from(end) } else { piece.from + piece.from_len };
             high = Some(high.unwrap_or(0).max(to));
@@ -227,9 +229,9 @@ impl Artifact {
     /// Whether the bytes are one unchanged run of the parent's, so that
     /// position-free patterns cannot match here and not there.
     pub fn is_slice(&self) -> bool {
-        self.derivation.as_ref().is_some_and(|d| {
-            matches!(&d.map, Map::Pieces(pieces) if matches!(pieces.as_slice(), [one] if one.len == one.from_len))
-        })
+        self.derivation.as_ref().is_some_and(
+            |d| matches!(&d.map, Map::Pieces(pieces) if matches!(pieces.as_slice(), [one] if one.len == one.from_len)),
+        )
     }
 }
 

@@ -58,7 +58,8 @@ pub fn base64_bytes(text: &str) -> Option<Vec<u8>> {
 
 /// Base32, white space and padding ignored.
 pub fn base32_bytes(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace() && *b != b'=').map(|b| b.to_ascii_uppercase()).collect();
+    let digits: Vec<u8> =
+        text.bytes().filter(|b| !b.is_ascii_whitespace() && *b != b'=').map(|b| b.to_ascii_uppercase()).collect();
     BASE32_NOPAD.decode(&digits).ok().filter(|bytes| !bytes.is_empty())
 }
 
@@ -90,7 +91,12 @@ pub fn unescape(text: &str) -> Option<(String, Vec<Piece>)> {
         let (decoded, length) = one_escape(rest);
         let before = out.len();
         out.extend(decoded);
-        map.push(Piece { at: before as u32, from: at as u32, len: (out.len() - before) as u32, from_len: length as u32 });
+        map.push(Piece {
+            at: before as u32,
+            from: at as u32,
+            len: (out.len() - before) as u32,
+            from_len: length as u32,
+        });
         rest = rest.get(length..).unwrap_or("");
     }
     Some((out, map))
@@ -99,7 +105,9 @@ pub fn unescape(text: &str) -> Option<(String, Vec<Piece>)> {
 /// The character that the escape at the start of `text` stands for, and the escape's length.
 fn one_escape(text: &str) -> (Option<char>, usize) {
     let hex = |range: Range<usize>| -> Option<char> {
-        char::from_u32(u32::from_str_radix(text.get(range).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?, 16).ok()?)
+        char::from_u32(
+            u32::from_str_radix(text.get(range).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?, 16).ok()?,
+        )
     };
     let mut chars = text.chars();
     chars.next();
@@ -130,8 +138,18 @@ fn one_escape(text: &str) -> (Option<char>, usize) {
 
 /// Whether decoded bytes are worth looking at: text, or a container or program that is known by its first bytes.
 pub(crate) fn is_plausible(bytes: &[u8]) -> bool {
-    const MAGIC: [&[u8]; 10] =
-        [b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\x1f\x8b", b"PK\x03\x04", b"%PDF", b"\x80\x04", b"\x80\x05", b"#!"];
+    const MAGIC: [&[u8]; 10] = [
+        b"\x7fELF",
+        b"MZ",
+        b"\xcf\xfa\xed\xfe",
+        b"\xca\xfe\xba\xbe",
+        b"\x1f\x8b",
+        b"PK\x03\x04",
+        b"%PDF",
+        b"\x80\x04",
+        b"\x80\x05",
+        b"#!",
+    ];
     if MAGIC.iter().any(|magic| bytes.starts_with(magic)) && bytes.len() >= 16 {
         return true;
     }

@@ -46,7 +46,8 @@ struct Expansion<'a> {
 /// Expands a package to its closed set of artifacts.
 pub fn expand(package: &Package, limits: &Limits) -> Expanded {
     let out = Expanded { arena: Arena::default(), facts: Vec::new(), malformed: Vec::new(), gaps: Vec::new() };
-    let mut expansion = Expansion { limits, out, queue: Vec::new(), seen: HashSet::new(), spent: HashMap::new(), derived: 0 };
+    let mut expansion =
+        Expansion { limits, out, queue: Vec::new(), seen: HashSet::new(), spent: HashMap::new(), derived: 0 };
     for file in &package.files {
         let id = expansion.out.arena.push(|id| Artifact {
             id,
@@ -78,7 +79,13 @@ impl Expansion<'_> {
             let mut parsed = parse::parse(&path, kind, op, &bytes, limits);
             if kind == Kind::Binary {
                 if let Some(text) = decode::utf16(&bytes) {
-                    let child = Child { op: Op::Utf16, range: 0..bytes.len(), kind: Kind::identify(&path, text.as_bytes()), bytes: text.into_bytes(), map: Map::Opaque };
+                    let child = Child {
+                        op: Op::Utf16,
+                        range: 0..bytes.len(),
+                        kind: Kind::identify(&path, text.as_bytes()),
+                        bytes: text.into_bytes(),
+                        map: Map::Opaque,
+                    };
                     parsed.children.push(child);
                 }
             } else if !is_slice {
@@ -92,7 +99,11 @@ impl Expansion<'_> {
         }));
         match result {
             Ok(parsed) => self.take(id, &path, parsed),
-            Err(_) => self.out.gaps.push(Gap::new(GapKind::Panicked, path.shown(), format!("the {} parser failed on it", kind.name()))),
+            Err(_) => self.out.gaps.push(Gap::new(
+                GapKind::Panicked,
+                path.shown(),
+                format!("the {} parser failed on it", kind.name()),
+            )),
         }
     }
 

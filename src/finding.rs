@@ -127,7 +127,13 @@ impl Finding {
         span: Span,
         note: impl Into<String>,
     ) -> Self {
-        Self { rule, severity, confidence, message: message.into(), evidence: vec![Evidence::new(span, Role::Primary, note)] }
+        Self {
+            rule,
+            severity,
+            confidence,
+            message: message.into(),
+            evidence: vec![Evidence::new(span, Role::Primary, note)],
+        }
     }
 
     /// Adds further evidence.

@@ -102,4 +102,3 @@ pub struct Package {
     /// SHA-256 of each file, in the order of `files`.
     pub file_digests: Vec<[u8; 32]>,
 }
-

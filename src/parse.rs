@@ -69,8 +69,10 @@ impl Kind {
     /// The kind that a language tag (of a code fence, say) names.
     pub fn from_tag(tag: &str) -> Option<Self> {
         Some(match tag.to_ascii_lowercase().as_str() {
-            "sh" | "bash" | "zsh" | "shell" | "console" | "shell-session" | "shellsession" | "sh-session" | "terminal"
-            | "fish" | "ksh" | "dash" | "cmd" | "bat" | "batch" | "powershell" | "ps1" | "pwsh" => Self::Shell,
+            "sh" | "bash" | "zsh" | "shell" | "console" | "shell-session" | "shellsession" | "sh-session"
+            | "terminal" | "fish" | "ksh" | "dash" | "cmd" | "bat" | "batch" | "powershell" | "ps1" | "pwsh" => {
+                Self::Shell
+            }
             "js" | "javascript" | "jsx" | "mjs" | "cjs" | "node" => Self::JavaScript,
             "ts" | "typescript" | "mts" | "cts" => Self::TypeScript,
             "tsx" => Self::Tsx,
@@ -108,7 +110,10 @@ impl Kind {
 
     fn from_shebang(head: &[u8]) -> Option<Self> {
         let line = text::view(head.strip_prefix(b"#!")?.split(|&b| b == b'\n').next()?).into_owned();
-        let program = line.split_whitespace().map(|word| word.rsplit('/').next().unwrap_or("")).find(|word| *word != "env" && !word.starts_with('-'))?;
+        let program = line
+            .split_whitespace()
+            .map(|word| word.rsplit('/').next().unwrap_or(""))
+            .find(|word| *word != "env" && !word.starts_with('-'))?;
         let program = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
         match program {
             "sh" | "bash" | "zsh" | "dash" | "ksh" | "ash" | "fish" => Some(Self::Shell),
@@ -138,7 +143,10 @@ fn is_text(head: &[u8]) -> bool {
     if head.contains(&0) {
         return false;
     }
-    let odd = head.iter().filter(|b| b.is_ascii_control() && !matches!(b, b'\t' | b'\n' | b'\r' | 0x1b | 0x0c | 0x08)).count();
+    let odd = head
+        .iter()
+        .filter(|b| b.is_ascii_control() && !matches!(b, b'\t' | b'\n' | b'\r' | 0x1b | 0x0c | 0x08))
+        .count();
     if odd * 20 > head.len() {
         return false;
     }
@@ -192,7 +200,11 @@ pub fn parse(path: &SkillPath, kind: Kind, op: Option<Op>, bytes: &[u8], limits:
     if bytes.len() > limits.parse_bytes {
         let mut parsed = Parsed::default();
         if kind != Kind::Binary && kind != Kind::Text {
-            parsed.skipped.push(format!("{} larger than {} bytes was not parsed; patterns scanned it", kind.name(), limits.parse_bytes));
+            parsed.skipped.push(format!(
+                "{} larger than {} bytes was not parsed; patterns scanned it",
+                kind.name(),
+                limits.parse_bytes
+            ));
         }
         return parsed;
     }
@@ -208,4 +220,3 @@ pub fn parse(path: &SkillPath, kind: Kind, op: Option<Op>, bytes: &[u8], limits:
         Kind::Text | Kind::Binary => Parsed::default(),
     }
 }
-

@@ -163,7 +163,13 @@ impl Report {
 }
 
 /// Reports one analyzed package.
-pub(crate) fn package(root: &str, package: &Package, analysis: Analysis, rules: &Ruleset, policy: &Policy) -> PackageReport {
+pub(crate) fn package(
+    root: &str,
+    package: &Package,
+    analysis: Analysis,
+    rules: &Ruleset,
+    policy: &Policy,
+) -> PackageReport {
     let Analysis { expanded, findings, gaps, inventory } = analysis;
     let arena = &expanded.arena;
     let mut lines = Lines { arena, indices: BTreeMap::new() };
@@ -179,8 +185,15 @@ pub(crate) fn package(root: &str, package: &Package, analysis: Analysis, rules: 
         let (judged, own) = policy::judge(weighed, rule.meta.class);
         verdict = verdict.max(own);
         let finding = &judged.weighed.finding;
-        let locations: Vec<Location> = finding.evidence().iter().map(|e| lines.location(e.span, e.role, &e.note)).collect();
-        let identity = format!("{}\0{}\0{}\0{}", rule.id, name.as_deref().unwrap_or(&package.path), locations[0].path, normalised(&locations[0].snippet));
+        let locations: Vec<Location> =
+            finding.evidence().iter().map(|e| lines.location(e.span, e.role, &e.note)).collect();
+        let identity = format!(
+            "{}\0{}\0{}\0{}",
+            rule.id,
+            name.as_deref().unwrap_or(&package.path),
+            locations[0].path,
+            normalised(&locations[0].snippet)
+        );
         let occurrence = occurrences.entry(identity.clone()).or_default();
         let digest = Sha256::digest(format!("{identity}\0{occurrence}"));
         *occurrence += 1;
@@ -204,10 +217,12 @@ pub(crate) fn package(root: &str, package: &Package, analysis: Analysis, rules: 
         });
     }
     reported.sort_by(|a, b| {
-        b.verdict.cmp(&a.verdict).then(b.effective.cmp(&a.effective)).then(b.confidence.cmp(&a.confidence)).then_with(|| {
-            let key = |f: &ReportedFinding| (f.locations[0].path.clone(), f.locations[0].start, f.rule.clone());
-            key(a).cmp(&key(b))
-        })
+        b.verdict.cmp(&a.verdict).then(b.effective.cmp(&a.effective)).then(b.confidence.cmp(&a.confidence)).then_with(
+            || {
+                let key = |f: &ReportedFinding| (f.locations[0].path.clone(), f.locations[0].start, f.rule.clone());
+                key(a).cmp(&key(b))
+            },
+        )
     });
     let capabilities = inventory
         .capabilities
@@ -238,7 +253,11 @@ pub(crate) fn package(root: &str, package: &Package, analysis: Analysis, rules: 
 /// Name and version in the front matter of the outermost skill document.
 fn identity(arena: &Arena) -> (Option<String>, Option<String>) {
     let front = arena.iter().filter(|a| a.derivation.is_none()).find_map(|artifact| match &artifact.body {
-        crate::parse::Body::Markdown(document) if crate::package::discover::is_skill_name(std::path::Path::new(artifact.path.shown())) => document.front.as_ref(),
+        crate::parse::Body::Markdown(document)
+            if crate::package::discover::is_skill_name(std::path::Path::new(artifact.path.shown())) =>
+        {
+            document.front.as_ref()
+        }
         _ => None,
     });
     let get = |key: &str| front.and_then(|front| front.get(key)).map(str::to_owned);
@@ -285,7 +304,14 @@ impl Lines<'_> {
             source: mask::secrets(&source),
             source_line: line,
             source_range,
-            trail: layers.iter().map(|layer| Trail { op: layer.op.name(), start: layer.input.start as usize, end: layer.input.end as usize }).collect(),
+            trail: layers
+                .iter()
+                .map(|layer| Trail {
+                    op: layer.op.name(),
+                    start: layer.input.start as usize,
+                    end: layer.input.end as usize,
+                })
+                .collect(),
         }
     }
 }

@@ -20,7 +20,9 @@ impl RuleId {
     pub fn new(id: &str) -> Result<Self, RuleError> {
         let kebab = |part: &str| {
             !part.is_empty()
-                && part.split('-').all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+                && part
+                    .split('-')
+                    .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
         };
         match id.split_once('/') {
             Some((family, mechanism)) if kebab(family) && kebab(mechanism) => Ok(Self(id.into())),
@@ -111,8 +113,7 @@ pub struct Rule {
 }
 
 /// Headings that every rule's text has, in this order.
-pub const HEADINGS: [&str; 5] =
-    ["What it finds", "Why it is bad", "When it is fine", "What to do", "References"];
+pub const HEADINGS: [&str; 5] = ["What it finds", "Why it is bad", "When it is fine", "What to do", "References"];
 
 /// What can be wrong with a rule.
 #[derive(Debug, thiserror::Error)]
@@ -161,10 +162,9 @@ impl Rule {
         let file = format!("rules/{id}.md");
         let rest = text.strip_prefix("+++\n").ok_or_else(|| RuleError::FrontMatter(file.clone()))?;
         let (front, doc) = rest.split_once("\n+++\n").ok_or_else(|| RuleError::FrontMatter(file.clone()))?;
-        let meta = toml::from_str(front)
-            .map_err(|source| RuleError::Toml { file: file.clone(), source: Box::new(source) })?;
-        let found: Vec<String> =
-            doc.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect();
+        let meta =
+            toml::from_str(front).map_err(|source| RuleError::Toml { file: file.clone(), source: Box::new(source) })?;
+        let found: Vec<String> = doc.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect();
         if found != HEADINGS {
             return Err(RuleError::Headings { file, found });
         }

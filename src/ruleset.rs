@@ -82,9 +82,14 @@ impl Ruleset {
             joins: Vec::new(),
             lists: Vec::new(),
             hosts: Hosts::parse(text("lists/hosts.csv"))?,
-            indicators: Indicators::parse(&["lists/indicators.csv", "lists/indicators-test.csv"].map(|name| (name, text(name))))?,
+            indicators: Indicators::parse(
+                &["lists/indicators.csv", "lists/indicators-test.csv"].map(|name| (name, text(name))),
+            )?,
             lexicons: Lexicons::parse(files)?,
-            tools: csv("lists/tools.csv", text("lists/tools.csv"))?.into_iter().filter_map(|row| row.into_iter().next()).collect(),
+            tools: csv("lists/tools.csv", text("lists/tools.csv"))?
+                .into_iter()
+                .filter_map(|row| row.into_iter().next())
+                .collect(),
             data_date: text("lists/DATE").trim().to_owned(),
         };
         for (name, text) in files {
@@ -118,7 +123,10 @@ impl Ruleset {
         let (stem, ending) = [YARA, FACT, PROSE, JOIN, LIST]
             .into_iter()
             .find_map(|ending| Some((name.strip_suffix(ending)?, ending)))
-            .ok_or_else(|| RuleError::Body { file: format!("rules/{name}"), why: "no engine reads this ending".to_owned() })?;
+            .ok_or_else(|| RuleError::Body {
+                file: format!("rules/{name}"),
+                why: "no engine reads this ending".to_owned(),
+            })?;
         let id = RuleId::new(stem)?;
         let Some(rule) = self.rules.get_mut(&id) else {
             return Err(RuleError::Body { file: format!("rules/{name}"), why: format!("there is no rules/{stem}.md") });
@@ -146,8 +154,7 @@ impl Ruleset {
 }
 
 fn toml_body<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, RuleError> {
-    toml::from_str(text)
-        .map_err(|source| RuleError::Toml { file: format!("rules/{name}"), source: Box::new(source) })
+    toml::from_str(text).map_err(|source| RuleError::Toml { file: format!("rules/{name}"), source: Box::new(source) })
 }
 
 /// Rows of a CSV file after its header.

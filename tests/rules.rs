@@ -43,7 +43,16 @@ fn check(scanner: &Scanner, id: &str, case: &Path, wanted: bool) -> Result<(), F
         .packages
         .iter()
         .flat_map(|package| &package.findings)
-        .map(|finding| format!("{} ({}) at {}:{}: {}", finding.rule, finding.effective.name(), finding.locations[0].path, finding.locations[0].line, finding.message))
+        .map(|finding| {
+            format!(
+                "{} ({}) at {}:{}: {}",
+                finding.rule,
+                finding.effective.name(),
+                finding.locations[0].path,
+                finding.locations[0].line,
+                finding.message
+            )
+        })
         .collect();
     let is_found = found.iter().any(|line| line.split(' ').next() == Some(id));
     if is_found == wanted {
@@ -66,7 +75,8 @@ fn belongs(ids: &[(String, bool)], root: &Path) -> Result<(), Failed> {
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir(folder).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
+    let mut found: Vec<PathBuf> =
+        fs::read_dir(folder).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
     found.sort();
     found
 }

@@ -114,7 +114,9 @@ impl<'a> Reader<'a> {
                 // around the program may still say that all of it is an example.
                 Some(Op::ProcessCall | Op::ManifestScript) => contexts.clear(),
                 Some(Op::StringLiteral) => {
-                    contexts.entry(ContextKind::Quoted).or_insert((span, "is a string that the program does not run".to_owned()));
+                    contexts
+                        .entry(ContextKind::Quoted)
+                        .or_insert((span, "is a string that the program does not run".to_owned()));
                 }
                 Some(Op::Comment) => {
                     contexts.entry(ContextKind::Quoted).or_insert((span, "stands in a comment".to_owned()));
@@ -140,7 +142,9 @@ impl<'a> Reader<'a> {
     fn code(&self, artifact: &Artifact, span: Span, contexts: &mut Contexts) -> bool {
         let structure = self.structure(artifact);
         let range = span.range();
-        let holds = |ranges: &[Range<usize>]| ranges.iter().rev().find(|r| r.start <= range.start && range.end <= r.end).cloned();
+        let holds = |ranges: &[Range<usize>]| {
+            ranges.iter().rev().find(|r| r.start <= range.start && range.end <= r.end).cloned()
+        };
         if holds(&structure.process_calls).is_some() {
             return true;
         }
@@ -160,7 +164,8 @@ impl<'a> Reader<'a> {
         // A comment right above that warns speaks for what stands below it.
         let source = text::view(&artifact.bytes);
         let near = structure.comments.iter().filter(|comment| {
-            let is_above = comment.end <= range.start && source.get(comment.end..range.start).is_some_and(|gap| gap.matches('\n').count() <= 3);
+            let is_above = comment.end <= range.start
+                && source.get(comment.end..range.start).is_some_and(|gap| gap.matches('\n').count() <= 3);
             is_above || (comment.start <= range.start && range.start < comment.end)
         });
         for comment in near {
@@ -181,11 +186,35 @@ impl<'a> Reader<'a> {
     /// A string of a data file: a quotation unless something takes it for a command.
     fn data(&self, artifact: &Artifact, data: &Data, span: Span, contexts: &mut Contexts) {
         let range = span.range();
-        let Some(string) = data.strings.iter().find(|s| s.range.start <= range.start && range.start < s.range.end.max(s.range.start + 1)) else { return };
+        let Some(string) = data
+            .strings
+            .iter()
+            .find(|s| s.range.start <= range.start && range.start < s.range.end.max(s.range.start + 1))
+        else {
+            return;
+        };
         let key = string.key.to_ascii_lowercase();
         const COMMANDS: [&str; 20] = [
-            "command", "commands", "cmd", "run", "exec", "script", "scripts", "hooks", "hook", "args", "install", "setup", "start", "postinstall",
-            "preinstall", "shell", "entrypoint", "description", "instructions", "postcreatecommand",
+            "command",
+            "commands",
+            "cmd",
+            "run",
+            "exec",
+            "script",
+            "scripts",
+            "hooks",
+            "hook",
+            "args",
+            "install",
+            "setup",
+            "start",
+            "postinstall",
+            "preinstall",
+            "shell",
+            "entrypoint",
+            "description",
+            "instructions",
+            "postcreatecommand",
         ];
         let is_command = key.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| COMMANDS.contains(&part));
         if is_command || self.reach().is_fed(artifact.path.shown()) {
@@ -194,7 +223,9 @@ impl<'a> Reader<'a> {
         let place = Span::new(artifact.id, string.range.clone());
         contexts.entry(ContextKind::Quoted).or_insert((place, "is data that nothing in the package runs".to_owned()));
         if key.ends_with("[]") || code::is_pattern_key(&key) {
-            contexts.entry(ContextKind::PatternTable).or_insert((place, format!("is data under the key `{}`", string.key)));
+            contexts
+                .entry(ContextKind::PatternTable)
+                .or_insert((place, format!("is data under the key `{}`", string.key)));
         }
     }
 
@@ -219,7 +250,20 @@ impl<'a> Reader<'a> {
             }
             return;
         }
-        if artifact.kind.is_code() && !self.reach().is_mentioned(path) && !matches!(name.as_str(), "index.js" | "index.ts" | "index.mjs" | "main.py" | "__init__.py" | "setup.py" | "install.sh" | "setup.sh") {
+        if artifact.kind.is_code()
+            && !self.reach().is_mentioned(path)
+            && !matches!(
+                name.as_str(),
+                "index.js"
+                    | "index.ts"
+                    | "index.mjs"
+                    | "main.py"
+                    | "__init__.py"
+                    | "setup.py"
+                    | "install.sh"
+                    | "setup.sh"
+            )
+        {
             contexts.insert(ContextKind::Unreferenced, (whole, "nothing in the package leads to this file".to_owned()));
         }
     }
@@ -227,7 +271,17 @@ impl<'a> Reader<'a> {
 
 /// Whether text carries the signs of a regular expression.
 fn is_pattern(text: &str) -> bool {
-    ["\\s", "\\b", "\\|", ".*", "[^", "(?:", "\\.", "\\d", "\\w", "\\$", "(?i"].iter().filter(|sign| text.contains(**sign)).count() >= 1 && (text.contains("\\s") || text.contains(".*") || text.contains("\\|") || text.contains("[^") || text.contains("(?") || text.contains("\\b"))
+    ["\\s", "\\b", "\\|", ".*", "[^", "(?:", "\\.", "\\d", "\\w", "\\$", "(?i"]
+        .iter()
+        .filter(|sign| text.contains(**sign))
+        .count()
+        >= 1
+        && (text.contains("\\s")
+            || text.contains(".*")
+            || text.contains("\\|")
+            || text.contains("[^")
+            || text.contains("(?")
+            || text.contains("\\b"))
 }
 
 /// Whether a shell line searches for text rather than running it.

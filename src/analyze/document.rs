@@ -15,8 +15,9 @@ use crate::ruleset::hosts::registrable;
 use crate::text;
 
 /// A path below home, root or a dot directory.
-static PATH: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?:~|\$HOME)/[\w.]|(?:^|[\s`'\x22(])/(?:etc|root|home|Users|tmp|var|opt)/\w|\.(?:env|ssh|aws|openclaw|clawdbot|moltbot|claude)\b|\b[\w.-]+/[\w./-]+\.(?:sh|py|js|mjs|ts|json|txt|md|env)\b|\b[\w-]+\.(?:env|json|sh)\b").expect("pattern is constant"));
+static PATH: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?:~|\$HOME)/[\w.]|(?:^|[\s`'\x22(])/(?:etc|root|home|Users|tmp|var|opt)/\w|\.(?:env|ssh|aws|openclaw|clawdbot|moltbot|claude)\b|\b[\w.-]+/[\w./-]+\.(?:sh|py|js|mjs|ts|json|txt|md|env)\b|\b[\w-]+\.(?:env|json|sh)\b").expect("pattern is constant")
+});
 
 /// Adds the facts of all Markdown documents.
 pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
@@ -32,7 +33,14 @@ pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
         }
         let source = text::view(&artifact.bytes);
         facts.extend(hidden(document, &source, rules).into_iter().map(|fact| (artifact.id, fact)));
-        facts.extend(document.blocks.iter().flat_map(|block| &block.links).filter_map(|link| mismatch(link, rules)).map(|fact| (artifact.id, fact)));
+        facts.extend(
+            document
+                .blocks
+                .iter()
+                .flat_map(|block| &block.links)
+                .filter_map(|link| mismatch(link, rules))
+                .map(|fact| (artifact.id, fact)),
+        );
     }
     expanded.facts.extend(facts);
 }
@@ -49,7 +57,11 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
     }
     let mut sends = None;
     URL.find_iter(source)
-        .filter(|found| rules.hosts.place(found.as_str()).is_some_and(|place| !matches!(place.class.as_str(), "unknown" | "local" | "installer" | "registry" | "code-host")))
+        .filter(|found| {
+            rules.hosts.place(found.as_str()).is_some_and(|place| {
+                !matches!(place.class.as_str(), "unknown" | "local" | "installer" | "registry" | "code-host")
+            })
+        })
         .map(|found| {
             let mut fact = Fact::new(FactKind::Address, found.range(), "an address in code");
             fact.urls.push(found.as_str().to_owned());
@@ -72,17 +84,30 @@ fn hidden(document: &Document, source: &str, rules: &Ruleset) -> Vec<Fact> {
     for part in &document.hidden {
         let content = text::slice(source, part.range.clone());
         let (folded, _) = text::fold(content);
-        let mut fact = Fact::new(FactKind::Hidden, part.range.clone(), format!("not shown on the page ({})", part.container.name())).label(part.container.name());
+        let mut fact = Fact::new(
+            FactKind::Hidden,
+            part.range.clone(),
+            format!("not shown on the page ({})", part.container.name()),
+        )
+        .label(part.container.name());
         if content.contains("://") {
             fact = fact.label("url");
         }
         if PATH.is_match(content) {
             fact = fact.label("path");
         }
-        if shell::is_command_line(content) || (shell::worth_parsing(content) && rules.lexicons.holds("shell-command", &folded)) {
+        if shell::is_command_line(content)
+            || (shell::worth_parsing(content) && rules.lexicons.holds("shell-command", &folded))
+        {
             fact = fact.label("command");
         }
-        for (lexicon, label) in [("agent-imperative", "imperative"), ("agent-verb", "verb"), ("agent-address", "addresses-agent"), ("routine-comment", "routine"), ("conceal", "conceals")] {
+        for (lexicon, label) in [
+            ("agent-imperative", "imperative"),
+            ("agent-verb", "verb"),
+            ("agent-address", "addresses-agent"),
+            ("routine-comment", "routine"),
+            ("conceal", "conceals"),
+        ] {
             if rules.lexicons.holds(lexicon, &folded) {
                 fact = fact.label(label);
             }
@@ -116,7 +141,9 @@ fn mismatch(link: &Link, rules: &Ruleset) -> Option<Fact> {
     fact.urls.push(link.target.clone());
     let extension = shown.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
     if RISKY.contains(&extension.as_str()) {
-        let name = |path: &str| path.split(['?', '#']).next().unwrap_or("").rsplit('/').next().unwrap_or("").to_ascii_lowercase();
+        let name = |path: &str| {
+            path.split(['?', '#']).next().unwrap_or("").rsplit('/').next().unwrap_or("").to_ascii_lowercase()
+        };
         if name(shown) == name(&target.path) {
             return None;
         }
@@ -124,11 +151,14 @@ fn mismatch(link: &Link, rules: &Ruleset) -> Option<Fact> {
         fact = fact.label("shows-file").label(if target_is_page { "leads-to-page" } else { "leads-to-other-file" });
         return Some(fact);
     }
-    let is_host_like = shown.contains("://") || shown.starts_with("www.") || (shown.contains('/') && shown.contains('.'));
+    let is_host_like =
+        shown.contains("://") || shown.starts_with("www.") || (shown.contains('/') && shown.contains('.'));
     let shown_place = rules.hosts.place(shown)?;
     let shown_domain = registrable(&shown_place.host)?;
     // A word with a dot is a host only if nothing else makes sense of it: file names end like countries.
-    if !is_host_like && !matches!(shown_place.host.rsplit('.').next(), Some("com" | "org" | "net" | "io" | "dev" | "ai" | "app")) {
+    if !is_host_like
+        && !matches!(shown_place.host.rsplit('.').next(), Some("com" | "org" | "net" | "io" | "dev" | "ai" | "app"))
+    {
         return None;
     }
     let target_domain = registrable(&target.host);

@@ -61,7 +61,11 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
         let mut labels = None;
         for (id, rule) in input.rules.facts.iter().filter(|(_, rule)| rule.fact == fact.kind) {
             let labels = labels.get_or_insert_with(|| all_labels(input, *artifact, fact, &own));
-            let (Some(case), Some(meta)) = (rule.cases.iter().find(|case| case.fits(labels)), input.rules.get(id).map(|r| &r.meta)) else { continue };
+            let (Some(case), Some(meta)) =
+                (rule.cases.iter().find(|case| case.fits(labels)), input.rules.get(id).map(|r| &r.meta))
+            else {
+                continue;
+            };
             if case.ignore {
                 continue;
             }
@@ -73,7 +77,10 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
                 Span::new(*artifact, fact.range.clone()),
                 fact.note.clone(),
             );
-            let places = fact.places.iter().map(|p| Evidence::new(Span::new(*artifact, p.range.clone()), p.role, p.note.clone()));
+            let places = fact
+                .places
+                .iter()
+                .map(|p| Evidence::new(Span::new(*artifact, p.range.clone()), p.role, p.note.clone()));
             found.push(finding.with(places));
         }
     }
@@ -81,14 +88,21 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
 }
 
 /// Labels of a fact with those that the package and the lists add: host classes, and how the text is embedded.
-pub(super) fn all_labels(input: &Input<'_>, artifact: ArtifactId, fact: &Fact, own: &BTreeSet<String>) -> BTreeSet<String> {
+pub(super) fn all_labels(
+    input: &Input<'_>,
+    artifact: ArtifactId,
+    fact: &Fact,
+    own: &BTreeSet<String>,
+) -> BTreeSet<String> {
     let mut labels = fact.labels.clone();
     for place in fact.urls.iter().filter_map(|url| input.rules.hosts.place(url)) {
         labels.insert(format!("host:{}", place.class));
         if place.plain {
             labels.insert("plain-http".to_owned());
         }
-        if crate::ruleset::hosts::registrable(&place.host).is_some_and(|domain| own.contains(domain)) && place.class == "unknown" {
+        if crate::ruleset::hosts::registrable(&place.host).is_some_and(|domain| own.contains(domain))
+            && place.class == "unknown"
+        {
             labels.insert("host:own".to_owned());
         }
     }

@@ -30,7 +30,9 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
             None => None,
         };
         if let Some(digest) = digest.map(|digest: [u8; 32]| data_encoding::HEXLOWER.encode(&digest)) {
-            hits.extend(input.rules.indicators.get("sha256", &digest).map(|i| (Span { end: whole.end.min(1), ..whole }, i)));
+            hits.extend(
+                input.rules.indicators.get("sha256", &digest).map(|i| (Span { end: whole.end.min(1), ..whole }, i)),
+            );
         }
         // What a slice holds, its file holds as well.
         if artifact.is_slice() {
@@ -75,9 +77,12 @@ fn addresses<'a>(input: &'a Input<'_>, artifact: &Artifact, hits: &mut Vec<(Span
         check(&host, Span::new(artifact.id, candidate));
     }
     for candidate in indicators.host_candidates(bytes) {
-        let range = grown(bytes, candidate, |b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b'\'' | b'`' | b'\\' | b')' | b'(' | b']' | b'|'));
+        let range = grown(bytes, candidate, |b| {
+            b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b'\'' | b'`' | b'\\' | b')' | b'(' | b']' | b'|')
+        });
         let text = String::from_utf8_lossy(artifact.get(range.clone())).into_owned();
-        let raw = text.get(text.find("http").unwrap_or(0)..).unwrap_or("").trim_end_matches(['.', ',', ';', ':', '!', '?']);
+        let raw =
+            text.get(text.find("http").unwrap_or(0)..).unwrap_or("").trim_end_matches(['.', ',', ';', ':', '!', '?']);
         let canonical = url::Url::parse(raw).map(|url| url.to_string()).unwrap_or_default();
         let listed = indicators.get("url", raw).or_else(|| indicators.get("url", canonical.trim_end_matches('/')));
         hits.extend(listed.map(|i| (Span::new(artifact.id, range), i)));
@@ -112,7 +117,9 @@ fn packages<'a>(input: &'a Input<'_>, artifact: &Artifact, hits: &mut Vec<(Span,
     let mut check = |name: &str, version: &str, span: Span| {
         for value in [format!("{name}@{version}"), format!("{name}@*")] {
             let value = value.to_ascii_lowercase();
-            hits.extend(["npm", "pypi"].iter().filter_map(|kind| input.rules.indicators.get(kind, &value)).map(|i| (span, i)));
+            hits.extend(
+                ["npm", "pypi"].iter().filter_map(|kind| input.rules.indicators.get(kind, &value)).map(|i| (span, i)),
+            );
         }
     };
     // `name@version` and `name==version`, as package managers take them.
@@ -126,14 +133,22 @@ fn packages<'a>(input: &'a Input<'_>, artifact: &Artifact, hits: &mut Vec<(Span,
         let is_version = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+');
         let before = bytes[..at].iter().rev().take(214).take_while(|b| is_name(b)).count();
         let after = bytes[at + sign..].iter().take(64).take_while(|b| is_version(b)).count();
-        let (Ok(name), Ok(version)) = (std::str::from_utf8(&bytes[at - before..at]), std::str::from_utf8(&bytes[at + sign..at + sign + after])) else { continue };
+        let (Ok(name), Ok(version)) =
+            (std::str::from_utf8(&bytes[at - before..at]), std::str::from_utf8(&bytes[at + sign..at + sign + after]))
+        else {
+            continue;
+        };
         check(name, version.trim_end_matches('.'), Span::new(artifact.id, at - before..at + sign + after));
     }
     let Body::Data(data) = &artifact.body else { return };
     for string in &data.strings {
         let Some((table, name)) = string.key.split_once("ependencies.") else { continue };
         if !table.contains('.') {
-            check(name, string.text.trim_start_matches(['^', '~', '=', 'v']), Span::new(artifact.id, string.range.clone()));
+            check(
+                name,
+                string.text.trim_start_matches(['^', '~', '=', 'v']),
+                Span::new(artifact.id, string.range.clone()),
+            );
         }
     }
 }
@@ -151,7 +166,8 @@ fn identity<'a>(input: &'a Input<'_>, artifact: &Artifact, hits: &mut Vec<(Span,
     hits.extend(input.rules.indicators.get("publisher", &handle).map(|i| (span, i)));
     if let Some(slug) = of("slug") {
         let value = format!("{handle}/{}", slug.text.to_ascii_lowercase());
-        hits.extend(input.rules.indicators.get("slug", &value).map(|i| (Span::new(artifact.id, slug.range.clone()), i)));
+        hits.extend(
+            input.rules.indicators.get("slug", &value).map(|i| (Span::new(artifact.id, slug.range.clone()), i)),
+        );
     }
 }
-

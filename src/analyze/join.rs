@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use serde::de::{Deserializer, Error as _};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 
 use super::{Input, Weighed};
 use crate::analyze::fact::{Case, all_labels, own_hosts};
@@ -88,14 +88,24 @@ pub(super) fn findings(input: &Input<'_>, found: &[Weighed]) -> Vec<Weighed> {
     let mut joined = Vec::new();
     for (id, rule) in &input.rules.joins {
         let Some(meta) = input.rules.get(id).map(|r| &r.meta) else { continue };
-        let parts: Vec<Vec<Candidate>> = rule.parts.iter().map(|part| part.any.iter().flat_map(|form| candidates(input, found, form, &own)).collect()).collect();
+        let parts: Vec<Vec<Candidate>> = rule
+            .parts
+            .iter()
+            .map(|part| part.any.iter().flat_map(|form| candidates(input, found, form, &own)).collect())
+            .collect();
         let Some(chosen) = choose(&parts) else { continue };
         let Some((first, rest)) = chosen.split_first() else { continue };
         // A whole is as quoted as its most quoted part.
-        let context = chosen.iter().map(|part| &part.context).max_by_key(|context| context.len()).cloned().unwrap_or_default();
-        let context = if rule.parts.iter().flat_map(|part| &part.any).any(|form| form.only_in_context) { Vec::new() } else { context };
-        let finding = Finding::new(id.clone(), meta.severity, meta.confidence, &meta.message, first.span, first.note.clone())
-            .with(rest.iter().map(|part| Evidence::new(part.span, Role::Step, part.note.clone())));
+        let context =
+            chosen.iter().map(|part| &part.context).max_by_key(|context| context.len()).cloned().unwrap_or_default();
+        let context = if rule.parts.iter().flat_map(|part| &part.any).any(|form| form.only_in_context) {
+            Vec::new()
+        } else {
+            context
+        };
+        let finding =
+            Finding::new(id.clone(), meta.severity, meta.confidence, &meta.message, first.span, first.note.clone())
+                .with(rest.iter().map(|part| Evidence::new(part.span, Role::Step, part.note.clone())));
         joined.push(Weighed { finding, context });
     }
     joined
@@ -113,11 +123,23 @@ fn candidates(input: &Input<'_>, found: &[Weighed], part: &Form, own: &BTreeSet<
     };
     let mut out = Vec::new();
     if part.only_in_context {
-        let threats: Vec<&Weighed> = found.iter().filter(|w| w.finding.severity >= Severity::High && input.rules.get(&w.finding.rule).is_some_and(|r| r.meta.class == Class::Threat)).collect();
+        let threats: Vec<&Weighed> = found
+            .iter()
+            .filter(|w| {
+                w.finding.severity >= Severity::High
+                    && input.rules.get(&w.finding.rule).is_some_and(|r| r.meta.class == Class::Threat)
+            })
+            .collect();
         if threats.iter().all(|w| !w.context.is_empty()) {
             out.extend(threats.iter().map(|w| {
                 let (span, section) = place(w.finding.span());
-                Candidate { within: part.within, span, note: format!("quoted: {}", w.finding.rule), context: Vec::new(), section }
+                Candidate {
+                    within: part.within,
+                    span,
+                    note: format!("quoted: {}", w.finding.rule),
+                    context: Vec::new(),
+                    section,
+                }
             }));
         }
         return out;
@@ -126,14 +148,26 @@ fn candidates(input: &Input<'_>, found: &[Weighed], part: &Form, own: &BTreeSet<
         let finding = &weighed.finding;
         if part.rules.is_match(finding.rule.as_str()) && part.severity.is_none_or(|least| finding.severity >= least) {
             let (span, section) = place(finding.span());
-            out.push(Candidate { within: part.within, span, note: format!("{}: {}", finding.rule, finding.message), context: weighed.context.clone(), section });
+            out.push(Candidate {
+                within: part.within,
+                span,
+                note: format!("{}: {}", finding.rule, finding.message),
+                context: weighed.context.clone(),
+                section,
+            });
         }
     }
     if let Some(kind) = part.fact {
         for (artifact, fact) in input.expanded.facts.iter().filter(|(_, fact)| fact.kind == kind) {
             if part.labels.fits(&all_labels(input, *artifact, fact, own)) {
                 let (span, section) = place(Span::new(*artifact, fact.range.clone()));
-                out.push(Candidate { within: part.within, span, note: fact.note.clone(), context: Vec::new(), section });
+                out.push(Candidate {
+                    within: part.within,
+                    span,
+                    note: fact.note.clone(),
+                    context: Vec::new(),
+                    section,
+                });
             }
         }
     }
@@ -149,7 +183,11 @@ fn choose(parts: &[Vec<Candidate>]) -> Option<Vec<&Candidate>> {
         let close = |other: &Candidate| match other.within {
             Within::Package => true,
             Within::File => other.span.artifact == anchor.span.artifact,
-            Within::Section => other.span.artifact == anchor.span.artifact && other.section.is_some() && other.section == anchor.section,
+            Within::Section => {
+                other.span.artifact == anchor.span.artifact
+                    && other.section.is_some()
+                    && other.section == anchor.section
+            }
         };
         let mut chosen = vec![anchor];
         for part in rest {

@@ -19,7 +19,11 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     for link in &input.package.links {
         // A link has no bytes to point at: the finding stands at the start of the package's first file.
         let Some(first) = input.expanded.arena.iter().next() else { continue };
-        add("meta/symlink", Span::new(first.id, 0..0), format!("{} is a link to {}", link.path.shown(), link.target.display()));
+        add(
+            "meta/symlink",
+            Span::new(first.id, 0..0),
+            format!("{} is a link to {}", link.path.shown(), link.target.display()),
+        );
     }
     found
 }

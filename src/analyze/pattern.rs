@@ -46,22 +46,31 @@ impl<'r> Worker<'r> {
             for rule in results.matching_rules() {
                 let (Ok(id), true) = (RuleId::new(rule.namespace()), true) else { continue };
                 let Some(meta) = input.rules.get(&id).map(|r| &r.meta) else { continue };
-                let (mut severity, mut confidence, mut message) = (meta.severity, meta.confidence, meta.message.as_str());
+                let (mut severity, mut confidence, mut message) =
+                    (meta.severity, meta.confidence, meta.message.as_str());
                 for (key, value) in rule.metadata() {
                     match (key, value) {
                         ("severity", MetaValue::String(value)) => severity = parse_severity(value).unwrap_or(severity),
-                        ("confidence", MetaValue::String(value)) => confidence = parse_confidence(value).unwrap_or(confidence),
+                        ("confidence", MetaValue::String(value)) => {
+                            confidence = parse_confidence(value).unwrap_or(confidence)
+                        }
                         ("message", MetaValue::String(value)) => message = value,
                         _ => {}
                     }
                 }
-                let mut spans: Vec<Span> =
-                    rule.patterns().flat_map(|pattern| pattern.matches().map(|m| Span::new(artifact.id, m.range())).take(PLACES).collect::<Vec<_>>()).collect();
+                let mut spans: Vec<Span> = rule
+                    .patterns()
+                    .flat_map(|pattern| {
+                        pattern.matches().map(|m| Span::new(artifact.id, m.range())).take(PLACES).collect::<Vec<_>>()
+                    })
+                    .collect();
                 spans.sort();
                 spans.dedup();
                 let first = spans.first().copied().unwrap_or(Span::new(artifact.id, 0..artifact.bytes.len().min(1)));
                 let finding = Finding::new(id, severity, confidence, message, first, meta.title.clone());
-                found.push(finding.with(spans.into_iter().skip(1).take(PLACES).map(|span| Evidence::new(span, Role::Context, "also here"))));
+                found.push(finding.with(
+                    spans.into_iter().skip(1).take(PLACES).map(|span| Evidence::new(span, Role::Context, "also here")),
+                ));
             }
         }
         found
@@ -69,7 +78,9 @@ impl<'r> Worker<'r> {
 }
 
 fn parse_severity(name: &str) -> Option<Severity> {
-    [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical].into_iter().find(|s| s.name() == name)
+    [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical]
+        .into_iter()
+        .find(|s| s.name() == name)
 }
 
 fn parse_confidence(name: &str) -> Option<Confidence> {

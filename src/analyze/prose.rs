@@ -89,7 +89,11 @@ impl ProseRule {
     /// # Errors
     /// Names the one that does not.
     pub fn check(&self, lexicons: &Lexicons) -> Result<(), String> {
-        for name in self.signals.iter().flat_map(|signal| signal.phrases.iter().chain(&signal.unless).chain(&signal.code_phrases)) {
+        for name in self
+            .signals
+            .iter()
+            .flat_map(|signal| signal.phrases.iter().chain(&signal.unless).chain(&signal.code_phrases))
+        {
             if lexicons.get(name).is_none() {
                 return Err(format!("there is no lexicons/{name}.txt"));
             }
@@ -126,7 +130,9 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
             }
             let mut last_end = 0;
             for unit in judge.units(rule) {
-                let Some(finding) = judge.unit(rule, &unit).map(|seen| report(id, meta, artifact, seen)) else { continue };
+                let Some(finding) = judge.unit(rule, &unit).map(|seen| report(id, meta, artifact, seen)) else {
+                    continue;
+                };
                 // Overlapping units of one passage are one finding.
                 if finding.span().start as usize >= last_end {
                     last_end = finding.span().end as usize;
@@ -146,7 +152,9 @@ fn document_of(artifact: &Artifact) -> Option<Cow<'_, Document>> {
         Body::Markdown(document) => Some(Cow::Borrowed(document)),
         Body::Data(data) => Some(Cow::Owned(markdown::of_strings(data))),
         Body::None if artifact.kind == Kind::Binary => None,
-        Body::None if op.is_none_or(|op| op.is_decoding() || op == Op::Utf16) => Some(Cow::Owned(markdown::plain(&text::view(&artifact.bytes)))),
+        Body::None if op.is_none_or(|op| op.is_decoding() || op == Op::Utf16) => {
+            Some(Cow::Owned(markdown::plain(&text::view(&artifact.bytes))))
+        }
         Body::None => None,
     }
 }
@@ -191,7 +199,11 @@ impl<'a> Judge<'a> {
             Scope::Sentence => blocks
                 .iter()
                 .filter(prose)
-                .flat_map(|block| sentences(&block.text).into_iter().map(move |sentence| Unit { blocks: vec![block], sentence: Some(sentence) }))
+                .flat_map(|block| {
+                    sentences(&block.text)
+                        .into_iter()
+                        .map(move |sentence| Unit { blocks: vec![block], sentence: Some(sentence) })
+                })
                 .collect(),
             Scope::Block => (0..blocks.len())
                 .filter(|&at| blocks[at].is_prose())
@@ -201,7 +213,10 @@ impl<'a> Judge<'a> {
                     }
                     let mut unit = vec![&blocks[at]];
                     let end = blocks[at].range.end;
-                    let near = blocks.iter().skip(at + 1).take_while(|next| next.range.start <= end + 240 && next.section == blocks[at].section);
+                    let near = blocks
+                        .iter()
+                        .skip(at + 1)
+                        .take_while(|next| next.range.start <= end + 240 && next.section == blocks[at].section);
                     unit.extend(near.take(3));
                     Unit { blocks: unit, sentence: None }
                 })
@@ -210,7 +225,12 @@ impl<'a> Judge<'a> {
                 let mut units: Vec<Unit<'a>> = Vec::new();
                 for block in blocks {
                     let own = matches!(block.kind, BlockKind::FrontMatter(_));
-                    match units.last_mut().filter(|unit| !own && unit.blocks.last().is_some_and(|b| b.section == block.section && !matches!(b.kind, BlockKind::FrontMatter(_)))) {
+                    match units.last_mut().filter(|unit| {
+                        !own && unit
+                            .blocks
+                            .last()
+                            .is_some_and(|b| b.section == block.section && !matches!(b.kind, BlockKind::FrontMatter(_)))
+                    }) {
                         Some(unit) => unit.blocks.push(block),
                         None => units.push(Unit { blocks: vec![block], sentence: None }),
                     }
@@ -224,7 +244,8 @@ impl<'a> Judge<'a> {
         let mut score = 0;
         let mut places = Vec::new();
         // Required signals first: most text fails there, at little cost.
-        let (required, optional): (Vec<&Signal>, Vec<&Signal>) = rule.signals.iter().partition(|signal| signal.required);
+        let (required, optional): (Vec<&Signal>, Vec<&Signal>) =
+            rule.signals.iter().partition(|signal| signal.required);
         for signal in required {
             places.push(self.signal(signal, unit)?);
             score += signal.score;
@@ -243,7 +264,9 @@ impl<'a> Judge<'a> {
             let strong = self.linked(unit.blocks.iter(), unit, classes);
             return strong.or_else(|| {
                 let lexicon = signal.weak_phrases.as_ref()?;
-                let asks = unit.blocks.iter().filter(|block| block.is_prose() && self.input.rules.lexicons.holds(lexicon, &text::fold(&block.text).0));
+                let asks = unit.blocks.iter().filter(|block| {
+                    block.is_prose() && self.input.rules.lexicons.holds(lexicon, &text::fold(&block.text).0)
+                });
                 self.linked(asks, unit, &signal.weak_links)
             });
         }
@@ -260,13 +283,22 @@ impl<'a> Judge<'a> {
             return self.repeated(unit);
         }
         if signal.in_description {
-            let block = unit.blocks.first().filter(|block| block.kind == BlockKind::FrontMatter("description".to_owned()))?;
-            return Some((block.range.clone(), "in the description, which is always in the agent's context".to_owned()));
+            let block =
+                unit.blocks.first().filter(|block| block.kind == BlockKind::FrontMatter("description".to_owned()))?;
+            return Some((
+                block.range.clone(),
+                "in the description, which is always in the agent's context".to_owned(),
+            ));
         }
         None
     }
 
-    fn linked<'u>(&self, blocks: impl Iterator<Item = &'u &'a Block>, unit: &Unit<'a>, classes: &[String]) -> Option<Seen>
+    fn linked<'u>(
+        &self,
+        blocks: impl Iterator<Item = &'u &'a Block>,
+        unit: &Unit<'a>,
+        classes: &[String],
+    ) -> Option<Seen>
     where
         'a: 'u,
     {
@@ -302,11 +334,15 @@ impl<'a> Judge<'a> {
                 let at = |folded_at: usize| range.start + from.get(folded_at).map_or(part.len(), |&at| at as usize);
                 let (start, end) = (at(found.start), at(found.end));
                 let is_head = block.kind == BlockKind::Cell && block.row == 0;
-                if signal.token && !is_head && !is_token_after(text::slice(&block.text, end..block.text.len()), block, end) {
+                if signal.token
+                    && !is_head
+                    && !is_token_after(text::slice(&block.text, end..block.text.len()), block, end)
+                {
                     continue;
                 }
                 if let Some(unless) = &signal.unless {
-                    let sentence = sentences(&block.text).into_iter().find(|s| s.contains(&start)).unwrap_or(0..block.text.len());
+                    let sentence =
+                        sentences(&block.text).into_iter().find(|s| s.contains(&start)).unwrap_or(0..block.text.len());
                     if lexicons.holds(unless, &text::fold(text::slice(&block.text, sentence)).0) {
                         continue;
                     }
@@ -321,7 +357,8 @@ impl<'a> Judge<'a> {
         let (folded, from) = text::fold(&block.text);
         let found = self.input.rules.lexicons.get(name)?.find(&folded)?;
         let at = |folded_at: usize| from.get(folded_at).map_or(block.text.len(), |&at| at as usize);
-        let next = text::slice(&block.text, at(found.end)..block.text.len()).trim_start_matches([' ', '"', '\'', ':', '=']);
+        let next =
+            text::slice(&block.text, at(found.end)..block.text.len()).trim_start_matches([' ', '"', '\'', ':', '=']);
         if is_placeholder(next) {
             return None;
         }
@@ -333,8 +370,14 @@ impl<'a> Judge<'a> {
         let declared = declared_names(self.document);
         self.links(unit).into_iter().find_map(|link| {
             let name = helper_name(&link.target).or_else(|| helper_name(&link.text))?;
-            let known = self.input.rules.tools.contains(&name) || declared.contains(&name) || name.split(['-', '_', '.']).any(|part| part.len() >= 3 && self.input.rules.tools.contains(part) && part != "agent" && part != "cli");
-            (!known).then(|| (link.range.clone(), format!("downloads `{name}`, which is no well-known tool and is declared nowhere")))
+            let known = self.input.rules.tools.contains(&name)
+                || declared.contains(&name)
+                || name.split(['-', '_', '.']).any(|part| {
+                    part.len() >= 3 && self.input.rules.tools.contains(part) && part != "agent" && part != "cli"
+                });
+            (!known).then(|| {
+                (link.range.clone(), format!("downloads `{name}`, which is no well-known tool and is declared nowhere"))
+            })
         })
     }
 
@@ -344,7 +387,11 @@ impl<'a> Judge<'a> {
         for block in &unit.blocks {
             if block.is_prose() {
                 let (folded, _) = text::fold(text::slice(&block.text, 0..block.text.len().min(120)));
-                for (os, words) in [("windows", &["windows"][..]), ("macos", &["macos", "mac os", "mac users", "for mac"][..]), ("linux", &["linux"][..])] {
+                for (os, words) in [
+                    ("windows", &["windows"][..]),
+                    ("macos", &["macos", "mac os", "mac users", "for mac"][..]),
+                    ("linux", &["linux"][..]),
+                ] {
                     if words.iter().any(|word| folded.contains(word)) {
                         current = Some(seen.iter().position(|(name, ..)| *name == os).unwrap_or_else(|| {
                             seen.push((os, BTreeSet::new(), block.range.clone()));
@@ -354,7 +401,8 @@ impl<'a> Judge<'a> {
                 }
             }
             let Some((_, origins, _)) = current.and_then(|at| seen.get_mut(at)) else { continue };
-            origins.extend(block.links.iter().filter_map(|link| Some(self.input.rules.hosts.place(&link.target)?.host)));
+            origins
+                .extend(block.links.iter().filter_map(|link| Some(self.input.rules.hosts.place(&link.target)?.host)));
             if matches!(block.kind, BlockKind::Code(_)) {
                 origins.insert("a command".to_owned());
             }
@@ -362,7 +410,8 @@ impl<'a> Judge<'a> {
         let with_origin: Vec<_> = seen.iter().filter(|(_, origins, _)| !origins.is_empty()).collect();
         let differ = with_origin.windows(2).any(|pair| pair[0].1.is_disjoint(&pair[1].1));
         let (_, _, range) = with_origin.first()?;
-        (with_origin.len() >= 2 && differ).then(|| (range.clone(), "each system is sent to a different place".to_owned()))
+        (with_origin.len() >= 2 && differ)
+            .then(|| (range.clone(), "each system is sent to a different place".to_owned()))
     }
 
     fn repeated(&self, unit: &Unit<'_>) -> Option<Seen> {
@@ -382,7 +431,9 @@ impl<'a> Judge<'a> {
 
 fn links_in<'b>(block: &'b Block, unit: &Unit<'_>) -> impl Iterator<Item = &'b Link> {
     let within = unit.sentence.clone().map(|sentence| block.source(sentence));
-    block.links.iter().filter(move |link| within.as_ref().is_none_or(|range| link.range.start < range.end && range.start < link.range.end))
+    block.links.iter().filter(move |link| {
+        within.as_ref().is_none_or(|range| link.range.start < range.end && range.start < link.range.end)
+    })
 }
 
 fn is_download(input: &Input<'_>, target: &str) -> bool {
@@ -409,7 +460,10 @@ pub(super) fn target_classes(input: &Input<'_>, target: &str) -> BTreeSet<String
     if EXECUTABLES.iter().any(|ending| file.ends_with(ending)) {
         classes.insert("executable".to_owned());
     }
-    if matches!(place.class.as_str(), "free-host" | "ip" | "tunnel" | "dyndns" | "shortener" | "doc-share" | "ai-artifact") {
+    if matches!(
+        place.class.as_str(),
+        "free-host" | "ip" | "tunnel" | "dyndns" | "shortener" | "doc-share" | "ai-artifact"
+    ) {
         classes.insert("landing".to_owned());
     }
     classes.insert(place.class);
@@ -417,10 +471,29 @@ pub(super) fn target_classes(input: &Input<'_>, target: &str) -> BTreeSet<String
 }
 
 /// Endings of archives that people unpack by hand.
-const ARCHIVES: [&str; 11] = [".zip", ".rar", ".7z", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".iso", ".img", ".gz"];
+const ARCHIVES: [&str; 11] =
+    [".zip", ".rar", ".7z", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".iso", ".img", ".gz"];
 /// Endings of programs and installers.
-pub(super) const EXECUTABLES: [&str; 18] =
-    [".exe", ".msi", ".dmg", ".pkg", ".deb", ".rpm", ".appimage", ".apk", ".bat", ".cmd", ".ps1", ".scr", ".jar", ".vbs", ".app", ".command", ".run", ".bin"];
+pub(super) const EXECUTABLES: [&str; 18] = [
+    ".exe",
+    ".msi",
+    ".dmg",
+    ".pkg",
+    ".deb",
+    ".rpm",
+    ".appimage",
+    ".apk",
+    ".bat",
+    ".cmd",
+    ".ps1",
+    ".scr",
+    ".jar",
+    ".vbs",
+    ".app",
+    ".command",
+    ".run",
+    ".bin",
+];
 
 /// Name of the program in an archive or installer: the file name without version, system and ending.
 fn helper_name(target: &str) -> Option<String> {
@@ -428,10 +501,45 @@ fn helper_name(target: &str) -> Option<String> {
     let stem = ARCHIVES.iter().chain(&EXECUTABLES).find_map(|ending| file.strip_suffix(ending))?;
     let name = stem
         .split(['-', '_', '.', ' '])
-        .take_while(|part| !part.starts_with(|c: char| c.is_ascii_digit()) && !matches!(*part, "win" | "windows" | "win32" | "win64" | "mac" | "macos" | "darwin" | "linux" | "x64" | "x86" | "arm64" | "amd64" | "setup" | "installer" | "latest"))
+        .take_while(|part| {
+            !part.starts_with(|c: char| c.is_ascii_digit())
+                && !matches!(
+                    *part,
+                    "win"
+                        | "windows"
+                        | "win32"
+                        | "win64"
+                        | "mac"
+                        | "macos"
+                        | "darwin"
+                        | "linux"
+                        | "x64"
+                        | "x86"
+                        | "arm64"
+                        | "amd64"
+                        | "setup"
+                        | "installer"
+                        | "latest"
+                )
+        })
         .collect::<Vec<_>>()
         .join("-");
-    let says_nothing = ["", "install", "setup", "installer", "main", "master", "archive", "source", "release", "download", "latest", "package", "file", "data"];
+    let says_nothing = [
+        "",
+        "install",
+        "setup",
+        "installer",
+        "main",
+        "master",
+        "archive",
+        "source",
+        "release",
+        "download",
+        "latest",
+        "package",
+        "file",
+        "data",
+    ];
     (!says_nothing.contains(&name.as_str())).then_some(name)
 }
 
@@ -456,13 +564,21 @@ fn is_placeholder(text: &str) -> bool {
 fn is_token_after(rest: &str, block: &Block, end: usize) -> bool {
     let near = text::slice(rest, 0..rest.len().min(48));
     let source = block.source(end..end + near.len().max(1));
-    if let Some(code) = block.code.iter().find(|code| source.start <= code.range.start && code.range.start < source.end) {
+    if let Some(code) = block.code.iter().find(|code| source.start <= code.range.start && code.range.start < source.end)
+    {
         return !is_placeholder(block.text.get(code.at.clone()).unwrap_or(""));
     }
-    let trimmed = near.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '=' | '*' | '_' | '-' | '–' | '—'));
+    let trimmed = near
+        .trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '=' | '*' | '_' | '-' | '–' | '—'));
     let after_sign = near.len() - trimmed.len() > 0 && near.trim_start().starts_with([':', '：', '=', '-', '–', '—']);
-    let quoted = trimmed.starts_with(['"', '\'', '“', '‘', '「', '«', '`', '(']) || near.trim_start().starts_with("is ");
-    let word: String = trimmed.trim_start_matches("is ").trim_start_matches(['"', '\'', '“', '‘', '「', '«', '`', '(', '*']).chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '!' | '@' | '#' | '$')).collect();
+    let quoted =
+        trimmed.starts_with(['"', '\'', '“', '‘', '「', '«', '`', '(']) || near.trim_start().starts_with("is ");
+    let word: String = trimmed
+        .trim_start_matches("is ")
+        .trim_start_matches(['"', '\'', '“', '‘', '「', '«', '`', '(', '*'])
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '!' | '@' | '#' | '$'))
+        .collect();
     let is_odd = word.chars().any(|c| c.is_ascii_digit()) || word.chars().count() <= 16;
     !word.is_empty() && is_odd && (after_sign || quoted || word.chars().any(|c| c.is_ascii_digit()))
 }
@@ -470,7 +586,12 @@ fn is_token_after(rest: &str, block: &Block, end: usize) -> bool {
 /// The cells of a table's row with those of its head.
 fn row_of(blocks: &[Block], at: usize) -> Vec<&Block> {
     let is_cell = |block: &&Block| block.kind == BlockKind::Cell;
-    let start = blocks.get(..at).unwrap_or(&[]).iter().rposition(|block| block.kind != BlockKind::Cell).map_or(0, |before| before + 1);
+    let start = blocks
+        .get(..at)
+        .unwrap_or(&[])
+        .iter()
+        .rposition(|block| block.kind != BlockKind::Cell)
+        .map_or(0, |before| before + 1);
     let table = blocks.get(start..).unwrap_or(&[]).iter().take_while(is_cell);
     table.filter(|cell| cell.row == blocks[at].row || cell.row == 0).collect()
 }

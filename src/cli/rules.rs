@@ -33,10 +33,18 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.command {
         Command::List => {
             let mut table = Table::new();
-            table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(super::width() as u16);
+            table
+                .load_style(presets::NOTHING)
+                .set_content_arrangement(ContentArrangement::Dynamic)
+                .set_width(super::width() as u16);
             table.set_header(["rule", "severity", "confidence", "finds"]);
             for rule in rules.iter() {
-                table.add_row([rule.id.as_str(), rule.meta.severity.name(), rule.meta.confidence.name(), &rule.meta.title]);
+                table.add_row([
+                    rule.id.as_str(),
+                    rule.meta.severity.name(),
+                    rule.meta.confidence.name(),
+                    &rule.meta.title,
+                ]);
             }
             for line in table.lines() {
                 writeln!(out, "{}", line.trim_end())?;
@@ -44,13 +52,28 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         Command::Explain { id } => {
             let Some(rule) = RuleId::new(id).ok().and_then(|id| rules.get(&id)) else {
-                let near = rules.iter().map(|rule| rule.id.as_str()).filter(|known| known.contains(id.trim_matches('/'))).collect::<Vec<_>>();
-                let hint = if near.is_empty() { "`skillscan rules list` shows them all".to_owned() } else { format!("did you mean {}?", near.join(", ")) };
+                let near = rules
+                    .iter()
+                    .map(|rule| rule.id.as_str())
+                    .filter(|known| known.contains(id.trim_matches('/')))
+                    .collect::<Vec<_>>();
+                let hint = if near.is_empty() {
+                    "`skillscan rules list` shows them all".to_owned()
+                } else {
+                    format!("did you mean {}?", near.join(", "))
+                };
                 bail!("there is no rule `{}`; {hint}", crate::report::escape::line(id));
             };
             let meta = &rule.meta;
             writeln!(out, "{}: {}\n", rule.id, meta.title)?;
-            writeln!(out, "class {}, severity {}, confidence {}, since {}", meta.class.name(), meta.severity.name(), meta.confidence.name(), meta.since)?;
+            writeln!(
+                out,
+                "class {}, severity {}, confidence {}, since {}",
+                meta.class.name(),
+                meta.severity.name(),
+                meta.confidence.name(),
+                meta.since
+            )?;
             let references: Vec<&str> = meta.attack.iter().chain(&meta.owasp).map(String::as_str).collect();
             if !references.is_empty() {
                 writeln!(out, "{}", references.join(", "))?;

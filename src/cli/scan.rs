@@ -129,7 +129,8 @@ impl Progress for Bar {
         }
         let Ok(mut bar) = self.bar.lock() else { return };
         let bar = bar.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{bar:40} {pos}/{len} packages").unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = ProgressStyle::with_template("{bar:40} {pos}/{len} packages")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(of as u64).with_style(style)
         });
         bar.set_position(done as u64);

@@ -46,7 +46,7 @@ fn run(text: &str, range: Range<usize>, children: &mut Vec<Child>) {
     let Some(digits) = text.get(range.clone()) else { return };
     let compact: usize = digits.bytes().filter(|b| *b != b'\n').count();
     if digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b'\n') {
-        if compact % 2 == 0
+        if compact.is_multiple_of(2)
             && let Some(bytes) = hex_bytes(digits).filter(|bytes| is_plausible(bytes))
         {
             children.push(decoded(Op::Hex, range, bytes, Map::Opaque));
@@ -72,8 +72,8 @@ pub(super) fn percent(text: &str, children: &mut Vec<Child>) {
         if at < next || percent_byte(bytes, at).is_none() {
             continue;
         }
-        let start = bytes[next..at].iter().rposition(|b| ends_word(b)).map_or(next, |i| next + i + 1);
-        let end = bytes[at..].iter().position(|b| ends_word(b)).map_or(bytes.len(), |i| at + i);
+        let start = bytes[next..at].iter().rposition(ends_word).map_or(next, |i| next + i + 1);
+        let end = bytes[at..].iter().position(ends_word).map_or(bytes.len(), |i| at + i);
         next = end;
         if memchr::memchr_iter(b'%', &bytes[at..end]).filter(|i| percent_byte(bytes, at + i).is_some()).count() < 3 {
             continue;
@@ -102,7 +102,9 @@ fn percent_byte(bytes: &[u8], at: usize) -> Option<u8> {
 /// Runs with four or more escapes of printable ASCII, such as `\x63\x75…`.
 pub(super) fn escapes(text: &str, children: &mut Vec<Child>) {
     let bytes = text.as_bytes();
-    let goes_on = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'_' | b'.' | b'/' | b':' | b'=' | b'-' | b'{' | b'}' | b'|');
+    let goes_on = |b: &u8| {
+        b.is_ascii_alphanumeric() || matches!(b, b' ' | b'_' | b'.' | b'/' | b':' | b'=' | b'-' | b'{' | b'}' | b'|')
+    };
     let mut at = 0;
     while let Some(start) = memchr::memchr(b'\\', bytes.get(at..).unwrap_or(b"")).map(|i| at + i) {
         let mut end = start;
@@ -145,7 +147,8 @@ fn printable_escape(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// A line with three or more numeric character references of ASCII, decoded.
 pub(super) fn entities(text: &str, least: usize, children: &mut Vec<Child>) {
-    static REFERENCE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"&#(?:x([0-9A-Fa-f]{1,6})|([0-9]{1,7}));?").expect("pattern is constant"));
+    static REFERENCE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"&#(?:x([0-9A-Fa-f]{1,6})|([0-9]{1,7}));?").expect("pattern is constant"));
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let range = start..start + line.len();
@@ -154,7 +157,10 @@ pub(super) fn entities(text: &str, least: usize, children: &mut Vec<Child>) {
             let (digits, radix) = found.get(1).map(|m| (m, 16)).or_else(|| found.get(2).map(|m| (m, 10)))?;
             char::from_u32(u32::from_str_radix(digits.as_str(), radix).ok()?)
         };
-        let letters = REFERENCE.captures_iter(line).filter(|found| value(found).is_some_and(|c| c.is_ascii_alphanumeric())).count();
+        let letters = REFERENCE
+            .captures_iter(line)
+            .filter(|found| value(found).is_some_and(|c| c.is_ascii_alphanumeric()))
+            .count();
         if letters < least {
             continue;
         }
@@ -163,14 +169,24 @@ pub(super) fn entities(text: &str, least: usize, children: &mut Vec<Child>) {
         let mut at = 0;
         let plain = |out: &mut String, map: &mut Vec<Piece>, from: usize, to: usize| {
             if let Some(part) = line.get(from..to).filter(|part| !part.is_empty()) {
-                map.push(Piece { at: out.len() as u32, from: (range.start + from) as u32, len: part.len() as u32, from_len: part.len() as u32 });
+                map.push(Piece {
+                    at: out.len() as u32,
+                    from: (range.start + from) as u32,
+                    len: part.len() as u32,
+                    from_len: part.len() as u32,
+                });
                 out.push_str(part);
             }
         };
         for found in REFERENCE.captures_iter(line) {
             let (Some(whole), Some(c)) = (found.get(0), value(&found)) else { continue };
             plain(&mut out, &mut map, at, whole.start());
-            map.push(Piece { at: out.len() as u32, from: (range.start + whole.start()) as u32, len: c.len_utf8() as u32, from_len: whole.len() as u32 });
+            map.push(Piece {
+                at: out.len() as u32,
+                from: (range.start + whole.start()) as u32,
+                len: c.len_utf8() as u32,
+                from_len: whole.len() as u32,
+            });
             out.push(c);
             at = whole.end();
         }

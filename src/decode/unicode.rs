@@ -45,14 +45,20 @@ pub fn runs(text: &str) -> Vec<Run> {
     if !may_hide(text) {
         return found;
     }
-    let chars: Vec<(usize, char)> = text.char_indices().filter(|(_, c)| !c.is_ascii() || c.is_ascii_graphic() || c.is_ascii_whitespace()).collect();
+    let chars: Vec<(usize, char)> =
+        text.char_indices().filter(|(_, c)| !c.is_ascii() || c.is_ascii_graphic() || c.is_ascii_whitespace()).collect();
     let end_of = |index: usize| chars.get(index).map_or(text.len(), |(at, _)| *at);
     let mut index = 0;
     while let Some(&(at, c)) = chars.get(index) {
-        let run_of = |test: fn(char) -> bool| chars.get(index..).unwrap_or(&[]).iter().take_while(|(_, c)| test(*c)).count();
+        let run_of =
+            |test: fn(char) -> bool| chars.get(index..).unwrap_or(&[]).iter().take_while(|(_, c)| test(*c)).count();
         if is_tag(c) {
             let count = run_of(is_tag);
-            let decoded: String = chars[index..index + count].iter().filter_map(|(_, c)| char::from_u32(*c as u32 - 0xE0000)).filter(|c| !c.is_ascii_control()).collect();
+            let decoded: String = chars[index..index + count]
+                .iter()
+                .filter_map(|(_, c)| char::from_u32(*c as u32 - 0xE0000))
+                .filter(|c| !c.is_ascii_control())
+                .collect();
             if !is_flag(&chars, index, count) {
                 let decoded = (!decoded.is_empty()).then_some(decoded);
                 found.push(Run { label: "tags", range: at..end_of(index + count), count, decoded });
@@ -61,8 +67,10 @@ pub fn runs(text: &str) -> Vec<Run> {
         } else if selector_byte(c).is_some() {
             let count = run_of(|c| selector_byte(c).is_some());
             if count >= 2 {
-                let bytes: Vec<u8> = chars[index..index + count].iter().filter_map(|(_, c)| selector_byte(*c)).collect();
-                let decoded = String::from_utf8(bytes).ok().filter(|t| t.chars().all(|c| !c.is_control() || c.is_whitespace()));
+                let bytes: Vec<u8> =
+                    chars[index..index + count].iter().filter_map(|(_, c)| selector_byte(*c)).collect();
+                let decoded =
+                    String::from_utf8(bytes).ok().filter(|t| t.chars().all(|c| !c.is_control() || c.is_whitespace()));
                 found.push(Run { label: "selectors", range: at..end_of(index + count), count, decoded });
             }
             index += count;
@@ -106,7 +114,8 @@ fn zero_width(text: &str, chars: &[(usize, char)], found: &mut Vec<Run>) {
                 return Some(c);
             }
         };
-        let inside = near(index, -1).is_some_and(|c| c.is_ascii_alphanumeric()) && near(index, 1).is_some_and(|c| c.is_ascii_alphanumeric());
+        let inside = near(index, -1).is_some_and(|c| c.is_ascii_alphanumeric())
+            && near(index, 1).is_some_and(|c| c.is_ascii_alphanumeric());
         if inside {
             first.get_or_insert(at);
             last = at + c.len_utf8();
@@ -148,7 +157,12 @@ pub fn facts(text: &str) -> Vec<Fact> {
     runs(text)
         .into_iter()
         .map(|run| {
-            let mut fact = Fact::new(FactKind::Invisible, run.range, format!("{} characters that do not render ({})", run.count, run.label)).label(run.label);
+            let mut fact = Fact::new(
+                FactKind::Invisible,
+                run.range,
+                format!("{} characters that do not render ({})", run.count, run.label),
+            )
+            .label(run.label);
             if run.decoded.is_some_and(|decoded| decoded.len() >= 4) {
                 fact = fact.label("decodes-to-text");
             }

@@ -183,13 +183,16 @@ impl Homes {
             around.extend(skill.ancestors().map(Path::to_owned));
         }
         let manifests: BTreeSet<_> = manifests.difference(&around).cloned().collect();
-        let manifests: BTreeSet<_> = manifests.iter().filter(|dir| !has_ancestor_in(dir, &manifests)).cloned().collect();
+        let manifests: BTreeSet<_> =
+            manifests.iter().filter(|dir| !has_ancestor_in(dir, &manifests)).cloned().collect();
         Self { skills, manifests }
     }
 
     /// The package that a file belongs to, as a directory below the root (empty for the root).
     fn of(&self, path: &Path) -> PathBuf {
-        let outermost = |set: &BTreeSet<PathBuf>| path.ancestors().skip(1).filter(|dir| set.contains(*dir)).last().map(Path::to_owned);
+        let outermost = |set: &BTreeSet<PathBuf>| {
+            path.ancestors().skip(1).filter(|dir| set.contains(*dir)).last().map(Path::to_owned)
+        };
         outermost(&self.skills).or_else(|| outermost(&self.manifests)).unwrap_or_else(|| {
             let mut parts = path.components();
             match (parts.next(), parts.next()) {
@@ -235,7 +238,14 @@ impl Discovered {
     pub(crate) fn single(file: &Path, bytes: u64) -> Self {
         let base = file.parent().map_or_else(PathBuf::new, Path::to_owned);
         let name = file.file_name().map(PathBuf::from).unwrap_or_default();
-        let package = PackageRef { path: ".".to_owned(), base, files: vec![(name, bytes)], links: Vec::new(), gaps: Vec::new(), linked_to: None };
+        let package = PackageRef {
+            path: ".".to_owned(),
+            base,
+            files: vec![(name, bytes)],
+            links: Vec::new(),
+            gaps: Vec::new(),
+            linked_to: None,
+        };
         Self { root: file.to_owned(), packages: vec![package] }
     }
 }

@@ -14,9 +14,33 @@ use crate::parse::{Child, Kind, Parsed, shell, syntax};
 
 /// Last name of a call that starts a process or a shell.
 const PROCESS_CALLS: [&str; 27] = [
-    "system", "popen", "run", "call", "check_output", "check_call", "Popen", "getoutput", "getstatusoutput", "create_subprocess_shell",
-    "create_subprocess_exec", "spawn", "spawnl", "spawnv", "execl", "execv", "execvp", "execlp", "exec", "execSync", "spawnSync", "execFile", "execFileSync",
-    "Command", "$", "sh", "shell",
+    "system",
+    "popen",
+    "run",
+    "call",
+    "check_output",
+    "check_call",
+    "Popen",
+    "getoutput",
+    "getstatusoutput",
+    "create_subprocess_shell",
+    "create_subprocess_exec",
+    "spawn",
+    "spawnl",
+    "spawnv",
+    "execl",
+    "execv",
+    "execvp",
+    "execlp",
+    "exec",
+    "execSync",
+    "spawnSync",
+    "execFile",
+    "execFileSync",
+    "Command",
+    "$",
+    "sh",
+    "shell",
 ];
 
 /// A program is parsed if it names a command that fetches or decodes, or text that goes into a shell.
@@ -24,8 +48,31 @@ static GATE: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .build([
-            "curl", "wget", "base64 -", "openssl base64", "openssl enc", "xxd -r", "| sh", "|sh", "| bash", "|bash", "| zsh", "| sudo", "bash -c", "sh -c",
-            "iex", "iwr ", "irm ", "invoke-", "powershell", "authorized_keys", "/dev/tcp", "chmod +x", "xattr", "certutil", "aria2c",
+            "curl",
+            "wget",
+            "base64 -",
+            "openssl base64",
+            "openssl enc",
+            "xxd -r",
+            "| sh",
+            "|sh",
+            "| bash",
+            "|bash",
+            "| zsh",
+            "| sudo",
+            "bash -c",
+            "sh -c",
+            "iex",
+            "iwr ",
+            "irm ",
+            "invoke-",
+            "powershell",
+            "authorized_keys",
+            "/dev/tcp",
+            "chmod +x",
+            "xattr",
+            "certutil",
+            "aria2c",
         ])
         .expect("patterns are constant")
 });
@@ -74,7 +121,8 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
 
 /// Whether a program starts processes with what it was given, rather than with its own literals.
 pub fn is_driver(kind: Kind, text: &str, limits: &Limits) -> bool {
-    const APIS: [&str; 9] = ["subprocess", "os.system", "popen", "child_process", "exec", "spawn", "Deno.Command", "shell", "run("];
+    const APIS: [&str; 9] =
+        ["subprocess", "os.system", "popen", "child_process", "exec", "spawn", "Deno.Command", "shell", "run("];
     if !APIS.iter().any(|api| text.contains(api)) {
         return false;
     }
@@ -102,7 +150,13 @@ pub(super) fn commented(kind: Kind, text: &str) -> Vec<Child> {
             let (bytes, map) = std::mem::take(&mut run);
             if shell::is_command_line(&bytes) || shell::holds_command(&bytes) {
                 let first = map.first().map_or(0, |piece: &Piece| piece.from as usize);
-                children.push(Child { op: Op::Comment, range: first..start, bytes: bytes.into_bytes(), map: Map::Pieces(map), kind: Kind::Shell });
+                children.push(Child {
+                    op: Op::Comment,
+                    range: first..start,
+                    bytes: bytes.into_bytes(),
+                    map: Map::Pieces(map),
+                    kind: Kind::Shell,
+                });
             }
         }
         start += line.len();
@@ -131,12 +185,17 @@ pub fn structure(kind: Kind, text: &str) -> Structure {
                 if let (Some(callee), Some(arguments)) = (callee(node, text), node.child_by_field_name("arguments")) {
                     if is_process_call(callee) {
                         found.process_calls.push(arguments.byte_range());
-                    } else if matches!(last_name(callee), "compile" | "RegExp" | "search" | "match" | "fullmatch" | "findall" | "finditer" | "test") {
+                    } else if matches!(
+                        last_name(callee),
+                        "compile" | "RegExp" | "search" | "match" | "fullmatch" | "findall" | "finditer" | "test"
+                    ) {
                         found.regexes.push(arguments.byte_range());
                     }
                 }
             }
-            "expression_statement" if kind == Kind::Python && syntax::named(node).first().is_some_and(|n| n.kind() == "string") => {
+            "expression_statement"
+                if kind == Kind::Python && syntax::named(node).first().is_some_and(|n| n.kind() == "string") =>
+            {
                 found.comments.push(range);
             }
             _ => {}
@@ -150,19 +209,76 @@ pub fn structure(kind: Kind, text: &str) -> Structure {
 fn is_table(list: Node<'_>, text: &str) -> bool {
     let items = syntax::named(list);
     let first = items.first().and_then(|item| text.get(item.byte_range())).unwrap_or("").trim_matches(['"', '\'', '`']);
-    let is_command = ["sh", "bash", "zsh", "/bin/sh", "/bin/bash", "-c", "-lc", "/c", "cmd", "powershell", "python", "python3", "node", "curl", "wget", "sudo"].contains(&first);
+    let is_command = [
+        "sh",
+        "bash",
+        "zsh",
+        "/bin/sh",
+        "/bin/bash",
+        "-c",
+        "-lc",
+        "/c",
+        "cmd",
+        "powershell",
+        "python",
+        "python3",
+        "node",
+        "curl",
+        "wget",
+        "sudo",
+    ]
+    .contains(&first);
     items.len() >= 2 && !is_command
 }
 
 /// Keys under which detectors keep what they look for, and tests what they try.
 pub(crate) fn is_pattern_key(key: &str) -> bool {
     const WORDS: [&str; 38] = [
-        "pattern", "regex", "regexp", "match", "signature", "rule", "detect", "detection", "indicator", "blocklist", "denylist", "blacklist", "blocked",
-        "deny", "block", "hit", "ioc", "yara", "sample", "payload", "input", "evidence", "snippet", "example", "test", "case", "finding", "contains",
-        "exact", "phrase", "literal", "bad", "malicious", "suspicious", "attack", "trigger", "miss", "expect",
+        "pattern",
+        "regex",
+        "regexp",
+        "match",
+        "signature",
+        "rule",
+        "detect",
+        "detection",
+        "indicator",
+        "blocklist",
+        "denylist",
+        "blacklist",
+        "blocked",
+        "deny",
+        "block",
+        "hit",
+        "ioc",
+        "yara",
+        "sample",
+        "payload",
+        "input",
+        "evidence",
+        "snippet",
+        "example",
+        "test",
+        "case",
+        "finding",
+        "contains",
+        "exact",
+        "phrase",
+        "literal",
+        "bad",
+        "malicious",
+        "suspicious",
+        "attack",
+        "trigger",
+        "miss",
+        "expect",
     ];
     let key = key.to_ascii_lowercase();
-    key.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| WORDS.iter().any(|word| part == *word || part.strip_suffix('s') == Some(word) || part.strip_suffix("es") == Some(word)))
+    key.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| {
+        WORDS
+            .iter()
+            .any(|word| part == *word || part.strip_suffix('s') == Some(word) || part.strip_suffix("es") == Some(word))
+    })
 }
 
 struct Found {
@@ -189,7 +305,14 @@ struct Strings<'t> {
 
 impl<'t> Strings<'t> {
     fn new(text: &'t str) -> Self {
-        Self { text, found: Vec::new(), constants: HashMap::new(), renames: HashMap::new(), aliases: HashMap::new(), run: HashSet::new() }
+        Self {
+            text,
+            found: Vec::new(),
+            constants: HashMap::new(),
+            renames: HashMap::new(),
+            aliases: HashMap::new(),
+            run: HashSet::new(),
+        }
     }
 
     fn raw(&self, node: Node<'_>) -> &str {
@@ -214,13 +337,15 @@ impl<'t> Strings<'t> {
                 true
             }
             "aliased_import" | "import_specifier" => {
-                if let (Some(name), Some(alias)) = (node.child_by_field_name("name"), node.child_by_field_name("alias")) {
+                if let (Some(name), Some(alias)) = (node.child_by_field_name("name"), node.child_by_field_name("alias"))
+                {
                     self.renames.insert(self.raw(alias).to_owned(), self.raw(name).to_owned());
                 }
                 true
             }
             "for_statement" | "for_in_statement" | "for_in_clause" => {
-                if let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right")) {
+                if let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right"))
+                {
                     for name in identifiers(left) {
                         for of in identifiers(right) {
                             self.alias(name, of);
@@ -238,7 +363,10 @@ impl<'t> Strings<'t> {
                 false
             }
             "assignment" | "variable_declarator" | "assignment_expression" => {
-                let sides = (node.child_by_field_name("left").or_else(|| node.child_by_field_name("name")), node.child_by_field_name("right").or_else(|| node.child_by_field_name("value")));
+                let sides = (
+                    node.child_by_field_name("left").or_else(|| node.child_by_field_name("name")),
+                    node.child_by_field_name("right").or_else(|| node.child_by_field_name("value")),
+                );
                 if let (Some(left), Some(right)) = sides {
                     for of in identifiers(right) {
                         self.alias(left, of);
@@ -262,7 +390,8 @@ impl<'t> Strings<'t> {
         } else if matches!(last_name(callee_text), "forEach" | "map") {
             let list = callee_text.rsplit_once('.').map_or("", |(list, _)| list).to_owned();
             let Some(function) = syntax::named(arguments).into_iter().next() else { return };
-            let parameter = function.child_by_field_name("parameter").or_else(|| function.child_by_field_name("parameters"));
+            let parameter =
+                function.child_by_field_name("parameter").or_else(|| function.child_by_field_name("parameters"));
             for name in parameter.map(identifiers).unwrap_or_default() {
                 let name = self.raw(name).to_owned();
                 self.aliases.entry(name).or_default().push(list.clone());
@@ -293,7 +422,9 @@ impl<'t> Strings<'t> {
                     let left = parent.child_by_field_name("left").or_else(|| parent.child_by_field_name("name"));
                     return (false, left.map(|left| self.raw(left).to_owned()));
                 }
-                "expression_statement" | "function_definition" | "program" | "module" | "block" | "statement_block" => break,
+                "expression_statement" | "function_definition" | "program" | "module" | "block" | "statement_block" => {
+                    break;
+                }
                 _ => at = parent,
             }
         }
@@ -319,12 +450,23 @@ impl<'t> Strings<'t> {
                     let piece = self.raw(part);
                     match part.kind() {
                         "string_content" | "string_fragment" if part.named_child_count() > 0 && !is_raw => {
-                            add(out, map, &crate::decode::unescape(piece).map_or_else(|| piece.to_owned(), |(t, _)| t), part.byte_range());
+                            add(
+                                out,
+                                map,
+                                &crate::decode::unescape(piece).map_or_else(|| piece.to_owned(), |(t, _)| t),
+                                part.byte_range(),
+                            );
                         }
                         "string_content" | "string_fragment" => add(out, map, piece, part.byte_range()),
-                        "escape_sequence" => add(out, map, &crate::decode::unescape(piece).map_or_else(|| piece.to_owned(), |(t, _)| t), part.byte_range()),
+                        "escape_sequence" => add(
+                            out,
+                            map,
+                            &crate::decode::unescape(piece).map_or_else(|| piece.to_owned(), |(t, _)| t),
+                            part.byte_range(),
+                        ),
                         "interpolation" | "template_substitution" => {
-                            let known = syntax::named(part).first().and_then(|name| self.constants.get(self.raw(*name)));
+                            let known =
+                                syntax::named(part).first().and_then(|name| self.constants.get(self.raw(*name)));
                             add(out, map, known.map_or(HOLE, String::as_str), part.byte_range());
                         }
                         _ => {}
@@ -341,10 +483,17 @@ impl<'t> Strings<'t> {
             },
             "call_expression" => self.joined(node, depth, out, map),
             "concatenated_string" | "parenthesized_expression" => {
-                syntax::named(node).into_iter().fold(false, |any, part| self.fold_into(part, depth + 1, out, map) || any)
+                let mut any = false;
+                for part in syntax::named(node) {
+                    any |= self.fold_into(part, depth + 1, out, map);
+                }
+                any
             }
             "binary_expression" | "binary_operator" => {
-                let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right")) else { return false };
+                let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right"))
+                else {
+                    return false;
+                };
                 if node.child_by_field_name("operator").is_none_or(|op| self.raw(op) != "+") {
                     return false;
                 }
@@ -364,15 +513,28 @@ impl<'t> Strings<'t> {
 
     /// `[a, b].join(separator)` of literals.
     fn joined(&self, call: Node<'_>, depth: usize, out: &mut String, map: &mut Vec<Piece>) -> bool {
-        let Some(member) = call.child_by_field_name("function").filter(|f| f.kind() == "member_expression") else { return false };
-        let (Some(list), Some(name)) = (member.child_by_field_name("object"), member.child_by_field_name("property")) else { return false };
+        let Some(member) = call.child_by_field_name("function").filter(|f| f.kind() == "member_expression") else {
+            return false;
+        };
+        let (Some(list), Some(name)) = (member.child_by_field_name("object"), member.child_by_field_name("property"))
+        else {
+            return false;
+        };
         if self.raw(name) != "join" || list.kind() != "array" {
             return false;
         }
-        let separator = call.child_by_field_name("arguments").and_then(|a| syntax::named(a).first().copied()).and_then(|s| self.fold(s, depth + 1));
+        let separator = call
+            .child_by_field_name("arguments")
+            .and_then(|a| syntax::named(a).first().copied())
+            .and_then(|s| self.fold(s, depth + 1));
         for (index, item) in syntax::named(list).into_iter().enumerate() {
             if index > 0 {
-                add(out, map, separator.as_ref().map_or(",", |(text, _)| text.as_str()), item.start_byte()..item.start_byte());
+                add(
+                    out,
+                    map,
+                    separator.as_ref().map_or(",", |(text, _)| text.as_str()),
+                    item.start_byte()..item.start_byte(),
+                );
             }
             if !self.fold_into(item, depth + 1, out, map) {
                 return false;
@@ -409,7 +571,12 @@ impl<'t> Strings<'t> {
 }
 
 fn add(out: &mut String, map: &mut Vec<Piece>, text: &str, from: Range<usize>) {
-    map.push(Piece { at: out.len() as u32, from: from.start as u32, len: text.len() as u32, from_len: from.len() as u32 });
+    map.push(Piece {
+        at: out.len() as u32,
+        from: from.start as u32,
+        len: text.len() as u32,
+        from_len: from.len() as u32,
+    });
     out.push_str(text);
 }
 
@@ -440,11 +607,29 @@ fn is_process_call(callee: &str) -> bool {
     /// Names that other things have as well: regular expressions `exec`, functions `call`, databases `run`.
     const COMMON: [&str; 8] = ["run", "call", "exec", "spawn", "system", "shell", "Command", "sh"];
     const MODULES: [&str; 17] = [
-        "subprocess", "sp", "os", "child_process", "cp", "childProcess", "proc", "shelljs", "shell", "Deno", "Bun", "asyncio", "pty", "commands", "execa",
-        "zx", "Process",
+        "subprocess",
+        "sp",
+        "os",
+        "child_process",
+        "cp",
+        "childProcess",
+        "proc",
+        "shelljs",
+        "shell",
+        "Deno",
+        "Bun",
+        "asyncio",
+        "pty",
+        "commands",
+        "execa",
+        "zx",
+        "Process",
     ];
     let name = last_name(callee);
     let object = callee.strip_suffix(name).map_or("", |object| object.trim_end_matches(['.', '?']));
-    let is_module = object.is_empty() || MODULES.contains(&last_name(object)) || object.contains("require(") || object.contains("__import__");
+    let is_module = object.is_empty()
+        || MODULES.contains(&last_name(object))
+        || object.contains("require(")
+        || object.contains("__import__");
     PROCESS_CALLS.contains(&name) && (!COMMON.contains(&name) || is_module)
 }

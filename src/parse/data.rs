@@ -204,7 +204,13 @@ fn json_strings(text: &str, offset: usize) -> Vec<DataString> {
                 if follows == Some(&b':') {
                     key = value;
                 } else {
-                    let full = path.iter().chain(std::iter::once(&key)).filter(|k| !k.is_empty()).cloned().collect::<Vec<_>>().join(".");
+                    let full = path
+                        .iter()
+                        .chain(std::iter::once(&key))
+                        .filter(|k| !k.is_empty())
+                        .cloned()
+                        .collect::<Vec<_>>()
+                        .join(".");
                     strings.push(DataString { key: full, text: value, range: start + offset..end + offset });
                 }
             }
@@ -225,7 +231,9 @@ fn json_strings(text: &str, offset: usize) -> Vec<DataString> {
                 key.clear();
                 at += 1;
             }
-            b'/' if bytes.get(at + 1) == Some(&b'/') => at += memchr::memchr(b'\n', bytes.get(at..).unwrap_or(b"")).unwrap_or(bytes.len()),
+            b'/' if bytes.get(at + 1) == Some(&b'/') => {
+                at += memchr::memchr(b'\n', bytes.get(at..).unwrap_or(b"")).unwrap_or(bytes.len())
+            }
             _ => at += 1,
         }
     }
@@ -244,7 +252,11 @@ fn lines(text: &str, offset: usize) -> Vec<DataString> {
         if !trimmed.is_empty() {
             let is_key = !key.contains(char::is_whitespace) || key.trim_start().len() == key.len();
             let key = if is_key { key.trim() } else { "" };
-            strings.push(DataString { key: key.to_owned(), text: trimmed.to_owned(), range: start + offset..start + trimmed.len() + offset });
+            strings.push(DataString {
+                key: key.to_owned(),
+                text: trimmed.to_owned(),
+                range: start + offset..start + trimmed.len() + offset,
+            });
         }
         at += line.len();
     }

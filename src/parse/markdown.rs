@@ -87,7 +87,11 @@ impl Block {
             let index = self.map.partition_point(|p| (p.at as usize) < offset + usize::from(!is_end)).saturating_sub(1);
             self.map.get(index).map_or(self.range.start, |p| {
                 let into = offset.saturating_sub(p.at as usize);
-                if p.len == p.from_len { p.from as usize + into.min(p.len as usize) } else { p.from as usize + if is_end { p.from_len as usize } else { 0 } }
+                if p.len == p.from_len {
+                    p.from as usize + into.min(p.len as usize)
+                } else {
+                    p.from as usize + if is_end { p.from_len as usize } else { 0 }
+                }
             })
         };
         let start = at(range.start, false);
@@ -213,9 +217,20 @@ fn front_matter(text: &str) -> (Option<Range<usize>>, usize) {
 fn children(text: &str, document: &Document, parsed: &mut Parsed, limits: &Limits) {
     for block in &document.blocks {
         if let BlockKind::Code(tag) = &block.kind {
-            let kind = Kind::from_tag(tag).unwrap_or_else(|| if shell::worth_parsing(&block.text) { Kind::Shell } else { Kind::Text });
-            let (bytes, map) = if kind == Kind::Shell { build::without_prompts(block) } else { (block.text.clone(), block.map.clone()) };
-            parsed.children.push(Child { op: Op::CodeBlock, range: block.range.clone(), bytes: bytes.into(), map: Map::Pieces(map), kind });
+            let kind = Kind::from_tag(tag)
+                .unwrap_or_else(|| if shell::worth_parsing(&block.text) { Kind::Shell } else { Kind::Text });
+            let (bytes, map) = if kind == Kind::Shell {
+                build::without_prompts(block)
+            } else {
+                (block.text.clone(), block.map.clone())
+            };
+            parsed.children.push(Child {
+                op: Op::CodeBlock,
+                range: block.range.clone(),
+                bytes: bytes.into(),
+                map: Map::Pieces(map),
+                kind,
+            });
         }
         for code in &block.code {
             let content = block.text.get(code.at.clone()).unwrap_or("");

@@ -29,9 +29,47 @@ static RUNNERS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .build([
-            "| sh", "|sh", "bash", "zsh", "dash", "ksh", "fish", "csh", "eval", "source ", ". <", "<(", "$(", "`", "chmod", "xattr", "./", "/tmp/", "python",
-            "node ", "bun ", "deno ", "perl", "ruby", "php", "osascript", "powershell", "pwsh", "iex", "invoke-expression", "open ", "start ", "start-", "/sh", "sudo",
-            "xargs", "sh -c", "sh <", "cmd ", "~/", "authorized_keys",
+            "| sh",
+            "|sh",
+            "bash",
+            "zsh",
+            "dash",
+            "ksh",
+            "fish",
+            "csh",
+            "eval",
+            "source ",
+            ". <",
+            "<(",
+            "$(",
+            "`",
+            "chmod",
+            "xattr",
+            "./",
+            "/tmp/",
+            "python",
+            "node ",
+            "bun ",
+            "deno ",
+            "perl",
+            "ruby",
+            "php",
+            "osascript",
+            "powershell",
+            "pwsh",
+            "iex",
+            "invoke-expression",
+            "open ",
+            "start ",
+            "start-",
+            "/sh",
+            "sudo",
+            "xargs",
+            "sh -c",
+            "sh <",
+            "cmd ",
+            "~/",
+            "authorized_keys",
         ])
         .expect("patterns are constant")
 });
@@ -46,9 +84,44 @@ static SOURCES: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .build([
-            "curl", "wget", "fetch ", "base64", "base32", "basenc", "openssl", "xxd", "iwr", "irm ", "invoke-", "webclient", "/dev/tcp", "nc ", "ncat",
-            "aria2", "lynx", "w3m", "http ", "https ", "xh ", "printf", "echo -", "rev", "tr ", "gunzip", "zcat", "certutil", "uudecode", "urlopen",
-            "requests.", "b64decode", "fromhex", "atob(", "fromcharcode", "lwp", "net::http", "-enc",
+            "curl",
+            "wget",
+            "fetch ",
+            "base64",
+            "base32",
+            "basenc",
+            "openssl",
+            "xxd",
+            "iwr",
+            "irm ",
+            "invoke-",
+            "webclient",
+            "/dev/tcp",
+            "nc ",
+            "ncat",
+            "aria2",
+            "lynx",
+            "w3m",
+            "http ",
+            "https ",
+            "xh ",
+            "printf",
+            "echo -",
+            "rev",
+            "tr ",
+            "gunzip",
+            "zcat",
+            "certutil",
+            "uudecode",
+            "urlopen",
+            "requests.",
+            "b64decode",
+            "fromhex",
+            "atob(",
+            "fromcharcode",
+            "lwp",
+            "net::http",
+            "-enc",
         ])
         .expect("patterns are constant")
 });
@@ -68,7 +141,10 @@ pub fn names_command(text: &str) -> bool {
 /// Whether a block of prose is itself a command with a pipe or substitution into an interpreter.
 pub fn is_command_line(text: &str) -> bool {
     static INTO: LazyLock<regex::Regex> = LazyLock::new(|| {
-        regex::Regex::new(r"(?i)(?:curl|wget|base64|iwr|irm)\b.{0,2000}?(?:\||<\()|(?:sh|eval|source)\b[^|]{0,40}(?:\$\(|<\(|`)").expect("pattern is constant")
+        regex::Regex::new(
+            r"(?i)(?:curl|wget|base64|iwr|irm)\b.{0,2000}?(?:\||<\()|(?:sh|eval|source)\b[^|]{0,40}(?:\$\(|<\(|`)",
+        )
+        .expect("pattern is constant")
     });
     worth_parsing(text) && INTO.is_match(text)
 }
@@ -76,7 +152,8 @@ pub fn is_command_line(text: &str) -> bool {
 /// Whether a line of text starts with a command that fetches, decodes or interprets.
 pub fn holds_command(text: &str) -> bool {
     const COMMANDS: [&str; 9] = ["curl", "wget", "bash", "sh", "eval", "base64", "iwr", "iex", "source"];
-    text.lines().any(|line| line.trim_start().split_whitespace().find(|word| *word != "sudo").is_some_and(|word| COMMANDS.contains(&word)))
+    text.lines()
+        .any(|line| line.split_whitespace().find(|word| *word != "sudo").is_some_and(|word| COMMANDS.contains(&word)))
 }
 
 /// Parses and evaluates a script.
@@ -176,7 +253,8 @@ impl<'a> Run<'a> {
                 Value::default()
             }
             "comment" | "heredoc_body" | "heredoc_start" | "heredoc_end" => Value::default(),
-            "word" | "string" | "raw_string" | "concatenation" | "simple_expansion" | "expansion" | "ansi_c_string" | "test_command" => {
+            "word" | "string" | "raw_string" | "concatenation" | "simple_expansion" | "expansion" | "ansi_c_string"
+            | "test_command" => {
                 // A word where a statement is expected (broken text, conditions): its substitutions still run.
                 self.word(node, depth)
             }
@@ -192,7 +270,9 @@ impl<'a> Run<'a> {
     }
 
     fn assign(&mut self, node: Node<'_>, depth: usize) {
-        let (Some(name), Some(value)) = (node.child_by_field_name("name"), node.child_by_field_name("value")) else { return };
+        let (Some(name), Some(value)) = (node.child_by_field_name("name"), node.child_by_field_name("value")) else {
+            return;
+        };
         let name = self.raw(name).to_owned();
         let value = self.word(value, depth + 1);
         self.variables.insert(name, value);
@@ -238,7 +318,13 @@ impl<'a> Run<'a> {
         output
     }
 
-    fn file_redirect(&mut self, redirect: Node<'_>, input: &mut Value, to_files: &mut Vec<(Value, bool)>, depth: usize) {
+    fn file_redirect(
+        &mut self,
+        redirect: Node<'_>,
+        input: &mut Value,
+        to_files: &mut Vec<(Value, bool)>,
+        depth: usize,
+    ) {
         let Some(destination) = redirect.child_by_field_name("destination") else { return };
         let target = self.word(destination, depth + 1);
         let raw = self.raw(redirect);
@@ -266,7 +352,8 @@ impl<'a> Run<'a> {
             return;
         }
         if name.ends_with("authorized_keys") || name.ends_with("authorized_keys2") {
-            let mut fact = Fact::new(FactKind::Command, range, "writes a key that may log in").label("writes-authorized-keys");
+            let mut fact =
+                Fact::new(FactKind::Command, range, "writes a key that may log in").label("writes-authorized-keys");
             if append {
                 fact = fact.label("appends");
             }
@@ -295,7 +382,8 @@ impl<'a> Run<'a> {
     }
 
     fn child(&mut self, op: crate::artifact::Op, range: Range<usize>, text: String, kind: Kind) {
-        let map = if self.text.get(range.clone()) == Some(text.as_str()) { Map::slice(range.clone()) } else { Map::Opaque };
+        let map =
+            if self.text.get(range.clone()) == Some(text.as_str()) { Map::slice(range.clone()) } else { Map::Opaque };
         self.children.push(Child { op, range, bytes: text.into_bytes(), map, kind });
     }
 }

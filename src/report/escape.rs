@@ -34,7 +34,9 @@ pub fn source(text: &str) -> (String, Vec<usize>) {
 }
 
 fn push(out: &mut String, c: char) {
-    let is_hidden = is_ignorable(c) || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}');
+    let is_hidden = is_ignorable(c)
+        || c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}');
     if is_hidden {
         out.push_str(&format!("\\u{{{:x}}}", c as u32));
     } else {
@@ -45,7 +47,15 @@ fn push(out: &mut String, c: char) {
 /// CI systems act on `::command::` and `##[command]` at the start of a line, wherever it came from.
 fn without_log_commands(text: String) -> String {
     let start = text.trim_start();
-    if start.starts_with("::") || start.starts_with("##[") || start.starts_with("##vso") || start.starts_with("##teamcity") { format!("\\{text}") } else { text }
+    if start.starts_with("::")
+        || start.starts_with("##[")
+        || start.starts_with("##vso")
+        || start.starts_with("##teamcity")
+    {
+        format!("\\{text}")
+    } else {
+        text
+    }
 }
 
 /// A URL that nobody opens by accident.
@@ -70,5 +80,33 @@ pub fn fitted(text: &str, width: usize) -> String {
         out.push(c);
     }
     out.push('…');
+    out
+}
+
+/// `text` with line breaks so that no line is wider than `width`, words permitting; a word that is
+/// wider is broken.
+pub fn wrapped(text: &str, width: usize) -> String {
+    let width = width.max(20);
+    let mut out = String::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let own: usize = word.chars().map(|c| c.width().unwrap_or(0)).sum();
+        if used > 0 && used + 1 + own > width {
+            out.push('\n');
+            used = 0;
+        } else if used > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        for c in word.chars() {
+            let own = c.width().unwrap_or(0);
+            if used + own > width {
+                out.push('\n');
+                used = 0;
+            }
+            out.push(c);
+            used += own;
+        }
+    }
     out
 }

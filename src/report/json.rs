@@ -76,7 +76,11 @@ fn place(location: &Location) -> Place<'_> {
         end: location.end,
         note: &location.note,
         snippet: &location.snippet,
-        trail: location.trail.iter().map(|layer| json!({"op": layer.op, "path": location.path, "start": layer.start, "end": layer.end})).collect(),
+        trail: location
+            .trail
+            .iter()
+            .map(|layer| json!({"op": layer.op, "path": location.path, "start": layer.start, "end": layer.end}))
+            .collect(),
     }
 }
 
@@ -87,7 +91,11 @@ fn package(report: &PackageReport) -> Package<'_> {
         severity: finding.severity.name(),
         confidence: finding.confidence.name(),
         effective_severity: finding.effective.name(),
-        context: finding.context.iter().map(|c| json!({"kind": c.kind, "path": c.path, "line": c.line, "why": c.why})).collect(),
+        context: finding
+            .context
+            .iter()
+            .map(|c| json!({"kind": c.kind, "path": c.path, "line": c.line, "why": c.why}))
+            .collect(),
         title: &finding.title,
         message: &finding.message,
         fix: &finding.fix,
@@ -114,7 +122,11 @@ fn package(report: &PackageReport) -> Package<'_> {
         installs: &report.installs,
         findings: findings.collect(),
         suppressed: [],
-        gaps: report.gaps.iter().map(|gap| json!({"kind": gap.kind.name(), "path": gap.path, "why": gap.why})).collect(),
+        gaps: report
+            .gaps
+            .iter()
+            .map(|gap| json!({"kind": gap.kind.name(), "path": gap.path, "why": gap.why}))
+            .collect(),
         bytes: report.bytes,
         files: report.files,
     }
@@ -137,7 +149,8 @@ pub fn lines(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 /// # Errors
 /// If writing fails.
 pub fn document(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let counts: serde_json::Map<_, _> = report.counts().into_iter().map(|(verdict, count)| (verdict.name().to_owned(), json!(count))).collect();
+    let counts: serde_json::Map<_, _> =
+        report.counts().into_iter().map(|(verdict, count)| (verdict.name().to_owned(), json!(count))).collect();
     let gaps: usize = report.packages.iter().map(|package| package.gaps.len()).sum();
     let whole = json!({
         "schema": SCHEMA,

@@ -8,7 +8,9 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 
-use super::{PackageReport, Report, ReportedFinding, escape};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::{Location, PackageReport, Report, ReportedFinding, escape};
 use crate::finding::Role;
 use crate::policy::Verdict;
 
@@ -79,14 +81,22 @@ fn headline(package: &PackageReport, width: usize, out: &mut dyn Write) -> io::R
     let style = style(package.verdict);
     let name = escape::line(&package.path);
     let mut rules: Vec<&str> = Vec::new();
-    for finding in package.findings.iter().filter(|f| f.verdict >= Verdict::Review && f.verdict == package.verdict || f.verdict >= Verdict::Warn) {
+    for finding in package
+        .findings
+        .iter()
+        .filter(|f| f.verdict >= Verdict::Review && f.verdict == package.verdict || f.verdict >= Verdict::Warn)
+    {
         if !rules.contains(&finding.rule.as_str()) {
             rules.push(finding.rule.as_str());
         }
     }
     let mut reasons = rules.join(", ");
     if package.verdict == Verdict::Incomplete {
-        reasons = package.gaps.first().map(|gap| format!("not all was looked at: {}", escape::line(&gap.why))).unwrap_or_default();
+        reasons = package
+            .gaps
+            .first()
+            .map(|gap| format!("not all was looked at: {}", escape::line(&gap.why)))
+            .unwrap_or_default();
     }
     let verdict = format!("{:>10}", package.verdict.name());
     let line = if reasons.is_empty() { name } else { format!("{name}  {reasons}") };
@@ -102,10 +112,15 @@ fn places(package: &PackageReport, options: Options, out: &mut dyn Write) -> io:
         writeln!(out, "{}\n", annotated(finding, options.width))?;
     }
     if worth.len() > limit {
-        writeln!(out, "  and {} more findings; -v shows them\n", worth.len() - limit)?;
+        let more = worth.len() - limit;
+        writeln!(out, "  and {more} more {}; -v shows them\n", plural(more, "finding"))?;
     }
     for gap in &package.gaps {
-        wrapped("not looked at: ", &format!("{}: {} ({})", escape::line(&gap.path), escape::line(&gap.why), gap.kind.name()), options.width, out)?;
+        let text =
+            format!("not looked at: {}: {} ({})", escape::line(&gap.path), escape::line(&gap.why), gap.kind.name());
+        for line in escape::wrapped(&text, options.width - 4).lines() {
+            writeln!(out, "  {line}")?;
+        }
     }
     if !package.gaps.is_empty() {
         writeln!(out)?;
@@ -121,33 +136,136 @@ fn annotated(finding: &ReportedFinding, width: usize) -> String {
         Verdict::Review => Level::NOTE.with_name("review"),
         Verdict::Pass | Verdict::Incomplete => Level::NOTE,
     };
-    let primary = &finding.locations[0];
-    let mut group = Group::with_title(level.primary_title(finding.message.as_str()).id(finding.rule.as_str()));
+    // The renderer prints `level[rule]: ` before the title and indents what follows it.
+    let title_width = width.saturating_sub(finding.rule.as_str().len() + 12).max(30);
+    let title = escape::wrapped(&finding.message, title_width);
+    let mut group = Group::with_title(level.primary_title(title).id(finding.rule.as_str()));
     let mut notes: Vec<String> = Vec::new();
-    let mut shown = vec![primary];
+    let mut columns: Vec<(String, String)> = Vec::new();
+    let mut shown = vec![&finding.locations[0]];
     shown.extend(finding.locations.iter().skip(1).filter(|place| place.role != Role::Primary).take(3));
-    for (index, place) in shown.iter().enumerate() {
+    for (index, place) in shown.into_iter().enumerate() {
+        let gutter = place.end_line.to_string().len() + 5;
+        let window = Window::new(place, width.saturating_sub(gutter));
+        let first = &finding.locations[0];
+        if index > 0
+            && place.path == first.path
+            && (first.line..=first.end_line.min(first.line + 7)).contains(&place.line)
+        {
+            // Its line is on the screen already.
+            notes.push(format!("column {}: {note}", place.column, note = escape::line(&place.note)));
+            continue;
+        }
+        let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let mut annotation = kind.span(window.range.clone());
+        let note = escape::line(&place.note);
+        if window.end_column + note.width() < width.saturating_sub(gutter) {
+            annotation = annotation.label(note);
+        } else if !note.is_empty() {
+            notes.push(note);
+        }
+        let path = escape::fitted(&escape::line(&place.path), width.saturating_sub(24));
+        let column =
+            window.text.get(..window.range.start).map_or(0, |t| t.rsplit('\n').next().unwrap_or("").chars().count())
+                + 1;
+        if column != place.column {
+            columns
+                .push((format!("{path}:{}:{column}", place.line), format!("{path}:{}:{}", place.line, place.column)));
+        }
+        group =
+            group.element(Snippet::source(window.text).line_start(place.source_line).path(path).annotation(annotation));
+    }
+    let primary = &finding.locations[0];
+    let decoded: Vec<&str> = primary
+        .trail
+        .iter()
+        .map(|layer| layer.op)
+        .filter(|op| !matches!(*op, "code-block" | "inline-code" | "prose"))
+        .collect();
+    if !decoded.is_empty() {
+        let text = escape::fitted(&escape::defanged(&escape::line(primary.snippet.trim())), 2 * width);
+        notes.push(format!("through {}: {text}", decoded.join(", ")));
+    }
+    notes.push(format!(
+        "severity {}, confidence {}{}",
+        finding.effective.name(),
+        finding.confidence.name(),
+        lowered(finding)
+    ));
+    for note in notes {
+        group = group.element(Level::NOTE.message(escape::wrapped(&note, width.saturating_sub(16))));
+    }
+    group = group.element(Level::HELP.message(escape::wrapped(&finding.fix, width.saturating_sub(16))));
+    let mut rendered = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(4 * width).render(&[group]);
+    // The renderer counts columns of what it shows; people want those of the file.
+    for (shown, real) in columns {
+        rendered = rendered.replacen(&shown, &real, 1);
+    }
+    rendered
+}
+
+/// The lines around a place, cut to the columns there are.
+struct Window {
+    text: String,
+    range: std::ops::Range<usize>,
+    end_column: usize,
+}
+
+/// Columns kept before a place that lies far to the right.
+const LEAD: usize = 16;
+
+impl Window {
+    fn new(place: &Location, columns: usize) -> Self {
         let (source, to) = escape::source(&place.source);
         let at = |offset: usize| to.get(offset).copied().unwrap_or(source.len());
         let (start, end) = (at(place.source_range.start), at(place.source_range.end));
-        let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-        let snippet = Snippet::source(source)
-            .line_start(place.source_line)
-            .path(escape::line(&place.path))
-            .annotation(kind.span(start..end.max(start)).label(escape::line(&place.note)));
-        group = group.element(snippet);
+        let mut window = Self { text: String::new(), range: 0..0, end_column: 0 };
+        let mut line_start = 0;
+        for line in source.split_inclusive('\n') {
+            let content = line.trim_end_matches('\n');
+            let inside = |offset: usize| offset.saturating_sub(line_start).min(content.len());
+            let (from, until) = (inside(start), inside(end));
+            let skip = if content.width() <= columns {
+                0
+            } else {
+                column_to_offset(content, content.get(..from).map_or(0, |t| t.width()).saturating_sub(LEAD))
+            };
+            let lead = if skip > 0 { "…" } else { "" };
+            let rest = content.get(skip..).unwrap_or("");
+            let cut = escape::fitted(rest, columns.saturating_sub(lead.width()));
+            let base = window.text.len() + lead.len();
+            let place_in = |offset: usize| base + offset.saturating_sub(skip).min(cut.len());
+            if (line_start..=line_start + content.len()).contains(&start) {
+                window.range.start = place_in(from);
+            }
+            if end > line_start {
+                window.range.end = place_in(until);
+                window.end_column =
+                    lead.width() + cut.get(..until.saturating_sub(skip).min(cut.len())).map_or(columns, |t| t.width());
+            }
+            window.text.push_str(lead);
+            window.text.push_str(&cut);
+            window.text.push('\n');
+            line_start += line.len();
+        }
+        while !window.text.is_char_boundary(window.range.end) {
+            window.range.end += 1;
+        }
+        window.range.end = window.range.end.max(window.range.start);
+        window
     }
-    let decoded: Vec<&str> = primary.trail.iter().map(|layer| layer.op).filter(|op| !matches!(*op, "code-block" | "inline-code" | "prose")).collect();
-    if !decoded.is_empty() {
-        let text = escape::fitted(&escape::defanged(&escape::line(primary.snippet.trim())), width.saturating_sub(20));
-        notes.push(format!("through {}: {text}", decoded.join(", ")));
+}
+
+/// Byte offset of a column.
+fn column_to_offset(text: &str, column: usize) -> usize {
+    let mut used = 0;
+    for (at, c) in text.char_indices() {
+        if used >= column {
+            return at;
+        }
+        used += c.width().unwrap_or(0);
     }
-    notes.push(format!("severity {}, confidence {}{}", finding.effective.name(), finding.confidence.name(), lowered(finding)));
-    for note in notes {
-        group = group.element(Level::NOTE.message(note));
-    }
-    group = group.element(Level::HELP.message(finding.fix.as_str()));
-    Renderer::styled().decor_style(DecorStyle::Ascii).term_width(width).render(&[group])
+    text.len()
 }
 
 fn lowered(finding: &ReportedFinding) -> String {
@@ -171,9 +289,19 @@ fn summary(report: &Report, options: Options, out: &mut dyn Write) -> io::Result
         })
         .collect();
     let packages = report.packages.len();
-    writeln!(out, "\n{packages} {}, {files} {}: {}", plural(packages, "package"), plural(files, "file"), parts.join(", "))?;
+    writeln!(
+        out,
+        "\n{packages} {}, {files} {}: {}",
+        plural(packages, "package"),
+        plural(files, "file"),
+        parts.join(", ")
+    )?;
     if gaps > 0 {
-        writeln!(out, "{gaps} {} not looked at; see above or --format json", if gaps == 1 { "part was" } else { "parts were" })?;
+        writeln!(
+            out,
+            "{gaps} {} not looked at; see above or --format json",
+            if gaps == 1 { "part was" } else { "parts were" }
+        )?;
     }
     writeln!(out, "{} rules, indicators of {}", report.rules, report.data_date)?;
     if let Some(advice) = advice(report, options) {
@@ -190,23 +318,12 @@ fn advice(report: &Report, options: Options) -> Option<&'static str> {
         Verdict::Warn => "Do not use what is marked `warn` before you have read it.",
         Verdict::Incomplete => "What is marked `incomplete` was not seen whole: do not take it for clean.",
         Verdict::Review if options.detail < Detail::Verbose => "Nothing is flagged. -v shows what is worth reading.",
-        Verdict::Review | Verdict::Pass => "Nothing is flagged. That means no listed mechanism was found, not that it is safe.",
+        Verdict::Review | Verdict::Pass => {
+            "Nothing is flagged. That means no listed mechanism was found, not that it is safe."
+        }
     })
 }
 
 fn plural(count: usize, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
-}
-
-fn wrapped(lead: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
-    let mut line = format!("  {lead}");
-    for word in text.split(' ') {
-        if line.chars().count() + word.chars().count() >= width && !line.trim().is_empty() {
-            writeln!(out, "{}", line.trim_end())?;
-            line = " ".repeat(4);
-        }
-        line.push_str(word);
-        line.push(' ');
-    }
-    writeln!(out, "{}", line.trim_end())
 }

@@ -38,15 +38,19 @@ impl Hosts {
                 return Err(super::bad_row("lists/hosts.csv", &row));
             };
             match host.split_once('/') {
-                Some((host, path)) => paths.entry(host.to_owned()).or_default().push((format!("/{path}"), class.clone())),
+                Some((host, path)) => {
+                    paths.entry(host.to_owned()).or_default().push((format!("/{path}"), class.clone()))
+                }
                 None => {
                     classes.insert(host.clone(), class.clone());
                 }
             }
         }
-        for prefixes in paths.values_mut() {
+        let longest_first = |mut prefixes: Vec<(String, String)>| {
             prefixes.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
-        }
+            prefixes
+        };
+        let paths = paths.into_iter().map(|(host, prefixes)| (host, longest_first(prefixes))).collect();
         Ok(Self { classes, paths })
     }
 
@@ -78,11 +82,17 @@ impl Hosts {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return if is_local(ip) { "local" } else { "ip" };
         }
-        if host == "localhost" || host.ends_with(".localhost") || host.ends_with(".local") || host == "host.docker.internal" {
+        if host == "localhost"
+            || host.ends_with(".localhost")
+            || host.ends_with(".local")
+            || host == "host.docker.internal"
+        {
             return "local";
         }
         let path = path.to_ascii_lowercase();
-        if let Some((_, class)) = self.paths.get(host).into_iter().flatten().find(|(prefix, _)| path.starts_with(prefix.as_str())) {
+        if let Some((_, class)) =
+            self.paths.get(host).into_iter().flatten().find(|(prefix, _)| path.starts_with(prefix.as_str()))
+        {
             return class;
         }
         let mut name = host;

@@ -73,11 +73,18 @@ impl Indicators {
         let mut names: Vec<String> = of("host").chain(of("ip")).cloned().chain(of("url").filter_map(host_of)).collect();
         names.sort();
         names.dedup();
-        let broken = |error: aho_corasick::BuildError| RuleError::Body { file: "lists/indicators.csv".to_owned(), why: error.to_string() };
-        let hosts = (!names.is_empty()).then(|| AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).build(&names));
+        let broken = |error: aho_corasick::BuildError| RuleError::Body {
+            file: "lists/indicators.csv".to_owned(),
+            why: error.to_string(),
+        };
+        let hosts = (!names.is_empty()).then(|| {
+            AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).build(&names)
+        });
         let hosts = hosts.transpose().map_err(broken)?;
         let automaton = (!strings.is_empty())
-            .then(|| AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(strings.iter().map(|i| &i.value)))
+            .then(|| {
+                AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(strings.iter().map(|i| &i.value))
+            })
             .transpose()
             .map_err(broken)?;
         Ok(Self { exact, hosts, strings, automaton })
@@ -100,7 +107,8 @@ impl Indicators {
             .flat_map(move |automaton| automaton.find_iter(bytes))
             .filter_map(|found| Some((self.strings.get(found.pattern().as_usize())?, found.range())))
             .filter(|(indicator, range)| {
-                let is_word = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|b| b.is_ascii_alphanumeric());
+                let is_word =
+                    |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|b| b.is_ascii_alphanumeric());
                 indicator.kind == "string" || !(is_word(range.start.checked_sub(1)) || is_word(Some(range.end)))
             })
     }

@@ -22,8 +22,8 @@ impl Lexicons {
         let mut lexicons = BTreeMap::new();
         for (file, text) in files {
             let Some(name) = file.strip_prefix("lexicons/").and_then(|n| n.strip_suffix(".txt")) else { continue };
-            let lexicon = Lexicon::parse(text)
-                .map_err(|error| RuleError::Body { file: file.clone(), why: error.to_string() })?;
+            let lexicon =
+                Lexicon::parse(text).map_err(|error| RuleError::Body { file: file.clone(), why: error.to_string() })?;
             lexicons.insert(name.to_owned(), lexicon);
         }
         Ok(Self(lexicons))

@@ -6,7 +6,9 @@ use yara_x::{Compiler, Rules};
 ///
 /// They see the globals `kind` (what the artifact is, as in [`crate::parse::Kind`])
 /// and `derived` (whether it was decoded out of a file).
-pub(crate) fn compile<'a>(bodies: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Rules, yara_x::errors::CompileError> {
+pub(crate) fn compile<'a>(
+    bodies: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Rules, yara_x::errors::CompileError> {
     let mut compiler = Compiler::new();
     compiler.error_on_slow_pattern(true);
     for (name, value) in [("kind", "")] {

@@ -94,7 +94,7 @@ fn schema_rejects_what_reports_never_say() {
 #[test]
 fn order_is_that_of_paths() {
     for folder in FOLDERS {
-        let paths: Vec<String> = packages(folder).iter().map(|package| package["path"].to_string()).collect();
+        let paths: Vec<String> = packages(folder).iter().map(|package| package["path"].as_str().expect("a path").to_owned()).collect();
         let mut sorted = paths.clone();
         sorted.sort();
         sorted.dedup();

@@ -9,7 +9,13 @@ use crate::parse::markdown::{Block, BlockKind, Document};
 use crate::text;
 
 /// Adds the contexts of a place in a document; `None` if the document tells the reader to run it.
-pub(super) fn read(reader: &Reader<'_>, artifact: &Artifact, document: &Document, span: Span, contexts: &mut Contexts) -> Option<()> {
+pub(super) fn read(
+    reader: &Reader<'_>,
+    artifact: &Artifact,
+    document: &Document,
+    span: Span,
+    contexts: &mut Contexts,
+) -> Option<()> {
     let Some(index) = document.block_at(span.start as usize) else { return Some(()) };
     let block = &document.blocks[index];
     if matches!(block.kind, BlockKind::FrontMatter(_)) {
@@ -56,7 +62,11 @@ impl<'a> Place<'a> {
         if self.block.kind == BlockKind::Cell && self.block.row > 0 {
             self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is a cell of a table");
         }
-        let in_code = self.block.code.iter().any(|code| code.range.start <= self.range.start && self.range.start < code.range.end);
+        let in_code = self
+            .block
+            .code
+            .iter()
+            .any(|code| code.range.start <= self.range.start && self.range.start < code.range.end);
         let in_marks = self.marks().is_some_and(|marks| marks.start <= self.range.start && self.range.end <= marks.end);
         if (in_code || in_marks) && self.block.is_prose() && self.has_other_words() {
             self.add(contexts, ContextKind::Quoted, self.range.clone(), "is quoted in a sentence");
@@ -68,11 +78,19 @@ impl<'a> Place<'a> {
             && let Some(line) = self.line()
         {
             let trimmed = line.trim_start();
-            if ["❌", "✗", "✘", "# bad", "// bad", "# don't", "# never", "# ✗", "-  "].iter().any(|mark| trimmed.to_lowercase().starts_with(mark)) {
+            if ["❌", "✗", "✘", "# bad", "// bad", "# don't", "# never", "# ✗", "-  "]
+                .iter()
+                .any(|mark| trimmed.to_lowercase().starts_with(mark))
+            {
                 self.add(contexts, ContextKind::Negated, self.range.clone(), "the line is marked as wrong");
             }
             if ["regex", "yara", "diff", "text", "txt", "log"].contains(&tag.as_str()) || super::is_search(line) {
-                self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is shown as text or as a search");
+                self.add(
+                    contexts,
+                    ContextKind::PatternTable,
+                    self.block.range.clone(),
+                    "is shown as text or as a search",
+                );
             }
         }
     }
@@ -103,7 +121,14 @@ impl<'a> Place<'a> {
     /// Whether the neighbours in the list quote something as well.
     fn is_list_of_code(&self) -> bool {
         let near = self.index.saturating_sub(3)..(self.index + 4).min(self.document.blocks.len());
-        self.document.blocks.get(near).unwrap_or(&[]).iter().filter(|b| b.section == self.block.section && b.list_depth > 0 && !b.code.is_empty()).count() >= 3
+        self.document
+            .blocks
+            .get(near)
+            .unwrap_or(&[])
+            .iter()
+            .filter(|b| b.section == self.block.section && b.list_depth > 0 && !b.code.is_empty())
+            .count()
+            >= 3
     }
 
     fn line(&self) -> Option<&'a str> {
@@ -119,7 +144,12 @@ impl<'a> Place<'a> {
         for section in sections.filter_map(|at| self.document.sections.get(at)).filter(|section| section.level >= 2) {
             let (folded, _) = text::fold(&section.title);
             if self.holds("warn-heading", &folded) {
-                self.add(contexts, ContextKind::Example, self.block.range.clone(), "stands under a heading about attacks");
+                self.add(
+                    contexts,
+                    ContextKind::Example,
+                    self.block.range.clone(),
+                    "stands under a heading about attacks",
+                );
                 return;
             }
         }
@@ -134,7 +164,9 @@ impl<'a> Place<'a> {
                 let (folded, _) = text::fold(text::slice(&block.text, sentence.clone()));
                 let source = block.source(sentence.clone());
                 // Only what stands before or around the place speaks of it.
-                let is_near = std::ptr::eq(block, self.block) || block.range.end <= self.range.start || block.range.start >= self.range.end;
+                let is_near = std::ptr::eq(block, self.block)
+                    || block.range.end <= self.range.start
+                    || block.range.start >= self.range.end;
                 if !is_near {
                     continue;
                 }
@@ -143,7 +175,11 @@ impl<'a> Place<'a> {
                 }
                 if self.holds("warn", &folded) {
                     // Under a heading that warns, the sentence is a second sign of its own.
-                    let kind = if contexts.contains_key(&ContextKind::Example) { ContextKind::Quoted } else { ContextKind::Example };
+                    let kind = if contexts.contains_key(&ContextKind::Example) {
+                        ContextKind::Quoted
+                    } else {
+                        ContextKind::Example
+                    };
                     self.add(contexts, kind, source, "the text speaks of it as an attack");
                 }
             }
@@ -158,18 +194,24 @@ impl<'a> Place<'a> {
             near.push(self.block);
         }
         if self.index > 0
-            && let Some(before) = blocks.get(self.index - 1).filter(|b| b.is_prose() && (!matches!(b.kind, BlockKind::FrontMatter(_))))
+            && let Some(before) =
+                blocks.get(self.index - 1).filter(|b| b.is_prose() && (!matches!(b.kind, BlockKind::FrontMatter(_))))
         {
             near.push(before);
             // A list item or cell is introduced by the sentence above its list.
             if (self.block.list_depth > 0 || self.block.kind == BlockKind::Cell)
-                && let Some(intro) = blocks.get(..self.index).unwrap_or(&[]).iter().rev().find(|b| b.list_depth == 0 && b.kind == BlockKind::Paragraph && b.section == self.block.section)
+                && let Some(intro) =
+                    blocks.get(..self.index).unwrap_or(&[]).iter().rev().find(|b| {
+                        b.list_depth == 0 && b.kind == BlockKind::Paragraph && b.section == self.block.section
+                    })
             {
                 near.push(intro);
             }
         }
         if !self.block.is_prose()
-            && let Some(after) = blocks.get(self.index + 1).filter(|b| b.is_prose() && b.section == self.block.section && !matches!(b.kind, BlockKind::Heading(_)))
+            && let Some(after) = blocks
+                .get(self.index + 1)
+                .filter(|b| b.is_prose() && b.section == self.block.section && !matches!(b.kind, BlockKind::Heading(_)))
         {
             near.push(after);
         }
@@ -181,8 +223,12 @@ impl<'a> Place<'a> {
         let sections = std::iter::successors(Some(self.block.section), |&at| self.document.sections.get(at)?.parent);
         sections
             .filter_map(|section| {
-                let own = self.document.blocks.iter().filter(|b| b.section == section && !matches!(b.kind, BlockKind::Heading(_) | BlockKind::FrontMatter(_)));
-                own.clone().next().filter(|block| block.kind == BlockKind::Paragraph && block.list_depth == 0 && !std::ptr::eq(*block, self.block))
+                let own = self.document.blocks.iter().filter(|b| {
+                    b.section == section && !matches!(b.kind, BlockKind::Heading(_) | BlockKind::FrontMatter(_))
+                });
+                own.clone().next().filter(|block| {
+                    block.kind == BlockKind::Paragraph && block.list_depth == 0 && !std::ptr::eq(*block, self.block)
+                })
             })
             .collect()
     }
@@ -199,23 +245,25 @@ impl<'a> Place<'a> {
         // A sentence anywhere that points back at this kind of block ("the example above") counts as well.
         let neighbours = near.len();
         near.extend(self.document.blocks.iter().filter(|b| b.is_prose() && !b.is_quoted));
-        near.iter().enumerate().filter(|(_, block)| !matches!(block.kind, BlockKind::Heading(_))).any(|(position, block)| {
-            let is_neighbour = position < neighbours && !std::ptr::eq(*block, self.block);
-            // What the quotation says to its reader is part of the quotation.
-            if self.block.is_quoted && block.is_quoted {
-                return false;
-            }
-            sentences_of(block).into_iter().any(|sentence| {
-                let part = text::slice(&block.text, sentence.clone());
-                let (folded, _) = text::fold(part);
-                let lexicon = if is_neighbour { "instruct-near" } else { "instruct-back" };
-                if !self.holds(lexicon, &folded) || is_inside(&block.source(sentence)) {
+        near.iter().enumerate().filter(|(_, block)| !matches!(block.kind, BlockKind::Heading(_))).any(
+            |(position, block)| {
+                let is_neighbour = position < neighbours && !std::ptr::eq(*block, self.block);
+                // What the quotation says to its reader is part of the quotation.
+                if self.block.is_quoted && block.is_quoted {
                     return false;
                 }
-                let polarity = self.holds("negation", &folded) && !self.holds("double-negation", &folded);
-                !polarity && !self.holds("warn", &folded)
-            })
-        })
+                sentences_of(block).into_iter().any(|sentence| {
+                    let part = text::slice(&block.text, sentence.clone());
+                    let (folded, _) = text::fold(part);
+                    let lexicon = if is_neighbour { "instruct-near" } else { "instruct-back" };
+                    if !self.holds(lexicon, &folded) || is_inside(&block.source(sentence)) {
+                        return false;
+                    }
+                    let polarity = self.holds("negation", &folded) && !self.holds("double-negation", &folded);
+                    !polarity && !self.holds("warn", &folded)
+                })
+            },
+        )
     }
 }
 

@@ -21,7 +21,8 @@ pub(super) struct Reach {
 
 impl Reach {
     pub(super) fn new(input: &Input<'_>) -> Self {
-        let mut reach = Self { run: HashSet::new(), mentioned: HashSet::new(), uncommented: HashSet::new(), fed: HashSet::new() };
+        let mut reach =
+            Self { run: HashSet::new(), mentioned: HashSet::new(), uncommented: HashSet::new(), fed: HashSet::new() };
         let files: Vec<(String, String)> = input
             .package
             .files
@@ -35,19 +36,31 @@ impl Reach {
             let is_file = artifact.derivation.is_none();
             let source = text::view(&artifact.bytes);
             let op = artifact.derivation.as_ref().map(|d| d.op);
-            let is_command = matches!(op, Some(Op::ManifestScript | Op::ProcessCall | Op::DataString)) || (artifact.kind == Kind::Shell && matches!(op, Some(Op::CodeBlock | Op::InlineCode)));
+            let is_command = matches!(op, Some(Op::ManifestScript | Op::ProcessCall | Op::DataString))
+                || (artifact.kind == Kind::Shell && matches!(op, Some(Op::CodeBlock | Op::InlineCode)));
             if !is_file && !is_command && !matches!(artifact.body, Body::Markdown(_)) {
                 continue;
             }
             let named = index.named(&source);
             // What tests say of each other leads nowhere, unless something runs them.
             let is_in_test = is_test(artifact.path.shown());
-            let names_data = || named.iter().any(|&at| [".json", ".yaml", ".yml", ".txt", ".toml"].iter().any(|ending| files[at].1.ends_with(ending)));
-            if is_file && artifact.kind.is_code() && artifact.kind != Kind::Shell && names_data() && crate::parse::code::is_driver(artifact.kind, &source, input.limits) {
+            let names_data = || {
+                named.iter().any(|&at| {
+                    [".json", ".yaml", ".yml", ".txt", ".toml"].iter().any(|ending| files[at].1.ends_with(ending))
+                })
+            };
+            if is_file
+                && artifact.kind.is_code()
+                && artifact.kind != Kind::Shell
+                && names_data()
+                && crate::parse::code::is_driver(artifact.kind, &source, input.limits)
+            {
                 reach.fed.extend(named.iter().map(|&at| files[at].0.clone()));
             }
             if is_file && !is_in_test {
-                reach.mentioned.extend(named.iter().map(|&at| files[at].0.clone()).filter(|path| artifact.path.shown() != path));
+                reach
+                    .mentioned
+                    .extend(named.iter().map(|&at| files[at].0.clone()).filter(|path| artifact.path.shown() != path));
             }
             if named.is_empty() || (is_in_test && !is_file) {
                 continue;
@@ -63,10 +76,12 @@ impl Reach {
             if let Body::Markdown(document) = &artifact.body
                 && !is_in_test
             {
-                for block in document.blocks.iter().filter(|b| b.is_prose() && !matches!(b.kind, BlockKind::Heading(_))) {
+                for block in document.blocks.iter().filter(|b| b.is_prose() && !matches!(b.kind, BlockKind::Heading(_)))
+                {
                     for sentence in super::super::prose::sentences(&block.text) {
                         let sentence = text::slice(&block.text, sentence);
-                        let named: Vec<&(String, String)> = index.named(sentence).into_iter().map(|at| &files[at]).collect();
+                        let named: Vec<&(String, String)> =
+                            index.named(sentence).into_iter().map(|at| &files[at]).collect();
                         if named.is_empty() {
                             continue;
                         }
@@ -113,12 +128,29 @@ pub(super) fn is_test(path: &str) -> bool {
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", &path));
     let is_test_folder = |folder: &str| {
         const FOLDERS: [&str; 17] = [
-            "test", "tests", "__tests__", "spec", "specs", "fixture", "fixtures", "testdata", "test-fixtures", "test_fixtures", "samples", "test-data", "golden",
-            "corpus", "__fixtures__", "evals", "examples",
+            "test",
+            "tests",
+            "__tests__",
+            "spec",
+            "specs",
+            "fixture",
+            "fixtures",
+            "testdata",
+            "test-fixtures",
+            "test_fixtures",
+            "samples",
+            "test-data",
+            "golden",
+            "corpus",
+            "__fixtures__",
+            "evals",
+            "examples",
         ];
         FOLDERS.contains(&folder)
     };
-    let is_test_name = name.starts_with("test_") || name.starts_with("test-") || [".test.", ".spec.", "_test.", "-test.", "_tests."].iter().any(|part| name.contains(part));
+    let is_test_name = name.starts_with("test_")
+        || name.starts_with("test-")
+        || [".test.", ".spec.", "_test.", "-test.", "_tests."].iter().any(|part| name.contains(part));
     folders.split('/').any(is_test_folder) || is_test_name
 }
 
@@ -176,7 +208,10 @@ impl Index {
 
 /// Whether a command runs the file: its name stands as a word of it.
 fn runs(command: &str, path: &str, name: &str) -> bool {
-    let is_script = [".sh", ".py", ".js", ".mjs", ".cjs", ".ts", ".bash", ".command", ".ps1", ".rb", ".pl"].iter().any(|ending| name.ends_with(ending)) || !name.contains('.');
+    let is_script = [".sh", ".py", ".js", ".mjs", ".cjs", ".ts", ".bash", ".command", ".ps1", ".rb", ".pl"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+        || !name.contains('.');
     is_script && ((path.contains('/') && command.contains(path)) || word_in(command, name))
 }
 
@@ -186,5 +221,6 @@ fn word_in(text: &str, word: &str) -> bool {
 
 fn is_word(text: &str, start: usize, end: usize) -> bool {
     let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
-    is_edge(text.get(..start).and_then(|t| t.chars().next_back())) && is_edge(text.get(end..).and_then(|t| t.chars().next()))
+    is_edge(text.get(..start).and_then(|t| t.chars().next_back()))
+        && is_edge(text.get(end..).and_then(|t| t.chars().next()))
 }

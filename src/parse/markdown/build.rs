@@ -8,9 +8,8 @@ use regex::Regex;
 use super::*;
 
 /// Addresses written as text: with a scheme, or a host with a path.
-static BARE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)\b(?:https?|ftp)://[^\s<>"'`\])|*]+"#).expect("pattern is constant")
-});
+static BARE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"(?i)\b(?:https?|ftp)://[^\s<>"'`\])|*]+"#).expect("pattern is constant"));
 
 struct Builder<'t, 'd> {
     text: &'t str,
@@ -31,9 +30,13 @@ pub(super) fn blocks(text: &str, start: usize, document: &mut Document) {
         Builder { text, document, open: None, links: Vec::new(), quotes: 0, lists: 0, row: 0, stack: vec![0] };
     let mut events = Parser::new_ext(body, options).into_offset_iter();
     let mut used: Vec<String> = Vec::new();
-    while let Some((event, range)) = events.next() {
+    for (event, range) in events.by_ref() {
         let range = range.start + start..range.end + start;
-        if let Event::Start(Tag::Link { link_type: LinkType::Reference | LinkType::Collapsed | LinkType::Shortcut, id, .. } | Tag::Image { id, .. }) = &event {
+        if let Event::Start(
+            Tag::Link { link_type: LinkType::Reference | LinkType::Collapsed | LinkType::Shortcut, id, .. }
+            | Tag::Image { id, .. },
+        ) = &event
+        {
             used.push(id.to_lowercase());
         }
         builder.event(event, range);
@@ -130,7 +133,9 @@ impl Builder<'_, '_> {
 
     fn end(&mut self, tag: TagEnd) {
         match tag {
-            TagEnd::Heading(_) | TagEnd::Paragraph | TagEnd::CodeBlock | TagEnd::HtmlBlock | TagEnd::TableCell => self.close(),
+            TagEnd::Heading(_) | TagEnd::Paragraph | TagEnd::CodeBlock | TagEnd::HtmlBlock | TagEnd::TableCell => {
+                self.close()
+            }
             TagEnd::BlockQuote(_) => {
                 self.close();
                 self.quotes = self.quotes.saturating_sub(1);
@@ -193,10 +198,19 @@ impl Builder<'_, '_> {
     fn text(&mut self, text: &str, range: Range<usize>) {
         self.ensure(BlockKind::Paragraph, &range);
         let Some(block) = &mut self.open else { return };
-        let piece = Piece { at: block.text.len() as u32, from: range.start as u32, len: text.len() as u32, from_len: range.len() as u32 };
+        let piece = Piece {
+            at: block.text.len() as u32,
+            from: range.start as u32,
+            len: text.len() as u32,
+            from_len: range.len() as u32,
+        };
         match block.map.last_mut() {
             // One run for what is contiguous and unchanged on both sides.
-            Some(last) if last.len == last.from_len && piece.len == piece.from_len && last.from + last.from_len == piece.from => {
+            Some(last)
+                if last.len == last.from_len
+                    && piece.len == piece.from_len
+                    && last.from + last.from_len == piece.from =>
+            {
                 last.len += piece.len;
                 last.from_len += piece.len;
             }
@@ -214,7 +228,8 @@ impl Builder<'_, '_> {
         }
         bare_links(&mut block);
         if let BlockKind::Heading(level) = block.kind {
-            while self.stack.len() > 1 && self.stack.last().is_some_and(|&at| self.document.sections[at].level >= level) {
+            while self.stack.len() > 1 && self.stack.last().is_some_and(|&at| self.document.sections[at].level >= level)
+            {
                 self.stack.pop();
             }
             let parent = self.stack.last().copied();
@@ -233,7 +248,10 @@ fn bare_links(block: &mut Block) {
     }
     // In code, only what is downloaded is a link; the rest are addresses of services.
     static DOWNLOAD: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\bcurl\b.*\s-[a-z]*[oJ]|--output|--remote-name|\bwget\b|invoke-webrequest|\biwr\b|start-bitstransfer").expect("pattern is constant")
+        Regex::new(
+            r"(?i)\bcurl\b.*\s-[a-z]*[oJ]|--output|--remote-name|\bwget\b|invoke-webrequest|\biwr\b|start-bitstransfer",
+        )
+        .expect("pattern is constant")
     });
     let is_code = matches!(block.kind, BlockKind::Code(_));
     let found: Vec<_> = BARE
@@ -267,7 +285,8 @@ fn href(tag: &str) -> Option<&str> {
 /// Links in a block of HTML.
 fn anchors(block: &mut Block) {
     static ANCHOR: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"(?is)<a\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)[^>]*>(.*?)(?:</a\s*>|\z)"#).expect("pattern is constant")
+        Regex::new(r#"(?is)<a\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)[^>]*>(.*?)(?:</a\s*>|\z)"#)
+            .expect("pattern is constant")
     });
     static TAG: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)<[^>]*>").expect("pattern is constant"));
     let found: Vec<Link> = ANCHOR
@@ -275,7 +294,13 @@ fn anchors(block: &mut Block) {
         .filter_map(|found| {
             let (whole, target, inner) = (found.get(0)?, found.get(1)?, found.get(2)?);
             let text = TAG.replace_all(inner.as_str(), "").into_owned();
-            Some(Link { text, target: target.as_str().to_owned(), is_image: false, is_bare: false, range: block.source(whole.range()) })
+            Some(Link {
+                text,
+                target: target.as_str().to_owned(),
+                is_image: false,
+                is_bare: false,
+                range: block.source(whole.range()),
+            })
         })
         .collect();
     block.links.extend(found);
@@ -384,7 +409,12 @@ pub(super) fn without_prompts(block: &Block) -> (String, Vec<Piece>) {
         let skip = prompt(line);
         let kept = line.get(skip..).unwrap_or("");
         let source = block.source(at + skip..at + line.len());
-        map.push(Piece { at: out.len() as u32, from: source.start as u32, len: kept.len() as u32, from_len: source.len() as u32 });
+        map.push(Piece {
+            at: out.len() as u32,
+            from: source.start as u32,
+            len: kept.len() as u32,
+            from_len: source.len() as u32,
+        });
         out.push_str(kept);
         at += line.len();
     }

@@ -70,13 +70,21 @@ pub(super) fn collect(text: &str, document: &mut Document) {
     for tag in ["<template", "<noscript", "<script type=\"text/", "<script type='text/"] {
         elements(&lower, tag, document, &mut found);
     }
-    if lower.contains('<') && (lower.contains("hidden") || lower.contains("style") || lower.contains("d-none") || lower.contains("sr-only")) {
+    if lower.contains('<')
+        && (lower.contains("hidden")
+            || lower.contains("style")
+            || lower.contains("d-none")
+            || lower.contains("sr-only"))
+    {
         for tag in HIDING_TAG.captures_iter(text) {
             let (Some(whole), Some(name)) = (tag.get(0), tag.get(1)) else { continue };
             if in_code(document, whole.start()) {
                 continue;
             }
-            let Some(open_end) = text.get(whole.start()..).and_then(|t| t.find('>')).map(|at| whole.start() + at + 1) else { continue };
+            let Some(open_end) = text.get(whole.start()..).and_then(|t| t.find('>')).map(|at| whole.start() + at + 1)
+            else {
+                continue;
+            };
             let close = format!("</{}", name.as_str().to_ascii_lowercase());
             let end = lower.get(open_end..).and_then(|t| t.find(&close)).map_or(text.len(), |at| open_end + at);
             found.push(Hidden { container: Container::Style, range: open_end..end });
@@ -109,7 +117,11 @@ fn elements(lower: &str, open: &str, document: &Document, found: &mut Vec<Hidden
     let close = format!("</{name}");
     let mut at = 0;
     while let Some(start) = lower.get(at..).and_then(|t| t.find(open)).map(|i| at + i) {
-        if in_code(document, start) || lower.get(start..).is_some_and(|t| t.starts_with("<script type=\"text/javascript") || t.starts_with("<script type='text/javascript")) {
+        if in_code(document, start)
+            || lower.get(start..).is_some_and(|t| {
+                t.starts_with("<script type=\"text/javascript") || t.starts_with("<script type='text/javascript")
+            })
+        {
             at = start + open.len();
             continue;
         }

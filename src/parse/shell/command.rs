@@ -12,20 +12,88 @@ use crate::parse::Kind;
 
 /// Commands that run the command in their arguments.
 const WRAPPERS: [&str; 16] = [
-    "sudo", "doas", "env", "command", "exec", "builtin", "nohup", "time", "nice", "ionice", "stdbuf", "setsid", "timeout", "busybox", "xargs", "caffeinate",
+    "sudo",
+    "doas",
+    "env",
+    "command",
+    "exec",
+    "builtin",
+    "nohup",
+    "time",
+    "nice",
+    "ionice",
+    "stdbuf",
+    "setsid",
+    "timeout",
+    "busybox",
+    "xargs",
+    "caffeinate",
 ];
 /// Programs that run text given to them.
 const INTERPRETERS: [&str; 25] = [
-    "sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "csh", "tcsh", "rbash", "pwsh", "powershell", "cmd", "python", "pypy", "node", "nodejs", "bun", "deno",
-    "perl", "ruby", "php", "lua", "osascript", "tclsh",
+    "sh",
+    "bash",
+    "zsh",
+    "dash",
+    "ksh",
+    "ash",
+    "fish",
+    "csh",
+    "tcsh",
+    "rbash",
+    "pwsh",
+    "powershell",
+    "cmd",
+    "python",
+    "pypy",
+    "node",
+    "nodejs",
+    "bun",
+    "deno",
+    "perl",
+    "ruby",
+    "php",
+    "lua",
+    "osascript",
+    "tclsh",
 ];
 /// Programs that bring text from elsewhere.
 const FETCHERS: [&str; 14] = [
-    "curl", "wget", "wget2", "fetch", "http", "https", "xh", "aria2c", "lynx", "w3m", "iwr", "irm", "invoke-webrequest", "invoke-restmethod",
+    "curl",
+    "wget",
+    "wget2",
+    "fetch",
+    "http",
+    "https",
+    "xh",
+    "aria2c",
+    "lynx",
+    "w3m",
+    "iwr",
+    "irm",
+    "invoke-webrequest",
+    "invoke-restmethod",
 ];
 /// Programs that change a stream without hiding what it is.
 const FILTERS: [&str; 18] = [
-    "tee", "cat", "head", "tail", "sed", "awk", "grep", "egrep", "sort", "uniq", "cut", "tac", "dos2unix", "pv", "sponge", "iconv", "envsubst", "out-string",
+    "tee",
+    "cat",
+    "head",
+    "tail",
+    "sed",
+    "awk",
+    "grep",
+    "egrep",
+    "sort",
+    "uniq",
+    "cut",
+    "tac",
+    "dos2unix",
+    "pv",
+    "sponge",
+    "iconv",
+    "envsubst",
+    "out-string",
 ];
 
 /// A command's words after wrappers and assignments were taken off.
@@ -53,7 +121,10 @@ impl Words {
     fn option(&self, short: Option<char>, long: &[&str]) -> Option<Value> {
         for (index, arg) in self.args.iter().enumerate() {
             let shape = arg.shape();
-            if let Some(name) = shape.strip_prefix("--").or_else(|| shape.strip_prefix('-').filter(|n| long.contains(&n.to_ascii_lowercase().as_str()))) {
+            if let Some(name) = shape
+                .strip_prefix("--")
+                .or_else(|| shape.strip_prefix('-').filter(|n| long.contains(&n.to_ascii_lowercase().as_str())))
+            {
                 let (name, value) = name.split_once('=').map_or((name, None), |(n, v)| (n, Some(v)));
                 if long.contains(&name.to_ascii_lowercase().as_str()) {
                     return value.map(|v| arg.with_text(v)).or_else(|| self.args.get(index + 1).cloned());
@@ -123,10 +194,14 @@ impl Run<'_> {
             words.remove(0);
             while words.first().is_some_and(|word| {
                 let shape = word.shape();
-                shape.starts_with('-') || (name == "env" && shape.contains('=')) || (name == "timeout" && shape.starts_with(|c: char| c.is_ascii_digit()))
+                shape.starts_with('-')
+                    || (name == "env" && shape.contains('='))
+                    || (name == "timeout" && shape.starts_with(|c: char| c.is_ascii_digit()))
             }) {
                 let option = words.remove(0);
-                let takes_value = matches!(option.shape(), "-u" | "-n" | "-I" | "-L" | "-P" | "-d" | "-g" | "-C" | "-S") && option.shape().len() == 2;
+                let takes_value =
+                    matches!(option.shape(), "-u" | "-n" | "-I" | "-L" | "-P" | "-d" | "-g" | "-C" | "-S")
+                        && option.shape().len() == 2;
                 if takes_value && words.len() > 1 && !(name == "env" && option.shape() == "-S") {
                     words.remove(0);
                 }
@@ -166,7 +241,9 @@ impl Run<'_> {
             }
             "echo" | "printf" => self.print(words),
             "base64" | "base32" | "basenc" | "openssl" | "xxd" | "uudecode" | "certutil" => self.decoder(words, input),
-            "rev" => self.transform(&input, |text| Some(text.lines().map(|l| l.chars().rev().collect::<String>()).collect::<Vec<_>>().join("\n"))),
+            "rev" => self.transform(&input, |text| {
+                Some(text.lines().map(|l| l.chars().rev().collect::<String>()).collect::<Vec<_>>().join("\n"))
+            }),
             "tr" => {
                 let sets: Vec<String> = words.operands().filter_map(|arg| arg.text().map(str::to_owned)).collect();
                 let deletes = words.flag('d', &["delete"]);
@@ -189,11 +266,15 @@ impl Run<'_> {
             }
             "dd" => input,
             _ if FILTERS.contains(&name) => input,
-            "chmod" | "xattr" | "unzip" | "tar" | "7z" | "bsdtar" | "ditto" | "mv" | "cp" | "install" | "open" | "start" | "start-process" | "spctl" => {
-                self.file_command(words, &input)
-            }
+            "chmod" | "xattr" | "unzip" | "tar" | "7z" | "bsdtar" | "ditto" | "mv" | "cp" | "install" | "open"
+            | "start" | "start-process" | "spctl" => self.file_command(words, &input),
             "nc" | "ncat" | "netcat" | "scp" | "rsync" if !input.is_empty() || name != "nc" => {
-                let urls = words.operands().map(|arg| arg.shape().to_owned()).filter(|arg| arg.contains('.')).take(1).collect();
+                let urls = words
+                    .operands()
+                    .map(|arg| arg.shape().to_owned())
+                    .filter(|arg| arg.contains('.'))
+                    .take(1)
+                    .collect();
                 self.fact(words, "sends data", &["sends"], urls);
                 Value::default()
             }
@@ -212,8 +293,13 @@ impl Run<'_> {
     fn fetch(&mut self, words: &Words) -> Value {
         let is_wget = words.name.starts_with("wget");
         let is_curl = words.name == "curl";
-        let output = if is_wget { words.option(Some('O'), &["output-document"]) } else { words.option(is_curl.then_some('o'), &["output", "outfile", "out"]) };
-        let urls: Vec<String> = words.args.iter().map(Value::shape).filter(|arg| is_address(arg)).map(str::to_owned).collect();
+        let output = if is_wget {
+            words.option(Some('O'), &["output-document"])
+        } else {
+            words.option(is_curl.then_some('o'), &["output", "outfile", "out"])
+        };
+        let urls: Vec<String> =
+            words.args.iter().map(Value::shape).filter(|arg| is_address(arg)).map(str::to_owned).collect();
         let sends = sends_data(&words.name, &words.args);
         let mut labels = vec![if sends { "sends" } else { "fetches" }];
         if words.args.iter().any(|arg| arg.is_fetched || arg.shape().contains(super::value::UNKNOWN)) {
@@ -232,7 +318,10 @@ impl Run<'_> {
             Some(file) if matches!(file.shape(), "-" | "/dev/stdout") => return value,
             Some(file) => file,
             None if remote_name => {
-                let name = urls.first().and_then(|url| url.split(['?', '#']).next()?.rsplit('/').next().map(str::to_owned)).unwrap_or_default();
+                let name = urls
+                    .first()
+                    .and_then(|url| url.split(['?', '#']).next()?.rsplit('/').next().map(str::to_owned))
+                    .unwrap_or_default();
                 Value::literal(name, words.range.clone())
             }
             None => return value,
@@ -246,12 +335,20 @@ impl Run<'_> {
     fn interpreter(&mut self, interpreter: &str, words: &Words, input: Value) -> Value {
         let via = Via { interpreter, range: words.range.clone(), is_root: words.is_root };
         let inline = match interpreter {
-            "sh" | "bash" | "zsh" | "dash" | "ksh" | "ash" | "fish" | "csh" | "tcsh" | "rbash" => words.option(Some('c'), &[]),
+            "sh" | "bash" | "zsh" | "dash" | "ksh" | "ash" | "fish" | "csh" | "tcsh" | "rbash" => {
+                words.option(Some('c'), &[])
+            }
             "python" | "pypy" => words.option(Some('c'), &[]),
-            "node" | "nodejs" | "bun" | "ruby" | "perl" | "osascript" | "lua" => words.option(Some('e'), &["eval"]).or_else(|| words.option(Some('p'), &["print"]).filter(|_| interpreter == "node")),
+            "node" | "nodejs" | "bun" | "ruby" | "perl" | "osascript" | "lua" => words
+                .option(Some('e'), &["eval"])
+                .or_else(|| words.option(Some('p'), &["print"]).filter(|_| interpreter == "node")),
             "php" => words.option(Some('r'), &[]),
             "powershell" | "pwsh" => words.option(None, &["c", "command", "e", "ec", "enc", "encodedcommand"]),
-            "cmd" => words.args.iter().position(|a| a.shape().eq_ignore_ascii_case("/c")).and_then(|i| words.args.get(i + 1).cloned()),
+            "cmd" => words
+                .args
+                .iter()
+                .position(|a| a.shape().eq_ignore_ascii_case("/c"))
+                .and_then(|i| words.args.get(i + 1).cloned()),
             _ => None,
         };
         if let Some(code) = inline {
@@ -308,14 +405,23 @@ impl Run<'_> {
         {
             value = one.clone();
         }
-        if interprets && let Some((text, true)) = value.text().and_then(crate::decode::unescape).map(|(text, _)| (text, true)) {
-            let is_decoded = value.shape().contains("\\x") || value.shape().contains("\\0") || value.shape().contains("\\1");
+        if interprets
+            && let Some((text, true)) = value.text().and_then(crate::decode::unescape).map(|(text, _)| (text, true))
+        {
+            let is_decoded =
+                value.shape().contains("\\x") || value.shape().contains("\\0") || value.shape().contains("\\1");
             let encoded = is_decoded.then(|| value.range.clone());
             value = value.with_text(text);
             value.is_decoded |= is_decoded;
             value.encoded = value.encoded.or(encoded);
         }
-        let urls: Vec<String> = value.shape().split_whitespace().map(|w| w.trim_matches(['"', '\'', '(', ')', ','])).filter(|w| w.contains("://") || is_address(w)).map(str::to_owned).collect();
+        let urls: Vec<String> = value
+            .shape()
+            .split_whitespace()
+            .map(|w| w.trim_matches(['"', '\'', '(', ')', ',']))
+            .filter(|w| w.contains("://") || is_address(w))
+            .map(str::to_owned)
+            .collect();
         self.printed.push((words.range.clone(), urls));
         if let Some(first) = words.args.iter().find(|arg| !arg.shape().starts_with('-')) {
             value.range = first.range.clone();
@@ -337,7 +443,10 @@ impl Run<'_> {
         if !decodes {
             return input.obscured();
         }
-        let file = words.operands().find(|arg| !matches!(arg.shape(), "-" | "base64" | "enc" | "zlib")).map(|arg| self.content(arg));
+        let file = words
+            .operands()
+            .find(|arg| !matches!(arg.shape(), "-" | "base64" | "enc" | "zlib"))
+            .map(|arg| self.content(arg));
         let source = if input.is_empty() { file.unwrap_or_default() } else { input };
         let mut output = source.obscured();
         output.is_decoded = true;
@@ -393,12 +502,14 @@ pub(super) fn simple_facts(text: &str) -> Vec<Fact> {
     for line in text.split_inclusive('\n') {
         let range = start..start + line.trim_end().len();
         start += line.len();
-        let words: Vec<Value> = line.split_whitespace().map(|word| Value::literal(word.trim_matches(['"', '\'']), range.clone())).collect();
+        let words: Vec<Value> =
+            line.split_whitespace().map(|word| Value::literal(word.trim_matches(['"', '\'']), range.clone())).collect();
         let Some(at) = words.iter().position(|word| FETCHERS.contains(&word.shape())) else { continue };
         let name = words[at].shape().to_owned();
         let args = &words[at + 1..];
         let sends = sends_data(&name, args);
-        let mut fact = Fact::new(FactKind::Command, range, if sends { "sends data" } else { "fetches" }).label(if sends { "sends" } else { "fetches" });
+        let mut fact = Fact::new(FactKind::Command, range, if sends { "sends data" } else { "fetches" })
+            .label(if sends { "sends" } else { "fetches" });
         fact.urls = args.iter().map(Value::shape).filter(|arg| is_address(arg)).map(str::to_owned).collect();
         facts.push(fact);
     }
@@ -409,7 +520,13 @@ pub(super) fn simple_facts(text: &str) -> Vec<Fact> {
 fn sends_data(name: &str, args: &[Value]) -> bool {
     args.iter().map(Value::shape).any(|arg| {
         (name == "curl"
-            && (arg.starts_with("-d") || arg.starts_with("-F") || arg == "-T" || arg.starts_with("--data") || arg == "--form" || arg == "--upload-file" || arg.eq_ignore_ascii_case("post")))
+            && (arg.starts_with("-d")
+                || arg.starts_with("-F")
+                || arg == "-T"
+                || arg.starts_with("--data")
+                || arg == "--form"
+                || arg == "--upload-file"
+                || arg.eq_ignore_ascii_case("post")))
             || arg.starts_with("--post-")
             || arg == "-Body"
             || arg.eq_ignore_ascii_case("-XPOST")
@@ -420,11 +537,30 @@ fn sends_data(name: &str, args: &[Value]) -> bool {
 fn program_output(text: &str, code: &Value) -> Value {
     let lower = text.to_ascii_lowercase();
     let mut value = Value::default();
-    if ["urlopen", "requests.get", "urlretrieve", "fetch(", "http.get", "https.get", "net::http", "lwp::", "file_get_contents"].iter().any(|api| lower.contains(api)) {
+    if [
+        "urlopen",
+        "requests.get",
+        "urlretrieve",
+        "fetch(",
+        "http.get",
+        "https.get",
+        "net::http",
+        "lwp::",
+        "file_get_contents",
+    ]
+    .iter()
+    .any(|api| lower.contains(api))
+    {
         value = code.obscured();
         value.is_fetched = true;
         value.urls = text.split(['"', '\'', '`']).filter(|part| part.contains("://")).map(str::to_owned).collect();
-    } else if lower.contains("b64decode") || lower.contains("'base64'") || lower.contains("\"base64\"") || lower.contains("atob(") || lower.contains("fromhex") || lower.contains("decode_base64") {
+    } else if lower.contains("b64decode")
+        || lower.contains("'base64'")
+        || lower.contains("\"base64\"")
+        || lower.contains("atob(")
+        || lower.contains("fromhex")
+        || lower.contains("decode_base64")
+    {
         value = code.obscured();
         value.is_decoded = true;
         let literal = text.split(['"', '\'', '`']).filter(|part| part.len() >= 12).max_by_key(|part| part.len());
@@ -453,13 +589,21 @@ fn is_address(arg: &str) -> bool {
     if host.is_empty() || arg.starts_with(['-', '@', '/', '.', '{', '$']) || arg.contains(['=', ' ', '{', '\n']) {
         return false;
     }
-    host.parse::<std::net::Ipv4Addr>().is_ok() || crate::ruleset::hosts::registrable(host).is_some_and(|_| arg.contains('/') || host.matches('.').count() >= 1 && !host.ends_with(".sh") && !host.ends_with(".py") && !host.ends_with(".zip"))
+    host.parse::<std::net::Ipv4Addr>().is_ok()
+        || crate::ruleset::hosts::registrable(host).is_some_and(|_| {
+            arg.contains('/')
+                || host.matches('.').count() >= 1
+                    && !host.ends_with(".sh")
+                    && !host.ends_with(".py")
+                    && !host.ends_with(".zip")
+        })
 }
 
 /// `tr` with literal sets: ranges expanded, a shorter second set padded.
 fn translate(text: &str, sets: &[String], deletes: bool) -> Option<String> {
     let expand = |set: &str| -> Vec<char> {
-        let chars: Vec<char> = crate::decode::unescape(set).map_or_else(|| set.to_owned(), |(s, _)| s).chars().collect();
+        let chars: Vec<char> =
+            crate::decode::unescape(set).map_or_else(|| set.to_owned(), |(s, _)| s).chars().collect();
         let mut out = Vec::new();
         let mut at = 0;
         while let Some(&c) = chars.get(at) {
@@ -485,5 +629,9 @@ fn translate(text: &str, sets: &[String], deletes: bool) -> Option<String> {
     }
     let to = expand(sets.get(1)?);
     let last = *to.last()?;
-    Some(text.chars().map(|c| from.iter().position(|&f| f == c).map_or(c, |at| to.get(at).copied().unwrap_or(last))).collect())
+    Some(
+        text.chars()
+            .map(|c| from.iter().position(|&f| f == c).map_or(c, |at| to.get(at).copied().unwrap_or(last)))
+            .collect(),
+    )
 }

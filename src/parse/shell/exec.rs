@@ -67,11 +67,17 @@ impl Run<'_> {
             _ => format!("text is run by `{}`", via.interpreter),
         };
         let before = self.printed.iter().rfind(|(printed, _)| printed.end <= start);
-        if let Some((printed, urls)) = before.filter(|(printed, _)| self.text.get(printed.end..start).is_some_and(is_joint)) {
+        if let Some((printed, urls)) =
+            before.filter(|(printed, _)| self.text.get(printed.end..start).is_some_and(is_joint))
+        {
             let fetched_there = urls.iter().any(|url| value.urls.iter().any(|fetched| fetched == url));
             if !fetched_there {
                 fact.labels.insert(if urls.is_empty() { "after-echo" } else { "after-echo-of-address" }.to_owned());
-                fact.places.push(Place { range: printed.clone(), role: Role::Context, note: "printed first".to_owned() });
+                fact.places.push(Place {
+                    range: printed.clone(),
+                    role: Role::Context,
+                    note: "printed first".to_owned(),
+                });
             }
         }
         self.facts.push(fact);
@@ -79,7 +85,8 @@ impl Run<'_> {
 
     /// Commands that mark, move, unpack or start files.
     pub(super) fn file_command(&mut self, words: &Words, input: &Value) -> Value {
-        let operands: Vec<String> = words.args.iter().map(|arg| arg.shape().to_owned()).filter(|arg| !arg.starts_with('-')).collect();
+        let operands: Vec<String> =
+            words.args.iter().map(|arg| arg.shape().to_owned()).filter(|arg| !arg.starts_with('-')).collect();
         let has = |part: &str| words.args.iter().any(|arg| arg.shape().contains(part));
         match words.name.as_str() {
             "chmod" if has("x") || has("7") || has("5") => self.mark(&operands, "made-executable"),
@@ -139,7 +146,11 @@ impl Run<'_> {
         let name = name.trim_end_matches('/');
         let known = self.find_file(name).map(|(_, value)| value.clone()).or_else(|| {
             // A program out of an archive that was fetched and unpacked in the same text.
-            let unpacked = self.files.values().filter(|value| value.is_fetched && value.marks.contains("unpacked")).min_by_key(|value| value.range.start)?;
+            let unpacked = self
+                .files
+                .values()
+                .filter(|value| value.is_fetched && value.marks.contains("unpacked"))
+                .min_by_key(|value| value.range.start)?;
             name.starts_with("./").then(|| unpacked.clone())
         });
         if let Some(value) = known.filter(|value| value.is_fetched || value.is_decoded) {
@@ -160,5 +171,7 @@ impl Value {
 
 /// Whether only `&&`, `;` or the like stands between two commands.
 fn is_joint(between: &str) -> bool {
-    between.len() <= 64 && between.chars().all(|c| c.is_whitespace() || matches!(c, '&' | ';' | '\\' | '(' | '{')) && between.contains(['&', ';', '\n'])
+    between.len() <= 64
+        && between.chars().all(|c| c.is_whitespace() || matches!(c, '&' | ';' | '\\' | '(' | '{'))
+        && between.contains(['&', ';', '\n'])
 }

@@ -16,8 +16,14 @@ impl Run<'_> {
         let range = node.byte_range();
         let raw = self.raw(node);
         match node.kind() {
-            "word" | "number" | "string_content" | "heredoc_content" | "special_variable_name" | "variable_name" if node.named_child_count() == 0 => {
-                let text = if node.kind() == "heredoc_content" || node.kind() == "string_content" { raw.to_owned() } else { unquoted(raw) };
+            "word" | "number" | "string_content" | "heredoc_content" | "special_variable_name" | "variable_name"
+                if node.named_child_count() == 0 =>
+            {
+                let text = if node.kind() == "heredoc_content" || node.kind() == "string_content" {
+                    raw.to_owned()
+                } else {
+                    unquoted(raw)
+                };
                 Value::literal(text, range)
             }
             "raw_string" => {
@@ -42,9 +48,13 @@ impl Run<'_> {
                 output.range = range;
                 output
             }
-            "string" | "concatenation" | "command_name" | "translated_string" | "heredoc_body" | "variable_assignment" | "word" => {
-                self.parts(node, depth)
-            }
+            "string"
+            | "concatenation"
+            | "command_name"
+            | "translated_string"
+            | "heredoc_body"
+            | "variable_assignment"
+            | "word" => self.parts(node, depth),
             "arithmetic_expansion" | "brace_expression" | "regex" | "extglob_pattern" => Value::unknown(range),
             _ => {
                 let mut value = Value::default();
@@ -160,5 +170,9 @@ fn unescaped_in_quotes(text: &str) -> String {
 
 /// What stands between the parts of a word, without the quotes that delimit it.
 fn gap_text(gap: &str, quoted: bool) -> String {
-    if quoted { gap.trim_matches('"').trim_start_matches('$').to_owned() } else { unquoted(gap).replace(['"', '\''], "") }
+    if quoted {
+        gap.trim_matches('"').trim_start_matches('$').to_owned()
+    } else {
+        unquoted(gap).replace(['"', '\''], "")
+    }
 }

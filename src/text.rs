@@ -144,3 +144,34 @@ fn latin(c: char) -> char {
         other => other,
     }
 }
+
+/// Sentences of a text, as ranges.
+pub fn sentences(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let next_is_space = chars.peek().is_none_or(|(_, next)| next.is_whitespace());
+        let ends = matches!(c, '。' | '！' | '？' | '\n') || (matches!(c, '.' | '!' | '?') && next_is_space);
+        if ends {
+            let end = at + c.len_utf8();
+            if !text.get(start..end).unwrap_or("").trim().is_empty() {
+                found.push(start..end);
+            }
+            start = end;
+        }
+    }
+    if !text.get(start..).unwrap_or("").trim().is_empty() {
+        found.push(start..text.len());
+    }
+    found
+}
+
+/// A sentence with the ones before and after it.
+pub fn around(text: &str, sentence: &Range<usize>) -> Range<usize> {
+    let all = sentences(text);
+    let at = all.iter().position(|s| s == sentence).unwrap_or(0);
+    let first = all.get(at.saturating_sub(1)).map_or(sentence.start, |s| s.start);
+    let last = all.get(at + 1).map_or(sentence.end, |s| s.end);
+    first..last
+}

@@ -16,6 +16,8 @@ use crate::parse::{Child, Kind, Parsed, syntax};
 
 mod command;
 mod exec;
+mod fetch;
+mod filter;
 mod value;
 mod word;
 
@@ -160,7 +162,7 @@ pub fn holds_command(text: &str) -> bool {
 pub fn parse(text: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
     if !worth_parsing(text) {
-        parsed.facts = command::simple_facts(text);
+        parsed.facts = fetch::simple_facts(text);
         return parsed;
     }
     let mut run = Run::new(text, limits, 0);

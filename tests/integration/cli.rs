@@ -112,7 +112,8 @@ fn malformed_glob_is_refused() {
 #[test]
 fn wrong_usage_exits_with_2() {
     let place = Sandbox::new();
-    let wrong: [&[&str]; 6] = [&[], &["scan"], &["--bogus", "."], &["scan", "-q", "-v", "."], &["scan", "--format", "xml", "."], &["rules"]];
+    let wrong: [&[&str]; 6] =
+        [&[], &["scan"], &["--bogus", "."], &["scan", "-q", "-v", "."], &["scan", "--format", "xml", "."], &["rules"]];
     for args in wrong {
         let ran = run(place.path(), args);
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{args:?}");
@@ -177,7 +178,10 @@ fn ignored_rules_are_left_out() {
     let all = sandbox.report().package("one");
     assert!(rules_of(&all).contains(&"ioc/host") && rules_of(&all).contains(&"exec/remote-pipe"), "{all}");
     let some = sandbox.scan(&["--format", "jsonl", "--ignore-rule", "ioc/*"]).package("one");
-    assert!(!rules_of(&some).iter().any(|rule| rule.starts_with("ioc/")) && rules_of(&some).contains(&"exec/remote-pipe"), "{some}");
+    assert!(
+        !rules_of(&some).iter().any(|rule| rule.starts_with("ioc/")) && rules_of(&some).contains(&"exec/remote-pipe"),
+        "{some}"
+    );
     let none = sandbox.scan(&["--format", "jsonl", "--ignore-rule", "ioc/*", "--ignore-rule", "{exec,composite}/*"]);
     assert_eq!((none.code, rules_of(&none.package("one")).len()), (0, 0), "{}", none.stdout);
 }
@@ -186,7 +190,12 @@ fn ignored_rules_are_left_out() {
 fn rules_are_listed_once_each() {
     let ran = run(Sandbox::new().path(), &["rules", "list"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
-    let listed: Vec<&str> = ran.stdout.lines().filter_map(|line| line.split_whitespace().next()).filter(|word| word.contains('/')).collect();
+    let listed: Vec<&str> = ran
+        .stdout
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|word| word.contains('/'))
+        .collect();
     let rules = Ruleset::builtin().expect("built-in rules load");
     let known: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
     assert_eq!(listed, known);
@@ -200,7 +209,12 @@ fn every_rule_explains_itself() {
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
         assert!(ran.stdout.starts_with(&format!("{}: {}\n", rule.id, rule.meta.title)), "{}", ran.stdout);
         let headings: Vec<&str> = ran.stdout.lines().filter_map(|line| line.strip_prefix("## ")).collect();
-        assert_eq!(headings, ["What it finds", "Why it is bad", "When it is fine", "What to do", "References"], "{}", rule.id);
+        assert_eq!(
+            headings,
+            ["What it finds", "Why it is bad", "When it is fine", "What to do", "References"],
+            "{}",
+            rule.id
+        );
     }
 }
 
@@ -210,7 +224,8 @@ fn path_alone_is_short_for_scan() {
         let (short, long) = (run(&fixtures(), &[folder]), scan_fixtures(folder, &[]));
         assert_eq!((short.code, short.stdout, short.stderr), (long.code, long.stdout, long.stderr));
     }
-    let (short, long) = (run(&fixtures(), &["skills", "--format", "jsonl"]), scan_fixtures("skills", &["--format", "jsonl"]));
+    let (short, long) =
+        (run(&fixtures(), &["skills", "--format", "jsonl"]), scan_fixtures("skills", &["--format", "jsonl"]));
     assert_eq!(short.stdout, long.stdout);
 }
 

@@ -45,7 +45,11 @@ pub(crate) fn run_with<A: AsRef<OsStr>>(cwd: &Path, args: &[A], variables: &[(&s
     }
     let output = command.output().expect("the program starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
-    Ran { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().expect("the program ends by itself") }
+    Ran {
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+        code: output.status.code().expect("the program ends by itself"),
+    }
 }
 
 /// Runs the program in `cwd` with these arguments.

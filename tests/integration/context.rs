@@ -94,7 +94,9 @@ fn honest_text_around_an_attack_changes_nothing() {
         copy(attack, Path::new(&format!("{name}+alone")), &sandbox);
         for other in &honest {
             let (_, text) = split(other);
-            for (side, mixed) in [("before", format!("{front}{text}\n{body}")), ("after", format!("{front}{body}\n{text}"))] {
+            for (side, mixed) in
+                [("before", format!("{front}{text}\n{body}")), ("after", format!("{front}{body}\n{text}"))]
+            {
                 let package = format!("{name}+{side}+{}", name_of(other));
                 copy(attack, Path::new(&package), &sandbox);
                 sandbox.write(format!("{package}/SKILL.md"), mixed);

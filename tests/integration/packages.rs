@@ -23,7 +23,8 @@ fn packages(sandbox: &Sandbox) -> BTreeMap<String, BTreeSet<String>> {
         assert!(packages.insert(package.path, files).is_none(), "two packages of one path");
     }
     let reported: BTreeMap<String, u64> = sandbox.report().lines().iter().map(path_and_files).collect();
-    let counted: BTreeMap<String, u64> = packages.iter().map(|(path, files)| (path.clone(), files.len() as u64)).collect();
+    let counted: BTreeMap<String, u64> =
+        packages.iter().map(|(path, files)| (path.clone(), files.len() as u64)).collect();
     assert_eq!(reported, counted);
     packages
 }
@@ -34,8 +35,10 @@ fn path_and_files(package: &Value) -> (String, u64) {
 
 /// Fails unless the sandbox holds exactly these packages with these files.
 fn assert_packages(sandbox: &Sandbox, wanted: &[(&str, &[&str])]) {
-    let wanted: BTreeMap<String, BTreeSet<String>> =
-        wanted.iter().map(|(path, files)| ((*path).to_owned(), files.iter().map(|file| (*file).to_owned()).collect())).collect();
+    let wanted: BTreeMap<String, BTreeSet<String>> = wanted
+        .iter()
+        .map(|(path, files)| ((*path).to_owned(), files.iter().map(|file| (*file).to_owned()).collect()))
+        .collect();
     assert_eq!(packages(sandbox), wanted);
 }
 
@@ -61,7 +64,11 @@ fn told(ran: &Ran) -> String {
 #[test]
 fn nested_skill_belongs_to_the_outer_package() {
     let inner = format!("{SKILL}```sh\n{ATTACK}```\n");
-    let sandbox = Sandbox::with(&[("outer/SKILL.md", SKILL), ("outer/sub/inner/SKILL.md", inner.as_str()), ("outer/sub/a.txt", "a")]);
+    let sandbox = Sandbox::with(&[
+        ("outer/SKILL.md", SKILL),
+        ("outer/sub/inner/SKILL.md", inner.as_str()),
+        ("outer/sub/a.txt", "a"),
+    ]);
     assert_packages(&sandbox, &[("outer", &["SKILL.md", "sub/a.txt", "sub/inner/SKILL.md"])]);
     let package = sandbox.report().package("outer");
     assert_eq!(found_in(&package), BTreeSet::from(["sub/inner/SKILL.md"]), "a nested skill is read as one");
@@ -69,7 +76,8 @@ fn nested_skill_belongs_to_the_outer_package() {
 
 #[test]
 fn skill_at_the_root_is_one_package() {
-    let sandbox = Sandbox::with(&[("SKILL.md", SKILL), ("a/package.json", "{}"), ("b/SKILL.md", SKILL), ("c.txt", "c")]);
+    let sandbox =
+        Sandbox::with(&[("SKILL.md", SKILL), ("a/package.json", "{}"), ("b/SKILL.md", SKILL), ("c.txt", "c")]);
     assert_packages(&sandbox, &[(".", &["SKILL.md", "a/package.json", "b/SKILL.md", "c.txt"])]);
 }
 
@@ -84,7 +92,10 @@ fn manifest_makes_a_package_where_no_skill_is() {
         ("plug/a.js", "1"),
     ]);
     let er: &[&str] = &["lib/a.js", "lib/package.json", "package.json"];
-    assert_packages(&sandbox, &[("deep", &["loose.txt"]), ("deep/er", er), ("plug", &["a.js", "openclaw.plugin.json"])]);
+    assert_packages(
+        &sandbox,
+        &[("deep", &["loose.txt"]), ("deep/er", er), ("plug", &["a.js", "openclaw.plugin.json"])],
+    );
 }
 
 #[test]
@@ -97,15 +108,27 @@ fn manifest_around_a_skill_makes_none() {
         ("mono/tools/package.json", "{}"),
         ("mono/tools/x.js", "1"),
     ]);
-    let wanted: &[(&str, &[&str])] =
-        &[("mono", &["lib/b.js", "package.json"]), ("mono/skills/a", &["SKILL.md", "package.json"]), ("mono/tools", &["package.json", "x.js"])];
+    let wanted: &[(&str, &[&str])] = &[
+        ("mono", &["lib/b.js", "package.json"]),
+        ("mono/skills/a", &["SKILL.md", "package.json"]),
+        ("mono/tools", &["package.json", "x.js"]),
+    ];
     assert_packages(&sandbox, wanted);
 }
 
 #[test]
 fn loose_files_belong_to_their_top_directory() {
-    let sandbox = Sandbox::with(&[("docs/a/b.txt", "1"), ("docs/c.txt", "1"), ("one/SKILL.md", SKILL), ("readme.txt", "1"), (".env", "1")]);
-    assert_packages(&sandbox, &[(".", &[".env", "readme.txt"]), ("docs", &["a/b.txt", "c.txt"]), ("one", &["SKILL.md"])]);
+    let sandbox = Sandbox::with(&[
+        ("docs/a/b.txt", "1"),
+        ("docs/c.txt", "1"),
+        ("one/SKILL.md", SKILL),
+        ("readme.txt", "1"),
+        (".env", "1"),
+    ]);
+    assert_packages(
+        &sandbox,
+        &[(".", &[".env", "readme.txt"]), ("docs", &["a/b.txt", "c.txt"]), ("one", &["SKILL.md"])],
+    );
 }
 
 #[test]
@@ -141,7 +164,12 @@ fn link_that_the_user_names_is_followed() {
 #[test]
 fn nothing_in_a_package_hides_a_file() {
     let hidden = [".git/hooks/post-checkout", ".hidden/x.sh", "ignored/z.sh", "node_modules/y/index.sh", "noext"];
-    let sandbox = Sandbox::with(&[("one/SKILL.md", SKILL), ("one/.gitignore", "*\n"), ("one/.clawhubignore", "ignored/\n"), ("one/.ignore", "*\n")]);
+    let sandbox = Sandbox::with(&[
+        ("one/SKILL.md", SKILL),
+        ("one/.gitignore", "*\n"),
+        ("one/.clawhubignore", "ignored/\n"),
+        ("one/.ignore", "*\n"),
+    ]);
     for path in hidden {
         sandbox.write(format!("one/{path}"), format!("#!/bin/sh\n{ATTACK}"));
     }

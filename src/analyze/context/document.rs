@@ -268,5 +268,5 @@ impl<'a> Place<'a> {
 }
 
 fn sentences_of(block: &Block) -> Vec<Range<usize>> {
-    crate::analyze::prose::sentences(&block.text)
+    text::sentences(&block.text)
 }

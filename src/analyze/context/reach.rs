@@ -78,7 +78,7 @@ impl Reach {
             {
                 for block in document.blocks.iter().filter(|b| b.is_prose() && !matches!(b.kind, BlockKind::Heading(_)))
                 {
-                    for sentence in super::super::prose::sentences(&block.text) {
+                    for sentence in text::sentences(&block.text) {
                         let sentence = text::slice(&block.text, sentence);
                         let named: Vec<&(String, String)> =
                             index.named(sentence).into_iter().map(|at| &files[at]).collect();

@@ -5,6 +5,8 @@ use std::ops::Range;
 use tree_sitter::Node;
 
 use super::exec::Via;
+use super::fetch::FETCHERS;
+use super::filter::{program_output, translate};
 use super::value::Value;
 use super::{Run, syntax};
 use crate::fact::{Fact, FactKind};
@@ -57,23 +59,6 @@ const INTERPRETERS: [&str; 25] = [
     "osascript",
     "tclsh",
 ];
-/// Programs that bring text from elsewhere.
-const FETCHERS: [&str; 14] = [
-    "curl",
-    "wget",
-    "wget2",
-    "fetch",
-    "http",
-    "https",
-    "xh",
-    "aria2c",
-    "lynx",
-    "w3m",
-    "iwr",
-    "irm",
-    "invoke-webrequest",
-    "invoke-restmethod",
-];
 /// Programs that change a stream without hiding what it is.
 const FILTERS: [&str; 18] = [
     "tee",
@@ -108,17 +93,17 @@ pub(super) struct Words {
 
 impl Words {
     /// First argument that is not an option.
-    fn operand(&self) -> Option<&Value> {
+    pub(super) fn operand(&self) -> Option<&Value> {
         self.operands().next()
     }
 
     /// Arguments that are not options.
-    fn operands(&self) -> impl Iterator<Item = &Value> {
+    pub(super) fn operands(&self) -> impl Iterator<Item = &Value> {
         self.args.iter().filter(|arg| !arg.shape().starts_with('-') || arg.shape() == "-")
     }
 
     /// Value of an option: `-x VALUE`, `-xVALUE`, `-abx VALUE`, `--long VALUE`, `--long=VALUE`.
-    fn option(&self, short: Option<char>, long: &[&str]) -> Option<Value> {
+    pub(super) fn option(&self, short: Option<char>, long: &[&str]) -> Option<Value> {
         for (index, arg) in self.args.iter().enumerate() {
             let shape = arg.shape();
             if let Some(name) = shape
@@ -140,7 +125,7 @@ impl Words {
         None
     }
 
-    fn flag(&self, short: char, long: &[&str]) -> bool {
+    pub(super) fn flag(&self, short: char, long: &[&str]) -> bool {
         self.args.iter().any(|arg| match (arg.shape().strip_prefix("--"), arg.shape().strip_prefix('-')) {
             (Some(name), _) => long.contains(&name),
             (None, Some(flags)) => flags.len() <= 8 && flags.contains(short),
@@ -282,54 +267,11 @@ impl Run<'_> {
         }
     }
 
-    fn fact(&mut self, words: &Words, note: &str, labels: &[&str], urls: Vec<String>) {
+    pub(super) fn fact(&mut self, words: &Words, note: &str, labels: &[&str], urls: Vec<String>) {
         let mut fact = Fact::new(FactKind::Command, words.range.clone(), note);
         fact.labels = labels.iter().map(|label| (*label).to_owned()).collect();
         fact.urls = urls;
         self.facts.push(fact);
-    }
-
-    /// A fetcher: its output is what it fetched, unless it writes a file.
-    fn fetch(&mut self, words: &Words) -> Value {
-        let is_wget = words.name.starts_with("wget");
-        let is_curl = words.name == "curl";
-        let output = if is_wget {
-            words.option(Some('O'), &["output-document"])
-        } else {
-            words.option(is_curl.then_some('o'), &["output", "outfile", "out"])
-        };
-        let urls: Vec<String> =
-            words.args.iter().map(Value::shape).filter(|arg| is_address(arg)).map(str::to_owned).collect();
-        let sends = sends_data(&words.name, &words.args);
-        let mut labels = vec![if sends { "sends" } else { "fetches" }];
-        if words.args.iter().any(|arg| arg.is_fetched || arg.shape().contains(super::value::UNKNOWN)) {
-            labels.push("with-value");
-        }
-        self.fact(words, if sends { "sends data" } else { "fetches" }, &labels, urls.clone());
-        if words.operand().is_none() {
-            // A bare name, as people write it when they speak of the habit.
-            return Value::default();
-        }
-        let mut value = Value::unknown(words.range.clone());
-        value.urls.clone_from(&urls);
-        value.is_fetched = true;
-        let remote_name = is_wget || (is_curl && words.flag('O', &["remote-name"])) || words.name == "aria2c";
-        let file = match output {
-            Some(file) if matches!(file.shape(), "-" | "/dev/stdout") => return value,
-            Some(file) => file,
-            None if remote_name => {
-                let name = urls
-                    .first()
-                    .and_then(|url| url.split(['?', '#']).next()?.rsplit('/').next().map(str::to_owned))
-                    .unwrap_or_default();
-                Value::literal(name, words.range.clone())
-            }
-            None => return value,
-        };
-        let mut stored = value;
-        stored.marks.insert("via-file");
-        self.written(&file, stored, false, words.range.clone());
-        Value::default()
     }
 
     fn interpreter(&mut self, interpreter: &str, words: &Words, input: Value) -> Value {
@@ -387,97 +329,6 @@ impl Run<'_> {
         self.exec(code, via)
     }
 
-    fn print(&mut self, words: &Words) -> Value {
-        let mut value = Value::default();
-        let interprets = words.name == "printf" || words.flag('e', &[]);
-        for arg in &words.args {
-            if arg.shape().starts_with('-') && arg.shape().len() <= 3 && words.name == "echo" {
-                continue;
-            }
-            if !value.shape().is_empty() {
-                value.append(Value::literal(" ", arg.range.clone()));
-            }
-            value.append(arg.clone());
-        }
-        if words.name == "printf"
-            && let Some((format, [one])) = words.args.split_first()
-            && format.text().is_some_and(|f| f.trim_end_matches("\\n") == "%s")
-        {
-            value = one.clone();
-        }
-        if interprets
-            && let Some((text, true)) = value.text().and_then(crate::decode::unescape).map(|(text, _)| (text, true))
-        {
-            let is_decoded =
-                value.shape().contains("\\x") || value.shape().contains("\\0") || value.shape().contains("\\1");
-            let encoded = is_decoded.then(|| value.range.clone());
-            value = value.with_text(text);
-            value.is_decoded |= is_decoded;
-            value.encoded = value.encoded.or(encoded);
-        }
-        let urls: Vec<String> = value
-            .shape()
-            .split_whitespace()
-            .map(|w| w.trim_matches(['"', '\'', '(', ')', ',']))
-            .filter(|w| w.contains("://") || is_address(w))
-            .map(str::to_owned)
-            .collect();
-        self.printed.push((words.range.clone(), urls));
-        if let Some(first) = words.args.iter().find(|arg| !arg.shape().starts_with('-')) {
-            value.range = first.range.clone();
-        }
-        value
-    }
-
-    fn decoder(&mut self, words: &Words, input: Value) -> Value {
-        let decodes = match words.name.as_str() {
-            "xxd" => words.args.iter().any(|arg| arg.shape().starts_with('-') && arg.shape().contains('r')),
-            "openssl" => words.args.iter().any(|arg| matches!(arg.shape(), "-d" | "-D")),
-            "certutil" => words.args.iter().any(|arg| arg.shape().eq_ignore_ascii_case("-decode")),
-            "uudecode" => true,
-            _ => words.args.iter().any(|arg| {
-                let arg = arg.shape();
-                arg == "--decode" || (arg.starts_with('-') && !arg.starts_with("--") && arg.contains(['d', 'D']))
-            }),
-        };
-        if !decodes {
-            return input.obscured();
-        }
-        let file = words
-            .operands()
-            .find(|arg| !matches!(arg.shape(), "-" | "base64" | "enc" | "zlib"))
-            .map(|arg| self.content(arg));
-        let source = if input.is_empty() { file.unwrap_or_default() } else { input };
-        let mut output = source.obscured();
-        output.is_decoded = true;
-        let Some(text) = source.text().filter(|text| !text.trim().is_empty()).map(str::to_owned) else { return output };
-        output.encoded = Some(source.range.clone());
-        let bytes = match words.name.as_str() {
-            "xxd" => crate::decode::hex_bytes(&text),
-            "base32" => crate::decode::base32_bytes(&text),
-            _ => crate::decode::base64_bytes(&text),
-        };
-        match bytes.map(String::from_utf8) {
-            Some(Ok(decoded)) => output = output.with_text(decoded),
-            Some(Err(_)) => output.binary = true,
-            None => {}
-        }
-        output
-    }
-
-    fn transform(&mut self, input: &Value, change: impl FnOnce(&str) -> Option<String>) -> Value {
-        match input.text() {
-            Some(text) if !text.is_empty() => {
-                let Some(changed) = change(text) else { return input.obscured() };
-                let mut output = input.with_text(changed);
-                output.is_decoded = true;
-                output.encoded = output.encoded.or(Some(input.range.clone()));
-                output
-            }
-            _ => input.clone(),
-        }
-    }
-
     /// Content of the file that a word names, or the stream that a substitution stands for.
     pub(super) fn content(&self, arg: &Value) -> Value {
         if arg.is_fetched || arg.is_decoded {
@@ -495,143 +346,7 @@ impl Run<'_> {
     }
 }
 
-/// Facts about commands in text that runs nothing else: one a line, without parsing it.
-pub(super) fn simple_facts(text: &str) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let range = start..start + line.trim_end().len();
-        start += line.len();
-        let words: Vec<Value> =
-            line.split_whitespace().map(|word| Value::literal(word.trim_matches(['"', '\'']), range.clone())).collect();
-        let Some(at) = words.iter().position(|word| FETCHERS.contains(&word.shape())) else { continue };
-        let name = words[at].shape().to_owned();
-        let args = &words[at + 1..];
-        let sends = sends_data(&name, args);
-        let mut fact = Fact::new(FactKind::Command, range, if sends { "sends data" } else { "fetches" })
-            .label(if sends { "sends" } else { "fetches" });
-        fact.urls = args.iter().map(Value::shape).filter(|arg| is_address(arg)).map(str::to_owned).collect();
-        facts.push(fact);
-    }
-    facts
-}
-
-/// Whether a fetcher's arguments carry data out.
-fn sends_data(name: &str, args: &[Value]) -> bool {
-    args.iter().map(Value::shape).any(|arg| {
-        (name == "curl"
-            && (arg.starts_with("-d")
-                || arg.starts_with("-F")
-                || arg == "-T"
-                || arg.starts_with("--data")
-                || arg == "--form"
-                || arg == "--upload-file"
-                || arg.eq_ignore_ascii_case("post")))
-            || arg.starts_with("--post-")
-            || arg == "-Body"
-            || arg.eq_ignore_ascii_case("-XPOST")
-    })
-}
-
-/// What a one-line program prints, as far as its text shows: something fetched, or a literal decoded.
-fn program_output(text: &str, code: &Value) -> Value {
-    let lower = text.to_ascii_lowercase();
-    let mut value = Value::default();
-    if [
-        "urlopen",
-        "requests.get",
-        "urlretrieve",
-        "fetch(",
-        "http.get",
-        "https.get",
-        "net::http",
-        "lwp::",
-        "file_get_contents",
-    ]
-    .iter()
-    .any(|api| lower.contains(api))
-    {
-        value = code.obscured();
-        value.is_fetched = true;
-        value.urls = text.split(['"', '\'', '`']).filter(|part| part.contains("://")).map(str::to_owned).collect();
-    } else if lower.contains("b64decode")
-        || lower.contains("'base64'")
-        || lower.contains("\"base64\"")
-        || lower.contains("atob(")
-        || lower.contains("fromhex")
-        || lower.contains("decode_base64")
-    {
-        value = code.obscured();
-        value.is_decoded = true;
-        let literal = text.split(['"', '\'', '`']).filter(|part| part.len() >= 12).max_by_key(|part| part.len());
-        if let Some(decoded) = literal.and_then(crate::decode::base64_bytes) {
-            value.encoded = Some(code.range.clone());
-            match String::from_utf8(decoded) {
-                Ok(decoded) => value = value.with_text(decoded),
-                Err(_) => value.binary = true,
-            }
-        }
-    }
-    value
-}
-
 /// Name of a program without directory, in lower case.
 fn base_name(word: &str) -> String {
     word.rsplit(['/', '\\']).next().unwrap_or(word).to_ascii_lowercase()
-}
-
-/// Whether an argument of a fetcher is an address: has a scheme, or reads as host and path.
-fn is_address(arg: &str) -> bool {
-    if arg.contains("://") {
-        return !arg.starts_with("file:");
-    }
-    let host = arg.split(['/', ':', '?']).next().unwrap_or("");
-    if host.is_empty() || arg.starts_with(['-', '@', '/', '.', '{', '$']) || arg.contains(['=', ' ', '{', '\n']) {
-        return false;
-    }
-    host.parse::<std::net::Ipv4Addr>().is_ok()
-        || crate::ruleset::hosts::registrable(host).is_some_and(|_| {
-            arg.contains('/')
-                || host.matches('.').count() >= 1
-                    && !host.ends_with(".sh")
-                    && !host.ends_with(".py")
-                    && !host.ends_with(".zip")
-        })
-}
-
-/// `tr` with literal sets: ranges expanded, a shorter second set padded.
-fn translate(text: &str, sets: &[String], deletes: bool) -> Option<String> {
-    let expand = |set: &str| -> Vec<char> {
-        let chars: Vec<char> =
-            crate::decode::unescape(set).map_or_else(|| set.to_owned(), |(s, _)| s).chars().collect();
-        let mut out = Vec::new();
-        let mut at = 0;
-        while let Some(&c) = chars.get(at) {
-            match (chars.get(at + 1), chars.get(at + 2)) {
-                (Some('-'), Some(&end)) if c <= end => {
-                    out.extend(c..=end);
-                    at += 3;
-                }
-                _ => {
-                    out.push(c);
-                    at += 1;
-                }
-            }
-            if out.len() > 4096 {
-                break;
-            }
-        }
-        out
-    };
-    let from = expand(sets.first()?);
-    if deletes {
-        return Some(text.chars().filter(|c| !from.contains(c)).collect());
-    }
-    let to = expand(sets.get(1)?);
-    let last = *to.last()?;
-    Some(
-        text.chars()
-            .map(|c| from.iter().position(|&f| f == c).map_or(c, |at| to.get(at).copied().unwrap_or(last)))
-            .collect(),
-    )
 }

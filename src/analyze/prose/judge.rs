@@ -1,0 +1,332 @@
+//! One rule against one unit of text.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::target::{helper_name, is_download, target_classes};
+use super::{ProseRule, Scope, Seen, Signal, Unit};
+use crate::analyze::Input;
+use crate::parse::markdown::{Block, BlockKind, Document, Link};
+use crate::text::{self, sentences};
+
+pub(super) struct Judge<'a> {
+    pub input: &'a Input<'a>,
+    pub document: &'a Document,
+}
+
+impl<'a> Judge<'a> {
+    /// Whether the document holds what the rule requires at all: most do not, which one look at the whole tells.
+    pub(super) fn may_hold(&self, rule: &ProseRule, folded: &mut Option<String>) -> bool {
+        rule.signals.iter().filter(|signal| signal.required).all(|signal| {
+            if let Some(classes) = &signal.links {
+                return self.document.blocks.iter().flat_map(|b| &b.links).any(|link| {
+                    let own = target_classes(self.input, &link.target);
+                    classes.iter().chain(&signal.weak_links).any(|class| own.contains(class.as_str()))
+                });
+            }
+            let Some(name) = signal.phrases.as_ref().filter(|_| signal.code_phrases.is_none()) else { return true };
+            let folded = folded.get_or_insert_with(|| {
+                let texts: Vec<&str> = self.document.blocks.iter().map(|block| block.text.as_str()).collect();
+                text::fold(&texts.join("\n")).0
+            });
+            self.input.rules.lexicons.holds(name, folded)
+        })
+    }
+
+    /// Units that hold the rule's required links or phrases; the others cannot report.
+    pub(super) fn units(&self, rule: &ProseRule) -> Vec<Unit<'a>> {
+        let blocks = &self.document.blocks;
+        let prose = |block: &&Block| block.is_prose();
+        match rule.scope {
+            Scope::Sentence => blocks
+                .iter()
+                .filter(prose)
+                .flat_map(|block| {
+                    sentences(&block.text)
+                        .into_iter()
+                        .map(move |sentence| Unit { blocks: vec![block], sentence: Some(sentence) })
+                })
+                .collect(),
+            Scope::Block => (0..blocks.len())
+                .filter(|&at| blocks[at].is_prose())
+                .map(|at| {
+                    if blocks[at].kind == BlockKind::Cell {
+                        return Unit { blocks: row_of(blocks, at), sentence: None };
+                    }
+                    let mut unit = vec![&blocks[at]];
+                    let end = blocks[at].range.end;
+                    let near = blocks
+                        .iter()
+                        .skip(at + 1)
+                        .take_while(|next| next.range.start <= end + 240 && next.section == blocks[at].section);
+                    unit.extend(near.take(3));
+                    Unit { blocks: unit, sentence: None }
+                })
+                .collect(),
+            Scope::Section => {
+                let mut units: Vec<Unit<'a>> = Vec::new();
+                for block in blocks {
+                    let own = matches!(block.kind, BlockKind::FrontMatter(_));
+                    match units.last_mut().filter(|unit| {
+                        !own && unit
+                            .blocks
+                            .last()
+                            .is_some_and(|b| b.section == block.section && !matches!(b.kind, BlockKind::FrontMatter(_)))
+                    }) {
+                        Some(unit) => unit.blocks.push(block),
+                        None => units.push(Unit { blocks: vec![block], sentence: None }),
+                    }
+                }
+                units
+            }
+        }
+    }
+
+    pub(super) fn unit(&self, rule: &ProseRule, unit: &Unit<'a>) -> Option<Vec<Seen>> {
+        let mut score = 0;
+        let mut places = Vec::new();
+        // Required signals first: most text fails there, at little cost.
+        let (required, optional): (Vec<&Signal>, Vec<&Signal>) =
+            rule.signals.iter().partition(|signal| signal.required);
+        for signal in required {
+            places.push(self.signal(signal, unit)?);
+            score += signal.score;
+        }
+        for signal in optional {
+            if let Some(seen) = self.signal(signal, unit) {
+                score += signal.score;
+                places.push(seen);
+            }
+        }
+        (score >= rule.threshold).then_some(places)
+    }
+
+    fn signal(&self, signal: &Signal, unit: &Unit<'a>) -> Option<Seen> {
+        if let Some(classes) = &signal.links {
+            let strong = self.linked(unit.blocks.iter(), unit, classes);
+            return strong.or_else(|| {
+                let lexicon = signal.weak_phrases.as_ref()?;
+                let asks = unit.blocks.iter().filter(|block| {
+                    block.is_prose() && self.input.rules.lexicons.holds(lexicon, &text::fold(&block.text).0)
+                });
+                self.linked(asks, unit, &signal.weak_links)
+            });
+        }
+        if let Some(name) = &signal.phrases {
+            return self.phrase(signal, name, unit);
+        }
+        if signal.unknown_helper {
+            return self.unknown_helper(unit);
+        }
+        if signal.per_os {
+            return self.per_os(unit);
+        }
+        if signal.repeated {
+            return self.repeated(unit);
+        }
+        if signal.in_description {
+            let block =
+                unit.blocks.first().filter(|block| block.kind == BlockKind::FrontMatter("description".to_owned()))?;
+            return Some((
+                block.range.clone(),
+                "in the description, which is always in the agent's context".to_owned(),
+            ));
+        }
+        None
+    }
+
+    fn linked<'u>(
+        &self,
+        blocks: impl Iterator<Item = &'u &'a Block>,
+        unit: &Unit<'a>,
+        classes: &[String],
+    ) -> Option<Seen>
+    where
+        'a: 'u,
+    {
+        blocks.flat_map(|block| links_in(block, unit)).find_map(|link| {
+            let own = target_classes(self.input, &link.target);
+            let class = classes.iter().find(|class| own.contains(class.as_str()))?;
+            Some((link.range.clone(), format!("leads to: {class}")))
+        })
+    }
+
+    fn links<'u>(&self, unit: &'u Unit<'a>) -> Vec<&'u Link> {
+        unit.blocks.iter().flat_map(|block| links_in(block, unit)).collect()
+    }
+
+    fn phrase(&self, signal: &Signal, name: &str, unit: &Unit<'_>) -> Option<Seen> {
+        let lexicons = &self.input.rules.lexicons;
+        let lexicon = lexicons.get(name)?;
+        for block in &unit.blocks {
+            if !block.is_prose() {
+                if let Some(seen) = signal.code_phrases.as_ref().and_then(|name| self.code_phrase(name, block)) {
+                    return Some(seen);
+                }
+                continue;
+            }
+            let range = match &unit.sentence {
+                Some(sentence) if signal.nearby => text::around(&block.text, sentence),
+                Some(sentence) => sentence.clone(),
+                None => 0..block.text.len(),
+            };
+            let part = text::slice(&block.text, range.clone());
+            let (folded, from) = text::fold(part);
+            for found in lexicon.find_all(&folded) {
+                let at = |folded_at: usize| range.start + from.get(folded_at).map_or(part.len(), |&at| at as usize);
+                let (start, end) = (at(found.start), at(found.end));
+                let is_head = block.kind == BlockKind::Cell && block.row == 0;
+                if signal.token
+                    && !is_head
+                    && !is_token_after(text::slice(&block.text, end..block.text.len()), block, end)
+                {
+                    continue;
+                }
+                if let Some(unless) = &signal.unless {
+                    let sentence =
+                        sentences(&block.text).into_iter().find(|s| s.contains(&start)).unwrap_or(0..block.text.len());
+                    if lexicons.holds(unless, &text::fold(text::slice(&block.text, sentence)).0) {
+                        continue;
+                    }
+                }
+                return Some((block.source(start..end), format!("phrase: {}", name.replace('-', " "))));
+            }
+        }
+        None
+    }
+
+    fn code_phrase(&self, name: &str, block: &Block) -> Option<Seen> {
+        let (folded, from) = text::fold(&block.text);
+        let found = self.input.rules.lexicons.get(name)?.find(&folded)?;
+        let at = |folded_at: usize| from.get(folded_at).map_or(block.text.len(), |&at| at as usize);
+        let next =
+            text::slice(&block.text, at(found.end)..block.text.len()).trim_start_matches([' ', '"', '\'', ':', '=']);
+        if is_placeholder(next) {
+            return None;
+        }
+        Some((block.source(at(found.start)..at(found.end)), format!("phrase: {}", name.replace('-', " "))))
+    }
+
+    /// A file to download whose name no one knows.
+    fn unknown_helper(&self, unit: &Unit<'_>) -> Option<Seen> {
+        let declared = declared_names(self.document);
+        self.links(unit).into_iter().find_map(|link| {
+            let name = helper_name(&link.target).or_else(|| helper_name(&link.text))?;
+            let known = self.input.rules.tools.contains(&name)
+                || declared.contains(&name)
+                || name.split(['-', '_', '.']).any(|part| {
+                    part.len() >= 3 && self.input.rules.tools.contains(part) && part != "agent" && part != "cli"
+                });
+            (!known).then(|| {
+                (link.range.clone(), format!("downloads `{name}`, which is no well-known tool and is declared nowhere"))
+            })
+        })
+    }
+
+    fn per_os(&self, unit: &Unit<'_>) -> Option<Seen> {
+        let mut seen: Vec<(&str, BTreeSet<String>, Range<usize>)> = Vec::new();
+        let mut current: Option<usize> = None;
+        for block in &unit.blocks {
+            if block.is_prose() {
+                let (folded, _) = text::fold(text::slice(&block.text, 0..block.text.len().min(120)));
+                for (os, words) in [
+                    ("windows", &["windows"][..]),
+                    ("macos", &["macos", "mac os", "mac users", "for mac"][..]),
+                    ("linux", &["linux"][..]),
+                ] {
+                    if words.iter().any(|word| folded.contains(word)) {
+                        current = Some(seen.iter().position(|(name, ..)| *name == os).unwrap_or_else(|| {
+                            seen.push((os, BTreeSet::new(), block.range.clone()));
+                            seen.len() - 1
+                        }));
+                    }
+                }
+            }
+            let Some((_, origins, _)) = current.and_then(|at| seen.get_mut(at)) else { continue };
+            origins
+                .extend(block.links.iter().filter_map(|link| Some(self.input.rules.hosts.place(&link.target)?.host)));
+            if matches!(block.kind, BlockKind::Code(_)) {
+                origins.insert("a command".to_owned());
+            }
+        }
+        let with_origin: Vec<_> = seen.iter().filter(|(_, origins, _)| !origins.is_empty()).collect();
+        let differ = with_origin.windows(2).any(|pair| pair[0].1.is_disjoint(&pair[1].1));
+        let (_, _, range) = with_origin.first()?;
+        (with_origin.len() >= 2 && differ)
+            .then(|| (range.clone(), "each system is sent to a different place".to_owned()))
+    }
+
+    fn repeated(&self, unit: &Unit<'_>) -> Option<Seen> {
+        let section = unit.blocks.first()?.section;
+        let in_front = |block: &Block| matches!(block.kind, BlockKind::FrontMatter(_));
+        let targets: BTreeSet<&str> = self.links(unit).into_iter().map(|link| link.target.as_str()).collect();
+        let here = in_front(unit.blocks.first()?);
+        self.document
+            .blocks
+            .iter()
+            .filter(|block| block.section != section || in_front(block) != here)
+            .flat_map(|block| &block.links)
+            .find(|link| targets.contains(link.target.as_str()) && is_download(self.input, &link.target))
+            .map(|link| (link.range.clone(), "and again in another section".to_owned()))
+    }
+}
+
+fn links_in<'b>(block: &'b Block, unit: &Unit<'_>) -> impl Iterator<Item = &'b Link> {
+    let within = unit.sentence.clone().map(|sentence| block.source(sentence));
+    block.links.iter().filter(move |link| {
+        within.as_ref().is_none_or(|range| link.range.start < range.end && range.start < link.range.end)
+    })
+}
+
+/// Names that the package itself declares: its own, required programs, installers.
+fn declared_names(document: &Document) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for string in document.front.iter().flat_map(|front| &front.strings) {
+        let key = string.key.as_str();
+        if key == "name" || key.contains("bins") || key.contains("install") {
+            names.insert(string.text.to_ascii_lowercase());
+        }
+    }
+    names
+}
+
+/// Whether a value is to be filled in by the reader or a variable.
+fn is_placeholder(text: &str) -> bool {
+    text.is_empty() || text.starts_with(['<', '$', '{', '%', '['])
+}
+
+/// Whether a literal token follows: in quotes or code, or one odd word after a colon.
+fn is_token_after(rest: &str, block: &Block, end: usize) -> bool {
+    let near = text::slice(rest, 0..rest.len().min(48));
+    let source = block.source(end..end + near.len().max(1));
+    if let Some(code) = block.code.iter().find(|code| source.start <= code.range.start && code.range.start < source.end)
+    {
+        return !is_placeholder(block.text.get(code.at.clone()).unwrap_or(""));
+    }
+    let trimmed = near
+        .trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '=' | '*' | '_' | '-' | '–' | '—'));
+    let after_sign = near.len() - trimmed.len() > 0 && near.trim_start().starts_with([':', '：', '=', '-', '–', '—']);
+    let quoted =
+        trimmed.starts_with(['"', '\'', '“', '‘', '「', '«', '`', '(']) || near.trim_start().starts_with("is ");
+    let word: String = trimmed
+        .trim_start_matches("is ")
+        .trim_start_matches(['"', '\'', '“', '‘', '「', '«', '`', '(', '*'])
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '!' | '@' | '#' | '$'))
+        .collect();
+    let is_odd = word.chars().any(|c| c.is_ascii_digit()) || word.chars().count() <= 16;
+    !word.is_empty() && is_odd && (after_sign || quoted || word.chars().any(|c| c.is_ascii_digit()))
+}
+
+/// The cells of a table's row with those of its head.
+fn row_of(blocks: &[Block], at: usize) -> Vec<&Block> {
+    let is_cell = |block: &&Block| block.kind == BlockKind::Cell;
+    let start = blocks
+        .get(..at)
+        .unwrap_or(&[])
+        .iter()
+        .rposition(|block| block.kind != BlockKind::Cell)
+        .map_or(0, |before| before + 1);
+    let table = blocks.get(start..).unwrap_or(&[]).iter().take_while(is_cell);
+    table.filter(|cell| cell.row == blocks[at].row || cell.row == 0).collect()
+}

@@ -1,0 +1,112 @@
+//! What a link leads to.
+
+use std::collections::BTreeSet;
+
+use crate::analyze::Input;
+
+pub(super) fn is_download(input: &Input<'_>, target: &str) -> bool {
+    let classes = target_classes(input, target);
+    ["archive", "executable", "paste", "file-drop", "landing"].iter().any(|class| classes.contains(*class))
+}
+
+/// What a link leads to: `archive`, `executable`, `landing` (a page on a host of no name), or the
+/// class of its host.
+pub(super) fn target_classes(input: &Input<'_>, target: &str) -> BTreeSet<String> {
+    let mut classes = BTreeSet::new();
+    if !target.contains("://") {
+        return classes;
+    }
+    let Some(place) = input.rules.hosts.place(target) else { return classes };
+    if matches!(place.class.as_str(), "installer" | "registry" | "local") {
+        classes.insert(place.class);
+        return classes;
+    }
+    let file = place.path.split(['?', '#']).next().unwrap_or("").to_ascii_lowercase();
+    if ARCHIVES.iter().any(|ending| file.ends_with(ending)) {
+        classes.insert("archive".to_owned());
+    }
+    if EXECUTABLES.iter().any(|ending| file.ends_with(ending)) {
+        classes.insert("executable".to_owned());
+    }
+    if matches!(
+        place.class.as_str(),
+        "free-host" | "ip" | "tunnel" | "dyndns" | "shortener" | "doc-share" | "ai-artifact"
+    ) {
+        classes.insert("landing".to_owned());
+    }
+    classes.insert(place.class);
+    classes
+}
+
+/// Endings of archives that people unpack by hand.
+const ARCHIVES: [&str; 11] =
+    [".zip", ".rar", ".7z", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".iso", ".img", ".gz"];
+/// Endings of programs and installers.
+const EXECUTABLES: [&str; 18] = [
+    ".exe",
+    ".msi",
+    ".dmg",
+    ".pkg",
+    ".deb",
+    ".rpm",
+    ".appimage",
+    ".apk",
+    ".bat",
+    ".cmd",
+    ".ps1",
+    ".scr",
+    ".jar",
+    ".vbs",
+    ".app",
+    ".command",
+    ".run",
+    ".bin",
+];
+
+/// Name of the program in an archive or installer: the file name without version, system and ending.
+pub(super) fn helper_name(target: &str) -> Option<String> {
+    let file = target.split(['?', '#']).next()?.rsplit('/').next()?.to_ascii_lowercase();
+    let stem = ARCHIVES.iter().chain(&EXECUTABLES).find_map(|ending| file.strip_suffix(ending))?;
+    let name = stem
+        .split(['-', '_', '.', ' '])
+        .take_while(|part| {
+            !part.starts_with(|c: char| c.is_ascii_digit())
+                && !matches!(
+                    *part,
+                    "win"
+                        | "windows"
+                        | "win32"
+                        | "win64"
+                        | "mac"
+                        | "macos"
+                        | "darwin"
+                        | "linux"
+                        | "x64"
+                        | "x86"
+                        | "arm64"
+                        | "amd64"
+                        | "setup"
+                        | "installer"
+                        | "latest"
+                )
+        })
+        .collect::<Vec<_>>()
+        .join("-");
+    let says_nothing = [
+        "",
+        "install",
+        "setup",
+        "installer",
+        "main",
+        "master",
+        "archive",
+        "source",
+        "release",
+        "download",
+        "latest",
+        "package",
+        "file",
+        "data",
+    ];
+    (!says_nothing.contains(&name.as_str())).then_some(name)
+}

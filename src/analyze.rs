@@ -9,6 +9,7 @@ use crate::expand::{Expanded, expand};
 use crate::finding::{Finding, Gap, GapKind, Severity};
 use crate::limits::Limits;
 use crate::package::Package;
+use crate::policy::Policy;
 use crate::ruleset::Ruleset;
 
 pub mod context;
@@ -60,6 +61,7 @@ pub(crate) fn analyze(
     package: &Package,
     rules: &Ruleset,
     limits: &Limits,
+    policy: &Policy,
     patterns: &mut pattern::Worker<'_>,
 ) -> Analysis {
     let mut expanded = expand(package, limits);
@@ -82,6 +84,8 @@ pub(crate) fn analyze(
         }
     }
     gaps.extend(pattern_gaps);
+    // What the user leaves out takes no part in what is joined either.
+    found.retain(|finding| !policy.ignores(&finding.rule));
     let found = distinct(&expanded, found, limits);
     let reader = context::Reader::new(&input);
     let mut findings: Vec<Weighed> = found.into_iter().map(|finding| reader.weigh(finding)).collect();

@@ -6,12 +6,12 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The path cannot be looked at.
-    #[error("{path}: {}", reason(source))]
+    #[error("{path}: {}", reason(cause))]
     Unreadable {
         /// Escaped for a terminal.
         path: String,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Device, socket or pipe.
     #[error("{path}: neither a file nor a directory")]

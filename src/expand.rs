@@ -41,13 +41,19 @@ struct Expansion<'a> {
     seen: HashSet<(u64, Span)>,
     spent: HashMap<Arc<SkillPath>, Spent>,
     derived: usize,
+    derived_bytes: usize,
+    /// Texts on which a parser ran into the backstop.
+    timeouts: usize,
 }
+
+/// After so many texts that stall a parser, no further one of the package is parsed.
+const TIMEOUTS: usize = 3;
 
 /// Expands a package to its closed set of artifacts.
 pub fn expand(package: &Package, limits: &Limits) -> Expanded {
     let out = Expanded { arena: Arena::default(), facts: Vec::new(), malformed: Vec::new(), gaps: Vec::new() };
     let mut expansion =
-        Expansion { limits, out, queue: Vec::new(), seen: HashSet::new(), spent: HashMap::new(), derived: 0 };
+        Expansion { limits, out, queue: Vec::new(), seen: HashSet::new(), spent: HashMap::new(), derived: 0, derived_bytes: 0, timeouts: 0 };
     for file in &package.files {
         let id = expansion.out.arena.push(|id| Artifact {
             id,
@@ -61,6 +67,18 @@ pub fn expand(package: &Package, limits: &Limits) -> Expanded {
         expansion.queue.push(id);
     }
     // Files in order, and what lies in a file right after it: budgets then do not depend on later files.
+    for link in &package.links {
+        // A link has no bytes that were read; it is there to be pointed at.
+        expansion.out.arena.push(|id| Artifact {
+            id,
+            path: Arc::clone(&link.path),
+            bytes: Arc::from([]),
+            kind: Kind::Binary,
+            depth: 0,
+            derivation: None,
+            body: Body::None,
+        });
+    }
     expansion.queue.reverse();
     while let Some(id) = expansion.queue.pop() {
         expansion.open(id);
@@ -75,6 +93,11 @@ impl Expansion<'_> {
         let op = artifact.derivation.as_ref().map(|d| d.op);
         let (is_slice, depth) = (artifact.is_slice(), artifact.depth);
         let limits = self.limits;
+        if self.timeouts >= TIMEOUTS && kind.is_code() {
+            let why = "other files of the package stalled the parsers; patterns scanned this one";
+            self.out.gaps.push(Gap::new(GapKind::Timeout, path.shown(), why));
+            return;
+        }
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut parsed = parse::parse(&path, kind, op, &bytes, limits);
             if kind == Kind::Binary {
@@ -111,7 +134,8 @@ impl Expansion<'_> {
         self.out.arena.get_mut(id).body = parsed.body;
         self.out.facts.extend(parsed.facts.into_iter().map(|fact| (id, fact)));
         self.out.malformed.extend(parsed.malformed.into_iter().map(|(range, why)| (Span::new(id, range), why)));
-        self.out.gaps.extend(parsed.skipped.into_iter().map(|why| Gap::new(GapKind::OverLimit, path.shown(), why)));
+        self.timeouts += parsed.skipped.iter().filter(|(kind, _)| *kind == GapKind::Timeout).count();
+        self.out.gaps.extend(parsed.skipped.into_iter().map(|(kind, why)| Gap::new(kind, path.shown(), why)));
         let first = self.queue.len();
         for child in parsed.children {
             self.add(id, path, child);
@@ -125,7 +149,7 @@ impl Expansion<'_> {
         let input = Span::new(parent, child.range);
         let mut hasher = DefaultHasher::new();
         child.bytes.hash(&mut hasher);
-        let (located, _) = self.out.arena.locate(input);
+        let (located, layers) = self.out.arena.locate(input);
         // The same bytes out of the same place are one artifact, whichever way they came.
         if !self.seen.insert((hasher.finish(), located)) {
             return;
@@ -133,6 +157,7 @@ impl Expansion<'_> {
         let is_decoding = child.op.is_decoding();
         let depth = self.out.arena.get(parent).depth + u8::from(is_decoding);
         self.derived += 1;
+        self.derived_bytes += child.bytes.len();
         let spent = self.spent.entry(Arc::clone(path)).or_default();
         if is_decoding {
             spent.blobs += 1;
@@ -140,6 +165,10 @@ impl Expansion<'_> {
         }
         let why = if self.derived > self.limits.derived_artifacts {
             format!("more than {} parts in one package", self.limits.derived_artifacts)
+        } else if self.derived_bytes > self.limits.derived_bytes {
+            format!("more than {} bytes of parts in one package", self.limits.derived_bytes)
+        } else if layers.len() >= self.limits.derivation_depth {
+            format!("parts nested deeper than {} levels were not opened", self.limits.derivation_depth)
         } else if spent.blobs > self.limits.decode_blobs {
             format!("more than {} encoded parts; the rest was not decoded", self.limits.decode_blobs)
         } else if spent.bytes > self.limits.decode_bytes {

@@ -31,6 +31,10 @@ pub struct Limits {
     pub nodes: usize,
     /// Nesting of syntax (blocks, substitutions) that is followed.
     pub syntax_depth: usize,
+    /// Layers of any kind below a file: blocks in blocks, strings in strings.
+    pub derivation_depth: usize,
+    /// Bytes of all artifacts derived from one package.
+    pub derived_bytes: usize,
     /// Artifacts derived from one package.
     pub derived_artifacts: usize,
     /// Matches that one pattern may report in one artifact.
@@ -56,6 +60,8 @@ impl Default for Limits {
             parse_bytes: 8 * MIB as usize,
             nodes: 2_000_000,
             syntax_depth: 200,
+            derivation_depth: 16,
+            derived_bytes: 128 * MIB as usize,
             derived_artifacts: 20_000,
             pattern_matches: 1_000,
             findings_per_rule: 20,

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::artifact::{Map, Op};
 use crate::fact::Fact;
+use crate::finding::GapKind;
 use crate::limits::Limits;
 use crate::package::SkillPath;
 use crate::text;
@@ -189,8 +190,8 @@ pub struct Parsed {
     pub children: Vec<Child>,
     /// What a parser saw that rules may ask about.
     pub facts: Vec<Fact>,
-    /// Parts that a limit kept from being followed.
-    pub skipped: Vec<String>,
+    /// Parts that were not followed, and why.
+    pub skipped: Vec<(GapKind, String)>,
     /// Complaints about malformed text that was scanned all the same.
     pub malformed: Vec<(Range<usize>, String)>,
 }
@@ -200,11 +201,12 @@ pub fn parse(path: &SkillPath, kind: Kind, op: Option<Op>, bytes: &[u8], limits:
     if bytes.len() > limits.parse_bytes {
         let mut parsed = Parsed::default();
         if kind != Kind::Binary && kind != Kind::Text {
-            parsed.skipped.push(format!(
+            let why = format!(
                 "{} larger than {} bytes was not parsed; patterns scanned it",
                 kind.name(),
                 limits.parse_bytes
-            ));
+            );
+            parsed.skipped.push((GapKind::OverLimit, why));
         }
         return parsed;
     }

@@ -22,6 +22,9 @@ pub mod terminal;
 /// Longest snippet that a report carries, in bytes.
 const SNIPPET: usize = 240;
 
+/// Bytes of a line that are kept before a place for showing; four times as many after it.
+const SOURCE: usize = 400;
+
 /// One layer between a file and what was found, outermost first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trail {
@@ -269,6 +272,14 @@ fn normalised(snippet: &str) -> String {
     snippet.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Moves both ends to where characters begin.
+fn boundaries(bytes: &[u8], start: usize, end: usize) -> (usize, usize) {
+    let is_inside = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0xC0 == 0x80);
+    let start = (start.saturating_sub(3)..=start).rev().find(|&at| !is_inside(at)).unwrap_or(start);
+    let end = (end..=end + 3).find(|&at| !is_inside(at)).unwrap_or(end);
+    (start, end.min(bytes.len()).max(start))
+}
+
 struct Lines<'a> {
     arena: &'a Arena,
     indices: BTreeMap<crate::artifact::ArtifactId, LineIndex>,
@@ -284,8 +295,10 @@ impl Lines<'_> {
         let (line, column) = index.line_column(bytes, range.start);
         let (end_line, end_column) = index.line_column(bytes, range.end);
         let shown_end = end_line.min(line + 7);
-        let source_start = index.range(bytes, line).start;
-        let source_end = index.range(bytes, shown_end).end;
+        // Whole lines, but of a line without end only what lies around the place.
+        let source_start = index.range(bytes, line).start.max(range.start.saturating_sub(SOURCE));
+        let source_end = index.range(bytes, shown_end).end.min(range.start + 4 * SOURCE);
+        let (source_start, source_end) = boundaries(bytes, source_start, source_end);
         let source = text::view(artifact.get(source_start..source_end)).into_owned();
         let source_range = range.start - source_start..(range.end.min(source_end)).max(range.start) - source_start;
         let inner = self.arena.bytes(span);

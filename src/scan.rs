@@ -73,17 +73,19 @@ impl Scanner {
 
     fn package(&self, root: &str, found: &PackageRef, worker: &mut pattern::Worker<'_>) -> PackageReport {
         let package = Package::read(found, &self.limits);
-        let analysis = analyze::analyze(&package, &self.rules, &self.limits, worker);
+        let analysis = analyze::analyze(&package, &self.rules, &self.limits, &self.policy, worker);
         report::package(root, &package, analysis, &self.rules, &self.policy)
     }
 
     fn discover(&self, root: &Path) -> Result<Discovered, Error> {
         let shown = report::escape::line(&root.display().to_string());
-        let meta = std::fs::metadata(root).map_err(|source| Error::Unreadable { path: shown.clone(), source })?;
+        let meta = std::fs::metadata(root).map_err(|cause| Error::Unreadable { path: shown.clone(), cause })?;
         let discovered = if meta.is_dir() {
-            discover(root, &self.limits).map_err(|source| Error::Unreadable { path: shown.clone(), source })?
+            discover(root, &self.limits).map_err(|cause| Error::Unreadable { path: shown.clone(), cause })?
         } else if meta.is_file() {
-            Discovered::single(root, meta.len())
+            // The user names this file, so a link that they name is followed.
+            let file = std::fs::canonicalize(root).map_err(|cause| Error::Unreadable { path: shown.clone(), cause })?;
+            Discovered::single(&file, meta.len())
         } else {
             return Err(Error::NotAFile { path: shown });
         };

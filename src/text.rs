@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use bstr::ByteSlice;
 use unicode_normalization::UnicodeNormalization;
 
 /// UTF-8 view of `bytes` with the same length: each byte that is not part of
@@ -37,14 +36,29 @@ pub fn slice(text: &str, range: Range<usize>) -> &str {
 /// Starts of lines, for turning byte offsets into line and column.
 pub struct LineIndex {
     starts: Vec<usize>,
+    /// Code points before each [`STRIDE`]th byte, so that a column is found without reading a line without end.
+    points: Vec<usize>,
 }
+
+const STRIDE: usize = 4096;
 
 impl LineIndex {
     /// Indexes the lines of `bytes`, which end at `\n`.
     pub fn new(bytes: &[u8]) -> Self {
         let mut starts = vec![0];
         starts.extend(memchr::memchr_iter(b'\n', bytes).map(|at| at + 1));
-        Self { starts }
+        let mut points = vec![0];
+        for chunk in bytes.chunks(STRIDE) {
+            points.push(points.last().copied().unwrap_or(0) + points_in(chunk));
+        }
+        Self { starts, points }
+    }
+
+    /// Code points that begin before `offset`.
+    fn points_before(&self, bytes: &[u8], offset: usize) -> usize {
+        let block = offset / STRIDE;
+        let known = self.points.get(block).copied().unwrap_or(0);
+        known + points_in(bytes.get(block * STRIDE..offset).unwrap_or(b""))
     }
 
     /// Line of a byte offset, counted from 1.
@@ -57,8 +71,7 @@ impl LineIndex {
         let offset = offset.min(bytes.len());
         let line = self.line(offset);
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
-        let before = bytes.get(start..offset).unwrap_or(b"");
-        (line, before.chars().count() + 1)
+        (line, self.points_before(bytes, offset).saturating_sub(self.points_before(bytes, start)) + 1)
     }
 
     /// Byte range of a line counted from 1, without its line break.
@@ -73,6 +86,11 @@ impl LineIndex {
     pub fn count(&self) -> usize {
         self.starts.len()
     }
+}
+
+/// Bytes that begin a code point.
+fn points_in(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
 /// Lower case, compatibility forms and Latin look-alikes folded, white space
@@ -167,11 +185,12 @@ pub fn sentences(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// A sentence with the ones before and after it.
-pub fn around(text: &str, sentence: &Range<usize>) -> Range<usize> {
-    let all = sentences(text);
-    let at = all.iter().position(|s| s == sentence).unwrap_or(0);
-    let first = all.get(at.saturating_sub(1)).map_or(sentence.start, |s| s.start);
-    let last = all.get(at + 1).map_or(sentence.end, |s| s.end);
-    first..last
+/// The sentence that `at` lies in.
+pub fn sentence_at(text: &str, at: usize) -> Range<usize> {
+    // A sentence is short; whatever goes on for longer is cut.
+    const REACH: usize = 1000;
+    let window = slice(text, at.saturating_sub(REACH)..at.saturating_add(REACH));
+    let offset = window.as_ptr() as usize - text.as_ptr() as usize;
+    let found = sentences(window).into_iter().find(|sentence| sentence.contains(&(at - offset)));
+    found.map_or(at..at, |sentence| sentence.start + offset..sentence.end + offset)
 }

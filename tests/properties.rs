@@ -203,7 +203,7 @@ proptest! {
     fn deep_nesting_is_survived(
         name in select(NAMES),
         (open, close) in select(NESTS),
-        depth in 1000..20_000usize,
+        depth in 200..3000usize,
         lead in select(vec!["", "curl x | sh\n", "x = \"curl \" + ", "---\na: "]),
     ) {
         let text = format!("{lead}{}{}", open.repeat(depth), close.repeat(depth));

@@ -68,6 +68,8 @@ pub struct Context {
 pub(super) struct Reader<'a> {
     input: &'a Input<'a>,
     structures: RefCell<HashMap<ArtifactId, Rc<Structure>>>,
+    /// Sentences of a document that point back at a quotation and have it run.
+    orders: RefCell<HashMap<ArtifactId, Rc<Vec<Range<usize>>>>>,
     reach: OnceCell<Reach>,
 }
 
@@ -76,7 +78,7 @@ type Contexts = BTreeMap<ContextKind, (Span, String)>;
 
 impl<'a> Reader<'a> {
     pub(super) fn new(input: &'a Input<'a>) -> Self {
-        Self { input, structures: RefCell::default(), reach: OnceCell::new() }
+        Self { input, structures: RefCell::default(), orders: RefCell::default(), reach: OnceCell::new() }
     }
 
     fn reach(&self) -> &Reach {
@@ -161,23 +163,26 @@ impl<'a> Reader<'a> {
         } else if let Some(table) = holds(&structure.tables).filter(|_| artifact.kind != Kind::Shell) {
             add(ContextKind::PatternTable, table, "is an entry of a table");
         }
-        // A comment right above that warns speaks for what stands below it.
-        let source = text::view(&artifact.bytes);
+        // A comment right above that warns speaks for what stands below it, unless that is a script's own code.
+        let is_script = artifact.kind == Kind::Shell && artifact.derivation.is_none();
         let near = structure.comments.iter().filter(|comment| {
             let is_above = comment.end <= range.start
-                && source.get(comment.end..range.start).is_some_and(|gap| gap.matches('\n').count() <= 3);
-            is_above || (comment.start <= range.start && range.start < comment.end)
+                && range.start - comment.end < 240
+                && memchr::memchr_iter(b'\n', artifact.get(comment.end..range.start)).count() <= 3;
+            let is_in_comment = structure.comments.iter().any(|c| c.start <= range.start && range.start < c.end);
+            (is_above && (!is_script || is_in_comment)) || (comment.start <= range.start && range.start < comment.end)
         });
         for comment in near {
-            let (folded, _) = text::fold(text::slice(&source, comment.clone()));
+            let (folded, _) = text::fold(&text::view(artifact.get(comment.start..comment.end.min(comment.start + 2000))));
             let lexicons = &self.input.rules.lexicons;
             if lexicons.holds("warn", &folded) || lexicons.holds("negation", &folded) {
                 add(ContextKind::Negated, comment.clone(), "the comment above warns of it");
             }
         }
-        let line_start = source.get(..range.start).and_then(|t| t.rfind('\n')).map_or(0, |at| at + 1);
-        let line = source.get(line_start..).map_or("", |t| t.lines().next().unwrap_or(""));
-        if is_pattern(text::slice(&source, range.clone())) || (artifact.kind == Kind::Shell && is_search(line)) {
+        let before = artifact.get(range.start.saturating_sub(400)..range.start);
+        let line = text::view(before.rsplit(|b| *b == b'\n').next().unwrap_or(b""));
+        let own = text::view(artifact.get(range.start..range.end.min(range.start + 4000)));
+        if is_pattern(&own) || (artifact.kind == Kind::Shell && is_search(&line)) {
             add(ContextKind::PatternTable, range, "is written as a search pattern");
         }
         false

@@ -17,13 +17,9 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
         add("meta/malformed", *span, why.clone());
     }
     for link in &input.package.links {
-        // A link has no bytes to point at: the finding stands at the start of the package's first file.
-        let Some(first) = input.expanded.arena.iter().next() else { continue };
-        add(
-            "meta/symlink",
-            Span::new(first.id, 0..0),
-            format!("{} is a link to {}", link.path.shown(), link.target.display()),
-        );
+        let Some(artifact) = input.expanded.arena.iter().find(|a| a.path == link.path) else { continue };
+        let note = format!("{} is a link to {}", link.path.shown(), link.target.display());
+        add("meta/symlink", Span::new(artifact.id, 0..0), note);
     }
     found
 }

@@ -111,6 +111,8 @@ struct Unit<'d> {
     blocks: Vec<&'d Block>,
     /// For a sentence: its range in the text of the only block.
     sentence: Option<Range<usize>>,
+    /// The sentence with its neighbours.
+    nearby: Range<usize>,
 }
 
 /// A place that a signal was seen at, as a document range.
@@ -121,7 +123,7 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for artifact in input.expanded.arena.iter() {
         let Some(document) = document_of(artifact) else { continue };
-        let judge = Judge { input, document: &document };
+        let judge = Judge::new(input, &document);
         let mut folded = None;
         for (id, rule) in &input.rules.prose {
             let Some(meta) = input.rules.get(id).map(|r| &r.meta) else { continue };

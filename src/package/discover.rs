@@ -78,6 +78,10 @@ fn packages_in(root: &Path, limits: &Limits, follow: bool) -> Vec<PackageRef> {
         listing.links = inside;
         for entry in entries {
             match fs::canonicalize(root.join(&entry)) {
+                // What leads back here is listed already.
+                Ok(target) if fs::canonicalize(root).is_ok_and(|root| root.starts_with(&target)) => {
+                    listing.links.push(entry);
+                }
                 Ok(target) if target.is_dir() => {
                     for mut package in packages_in(&target, limits, false) {
                         package.path = joined(&entry, &package.path);
@@ -85,9 +89,17 @@ fn packages_in(root: &Path, limits: &Limits, follow: bool) -> Vec<PackageRef> {
                         linked.push(package);
                     }
                 }
-                _ => listing.links.push(entry),
+                _ => {
+                    let why = "a link in the scanned folder that leads to no folder";
+                    listing.gaps.push((entry.clone(), Gap::new(GapKind::LinkNotFollowed, "", why)));
+                    listing.links.push(entry);
+                }
             }
         }
+    }
+    for link in listing.links.iter().filter(|path| is_skill_name(path)) {
+        let why = "the skill's own document is a link, which the agent follows";
+        listing.gaps.push((link.clone(), Gap::new(GapKind::LinkNotFollowed, "", why)));
     }
     let homes = Homes::new(&listing);
     let mut packages: BTreeMap<PathBuf, PackageRef> = BTreeMap::new();

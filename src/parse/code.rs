@@ -8,6 +8,7 @@ use aho_corasick::AhoCorasick;
 use tree_sitter::Node;
 
 use crate::artifact::{Map, Op, Piece};
+use crate::finding::GapKind;
 use crate::limits::Limits;
 use crate::parse::{Child, Kind, Parsed, shell, syntax};
 
@@ -90,9 +91,12 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
         return parsed;
     }
     parsed.children = commented(kind, text);
-    let Some(tree) = syntax::tree(kind, text) else {
-        parsed.skipped.push(format!("the {} parser gave up; patterns scanned the text", kind.name()));
-        return parsed;
+    let tree = match syntax::tree(kind, text) {
+        Ok(tree) => tree,
+        Err(gap) => {
+            parsed.skipped.push((gap, format!("the {} parser gave up; patterns scanned the text", kind.name())));
+            return parsed;
+        }
     };
     let mut strings = Strings::new(text);
     let mut nodes = 0;
@@ -101,7 +105,7 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
         nodes < limits.nodes && strings.visit(node)
     });
     if nodes >= limits.nodes {
-        parsed.skipped.push(format!("more than {} syntax nodes", limits.nodes));
+        parsed.skipped.push((GapKind::OverLimit, format!("more than {} syntax nodes", limits.nodes)));
     }
     parsed.children.extend(strings.children());
     parsed
@@ -114,7 +118,7 @@ pub fn is_driver(kind: Kind, text: &str, limits: &Limits) -> bool {
     if !APIS.iter().any(|api| text.contains(api)) {
         return false;
     }
-    let Some(tree) = syntax::tree(kind, text) else { return true };
+    let Ok(tree) = syntax::tree(kind, text) else { return true };
     let mut strings = Strings::new(text);
     let mut nodes = 0;
     syntax::walk(&tree, |node| {
@@ -153,6 +157,10 @@ pub(super) fn commented(kind: Kind, text: &str) -> Vec<Child> {
 }
 
 fn add(out: &mut String, map: &mut Vec<Piece>, text: &str, from: Range<usize>) {
+    // Constants that double themselves must not fill the memory.
+    if out.len() + text.len() > 256 * 1024 {
+        return;
+    }
     map.push(Piece {
         at: out.len() as u32,
         from: from.start as u32,

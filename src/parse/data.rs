@@ -118,7 +118,7 @@ pub fn parse(path: &SkillPath, kind: Kind, text: &str, _: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
     let (data, complaint) = read(kind, text, 0);
     if let Some(complaint) = complaint.filter(|_| kind == Kind::Yaml) {
-        parsed.malformed.push((0..text.len().min(1), complaint));
+        parsed.malformed.push((0..text.chars().next().map_or(0, char::len_utf8), complaint));
     }
     parsed.children = children(&data, Some(path.name()));
     parsed.body = Body::Data(data);
@@ -158,14 +158,22 @@ fn flatten(strings: &mut Vec<DataString>, text: &str, offset: usize, root: &Span
                 let range = place(text, value, &node.referenced);
                 strings.push(DataString { key, text: value.clone(), range: range.start + offset..range.end + offset });
             }
-            Value::List(items) => stack.extend(items.iter().rev().map(|item| (format!("{key}[]"), item))),
+            Value::List(items) => stack.extend(items.iter().rev().map(|item| (short(format!("{key}[]")), item))),
             Value::Map(pairs) => stack.extend(pairs.iter().rev().map(|(name, value)| {
-                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                let key = if key.is_empty() { name.clone() } else { short(format!("{key}.{name}")) };
                 (key, value)
             })),
             Value::Other => {}
         }
     }
+}
+
+/// Levels of keys that a path shows, innermost last.
+const KEYS: usize = 16;
+
+/// A key path that is not longer than anyone reads: its end.
+fn short(key: String) -> String {
+    if key.len() <= 200 { key } else { crate::text::slice(&key, key.len() - 200..key.len()).to_owned() }
 }
 
 /// Byte range of a scalar: exactly its content where that stands in the text unchanged.
@@ -202,9 +210,9 @@ fn json_strings(text: &str, offset: usize) -> Vec<DataString> {
                 at = end + 1;
                 let follows = bytes.get(at..).unwrap_or(b"").iter().find(|b| !b.is_ascii_whitespace());
                 if follows == Some(&b':') {
-                    key = value;
+                    key = short(value);
                 } else {
-                    let full = path
+                    let full = path.get(path.len().saturating_sub(KEYS)..).unwrap_or(&[])
                         .iter()
                         .chain(std::iter::once(&key))
                         .filter(|k| !k.is_empty())

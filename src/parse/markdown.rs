@@ -6,6 +6,7 @@ use std::ops::Range;
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 
 use crate::artifact::{Map, Op, Piece};
+use crate::finding::GapKind;
 use crate::limits::Limits;
 use crate::parse::{Body, Child, Kind, Parsed, data, shell};
 
@@ -113,6 +114,8 @@ pub struct Section {
     pub level: u8,
     /// Index of the section that it is nested in.
     pub parent: Option<usize>,
+    /// Index of the first block below its heading.
+    pub first: Option<usize>,
 }
 
 /// A parsed Markdown document.
@@ -131,12 +134,11 @@ pub struct Document {
 impl Document {
     /// Index of the block that `offset` lies in.
     pub fn block_at(&self, offset: usize) -> Option<usize> {
-        self.blocks
-            .iter()
-            .enumerate()
-            .filter(|(_, block)| block.range.start <= offset && offset < block.range.end.max(block.range.start + 1))
-            .min_by_key(|(_, block)| block.range.len())
-            .map(|(index, _)| index)
+        // Blocks stand in order; those of the front matter may overlap, being values of one another.
+        let after = self.blocks.partition_point(|block| block.range.start <= offset);
+        (after.saturating_sub(8)..after)
+            .rev()
+            .find(|&index| offset < self.blocks[index].range.end.max(self.blocks[index].range.start + 1))
     }
 
     /// The section's headings, innermost first.
@@ -151,7 +153,7 @@ impl Document {
 pub fn parse(text: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
     let mut document = Document::default();
-    document.sections.push(Section { title: String::new(), level: 0, parent: None });
+    document.sections.push(Section { title: String::new(), level: 0, parent: None, first: None });
     let (front, body_start) = front_matter(text);
     if let Some(front) = front {
         let (data, complaint) = data::read(Kind::Yaml, text.get(front.clone()).unwrap_or(""), front.start);
@@ -165,6 +167,8 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
         document.front = Some(data);
     }
     build::blocks(text, body_start, &mut document);
+    document.blocks.sort_by_key(|block| block.range.start);
+    build::first_blocks(&mut document);
     hidden::collect(text, &mut document);
     children(text, &document, &mut parsed, limits);
     parsed.body = Body::Markdown(Box::new(document));
@@ -174,7 +178,7 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
 /// Text that is not Markdown as paragraphs, so that prose can be judged wherever it stands.
 pub fn plain(text: &str) -> Document {
     let mut document = Document::default();
-    document.sections.push(Section { title: String::new(), level: 0, parent: None });
+    document.sections.push(Section { title: String::new(), level: 0, parent: None, first: None });
     build::paragraphs(text, &mut document);
     document
 }
@@ -182,7 +186,7 @@ pub fn plain(text: &str) -> Document {
 /// Strings of a data file as paragraphs.
 pub fn of_strings(data: &data::Data) -> Document {
     let mut document = Document::default();
-    document.sections.push(Section { title: String::new(), level: 0, parent: None });
+    document.sections.push(Section { title: String::new(), level: 0, parent: None, first: None });
     document.blocks.extend(data.strings.iter().map(build::front_matter_block));
     document
 }
@@ -268,6 +272,6 @@ fn children(text: &str, document: &Document, parsed: &mut Parsed, limits: &Limit
         }
     }
     if document.blocks.len() > limits.nodes {
-        parsed.skipped.push(format!("more than {} blocks", limits.nodes));
+        parsed.skipped.push((GapKind::OverLimit, format!("more than {} blocks", limits.nodes)));
     }
 }

@@ -2,7 +2,8 @@
 //! it reaches an interpreter. Straight-line evaluation with known literals;
 //! nothing is ever run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -11,6 +12,7 @@ use tree_sitter::Node;
 
 use crate::artifact::Map;
 use crate::fact::{Fact, FactKind};
+use crate::finding::GapKind;
 use crate::limits::Limits;
 use crate::parse::{Child, Kind, Parsed, syntax};
 
@@ -173,7 +175,7 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
         parsed.children.extend(super::code::commented(Kind::Shell, text));
     }
     if run.gave_up {
-        parsed.skipped.push("shell text too deep or too large to follow to its end".to_owned());
+        parsed.skipped.push((run.gap, "shell text too deep or too large to follow to its end".to_owned()));
     }
     parsed
 }
@@ -185,8 +187,15 @@ struct Run<'a> {
     nesting: usize,
     nodes: usize,
     gave_up: bool,
-    variables: HashMap<String, Value>,
-    files: HashMap<String, Value>,
+    /// Why, if it gave up.
+    gap: GapKind,
+    variables: BTreeMap<String, Value>,
+    /// Files by name, without a leading `./`.
+    files: BTreeMap<String, Value>,
+    /// The first archive that was fetched and unpacked.
+    unpacked: Option<Value>,
+    /// Texts that became artifacts already.
+    followed: HashSet<u64>,
     /// Texts printed for a person, and the addresses in them.
     printed: Vec<(Range<usize>, Vec<String>)>,
     /// Start of the outermost pipeline that is being evaluated.
@@ -203,8 +212,11 @@ impl<'a> Run<'a> {
             nesting,
             nodes: limits.nodes / 10,
             gave_up: false,
-            variables: HashMap::new(),
-            files: HashMap::new(),
+            gap: GapKind::OverLimit,
+            variables: BTreeMap::new(),
+            files: BTreeMap::new(),
+            unpacked: None,
+            followed: HashSet::new(),
             printed: Vec::new(),
             pipeline: None,
             facts: Vec::new(),
@@ -213,9 +225,13 @@ impl<'a> Run<'a> {
     }
 
     fn script(&mut self) {
-        let Some(tree) = syntax::tree(Kind::Shell, self.text) else {
-            self.gave_up = true;
-            return;
+        let tree = match syntax::tree(Kind::Shell, self.text) {
+            Ok(tree) => tree,
+            Err(gap) => {
+                self.gave_up = true;
+                self.gap = gap;
+                return;
+            }
         };
         self.statement(tree.root_node(), Value::default(), 0);
     }
@@ -333,7 +349,7 @@ impl<'a> Run<'a> {
         let operator = raw.trim_start_matches(|c: char| c.is_ascii_digit());
         if operator.starts_with('<') {
             // `< file`, or the output of `<(…)` itself.
-            *input = match self.files.get(target.shape()) {
+            *input = match self.find_file(target.shape()) {
                 Some(content) if target.urls.is_empty() => content.clone(),
                 _ if target.is_fetched || target.is_decoded => target,
                 // A file that this text did not write.
@@ -346,7 +362,7 @@ impl<'a> Run<'a> {
 
     /// Something was written to a file.
     fn written(&mut self, file: &Value, mut content: Value, append: bool, range: Range<usize>) {
-        let name = file.shape().to_owned();
+        let name = file_key(file.shape()).to_owned();
         if content.is_fetched {
             content.marks.insert("via-file");
         }
@@ -377,15 +393,33 @@ impl<'a> Run<'a> {
         if self.nesting >= NESTING || !worth_parsing(text) {
             return (Vec::new(), false);
         }
+        self.charge(text.len());
         let mut inner = Run::new(text, self.limits, self.nesting + 1);
         inner.script();
         let fetches = inner.facts.iter().any(|fact| fact.labels.contains("fetches") || fact.labels.contains("fetched"));
         (inner.facts, fetches)
     }
 
+    /// Takes the work that text of this length makes off the budget.
+    fn charge(&mut self, bytes: usize) {
+        self.nodes = self.nodes.saturating_sub(bytes / 16 + 1);
+        self.gave_up |= self.nodes == 0;
+    }
+
     fn child(&mut self, op: crate::artifact::Op, range: Range<usize>, text: String, kind: Kind) {
+        self.charge(text.len());
+        let mut hasher = DefaultHasher::new();
+        (&text, range.start).hash(&mut hasher);
+        if self.gave_up || !self.followed.insert(hasher.finish()) {
+            return;
+        }
         let map =
             if self.text.get(range.clone()) == Some(text.as_str()) { Map::slice(range.clone()) } else { Map::Opaque };
         self.children.push(Child { op, range, bytes: text.into_bytes(), map, kind });
     }
+}
+
+/// Name under which a file is kept: `./x` and `x` are one.
+fn file_key(name: &str) -> &str {
+    name.trim_start_matches("./")
 }

@@ -1,17 +1,26 @@
 //! tree-sitter with bounds: a parser per language and thread, a budget of
 //! work instead of a clock, and walks without recursion.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use tree_sitter::{Language, Node, ParseOptions, Parser, Tree, TreeCursor};
 
+use crate::finding::GapKind;
 use crate::parse::Kind;
 
 thread_local! {
     static PARSERS: RefCell<HashMap<Kind, Parser>> = RefCell::new(HashMap::new());
 }
+
+/// Time that any text may take, and more for each of its bytes: a hundred times what honest files take.
+const BACKSTOP: Duration = Duration::from_millis(1500);
+const PER_BYTE: Duration = Duration::from_micros(2);
+
+/// Bytes served to a lexer at a time.
+const CHUNK: usize = 1024;
 
 fn language(kind: Kind) -> Option<Language> {
     Some(match kind {
@@ -24,33 +33,48 @@ fn language(kind: Kind) -> Option<Language> {
     })
 }
 
-/// Syntax tree of `text`, or `None` if the parser gave up within its budget.
+/// Syntax tree of `text`, or why the parser gave up.
 ///
 /// The budget counts the parser's own progress calls, about a hundred
 /// operations each, against the length of the text, so that error recovery
-/// cannot go quadratic on hostile input.
-pub(super) fn tree(kind: Kind, text: &str) -> Option<Tree> {
+/// cannot go on for ever on hostile input; honest files need a quarter of it. What
+/// one operation costs is out of our hands, hence the clock far above that.
+pub(super) fn tree(kind: Kind, text: &str) -> Result<Tree, GapKind> {
     PARSERS.with_borrow_mut(|parsers| {
         let parser = match parsers.entry(kind) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
                 let mut parser = Parser::new();
-                parser.set_language(&language(kind)?).ok()?;
+                let language = language(kind).ok_or(GapKind::OverLimit)?;
+                parser.set_language(&language).map_err(|_| GapKind::OverLimit)?;
                 entry.insert(parser)
             }
         };
-        let mut budget = 20_000 + text.len();
+        let started = Instant::now();
+        let backstop = BACKSTOP + PER_BYTE.saturating_mul(text.len() as u32);
+        let steps = Cell::new(200 + text.len() / 16);
+        let reads = Cell::new(64 * (text.len() + 64 * CHUNK));
+        let take = |budget: &Cell<usize>, work: usize| {
+            budget.set(budget.get().saturating_sub(work));
+            budget.get() > 0
+        };
         let mut progress = |_: &tree_sitter::ParseState| {
-            budget = budget.saturating_sub(1);
-            if budget == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let goes_on = take(&steps, 1) && reads.get() > 0 && started.elapsed() < backstop;
+            if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let bytes = text.as_bytes();
+        // Lexers look ahead as far as they like, so what they are served is counted as well.
+        let mut read = |at: usize, _| {
+            let end = (at + CHUNK).min(bytes.len());
+            if take(&reads, CHUNK) { bytes.get(at..end).unwrap_or(b"") } else { b"" }
+        };
         let options = ParseOptions::new().progress_callback(&mut progress);
-        let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or(b""), None, Some(options));
-        if tree.is_none() {
+        let tree = parser.parse_with_options(&mut read, None, Some(options));
+        if tree.is_none() || reads.get() == 0 {
             parser.reset();
+            return Err(if started.elapsed() < backstop { GapKind::OverLimit } else { GapKind::Timeout });
         }
-        tree
+        tree.ok_or(GapKind::OverLimit)
     })
 }
 

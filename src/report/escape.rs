@@ -26,6 +26,7 @@ pub fn source(text: &str) -> (String, Vec<usize>) {
             '\n' => out.push('\n'),
             '\t' => out.push_str("    "),
             '\r' => {}
+            '#' if out.ends_with('#') => out.push_str("\\#"),
             c => push(&mut out, c),
         }
     }
@@ -44,18 +45,10 @@ fn push(out: &mut String, c: char) {
     }
 }
 
-/// CI systems act on `::command::` and `##[command]` at the start of a line, wherever it came from.
+/// CI systems act on `::command::` where a line starts, and on `##[command]` and `##vso[command]` anywhere.
 fn without_log_commands(text: String) -> String {
-    let start = text.trim_start();
-    if start.starts_with("::")
-        || start.starts_with("##[")
-        || start.starts_with("##vso")
-        || start.starts_with("##teamcity")
-    {
-        format!("\\{text}")
-    } else {
-        text
-    }
+    let text = if text.contains("##") { text.replace("##", "#\\#") } else { text };
+    if text.trim_start().starts_with("::") { format!("\\{text}") } else { text }
 }
 
 /// A URL that nobody opens by accident.

@@ -201,7 +201,17 @@ fn annotated(finding: &ReportedFinding, width: usize) -> String {
     for (shown, real) in columns {
         rendered = rendered.replacen(&shown, &real, 1);
     }
-    rendered
+    rendered.lines().map(without_colons).collect::<Vec<_>>().join("\n")
+}
+
+/// The renderer leads to further places with `:::`, which CI systems could take for a command of theirs.
+fn without_colons(line: &str) -> String {
+    match line.split_once("::: ") {
+        Some((before, after)) if before.chars().all(|c| c.is_whitespace() || c.is_ascii_digit() || "\u{1b}[;m".contains(c)) => {
+            format!("{before}--> {after}")
+        }
+        _ => line.to_owned(),
+    }
 }
 
 /// The lines around a place, cut to the columns there are.
@@ -272,7 +282,7 @@ fn lowered(finding: &ReportedFinding) -> String {
     if finding.context.is_empty() {
         return String::new();
     }
-    let why: Vec<String> = finding.context.iter().map(|context| context.why.clone()).collect();
+    let why: Vec<String> = finding.context.iter().map(|context| escape::line(&context.why)).collect();
     format!(" (lowered from {}: {})", finding.severity.name(), why.join("; "))
 }
 

@@ -4,6 +4,7 @@ mod cli;
 mod common;
 mod context;
 mod evidence;
+mod hostile;
 mod output;
 mod packages;
 mod schema;

@@ -2,6 +2,7 @@
 //! tables, and the sentences that tell the reader to run it after all.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::{ContextKind, Contexts, Reader};
 use crate::artifact::{Artifact, Span};
@@ -97,10 +98,10 @@ impl<'a> Place<'a> {
 
     /// Quotation marks around the place, in the text of its block.
     fn marks(&self) -> Option<Range<usize>> {
-        let source = text::view(&self.artifact.bytes);
         let block = self.block.range.clone();
-        let before = text::slice(&source, block.start..self.range.start);
-        let after = text::slice(&source, self.range.end..block.end);
+        let before_range = block.start.max(self.range.start.saturating_sub(REACH))..self.range.start;
+        let before = text::view(self.artifact.get(before_range.clone()));
+        let after = text::view(self.artifact.get(self.range.end..block.end.min(self.range.end + REACH)));
         let pairs = [('"', '"'), ('“', '”'), ('„', '“'), ('«', '»'), ('「', '」'), ('『', '』'), ('‘', '’')];
         pairs.iter().find_map(|&(open, close)| {
             let start = before.rfind(open)?;
@@ -109,7 +110,7 @@ impl<'a> Place<'a> {
                 return None;
             }
             let end = after.find(close)?;
-            Some(block.start + start..self.range.end + end)
+            Some(before_range.start + start..self.range.end + end)
         })
     }
 
@@ -132,10 +133,11 @@ impl<'a> Place<'a> {
     }
 
     fn line(&self) -> Option<&'a str> {
-        let bytes = &self.artifact.bytes;
-        let source = std::str::from_utf8(bytes).ok()?;
-        let start = source.get(..self.range.start)?.rfind('\n').map_or(0, |at| at + 1);
-        source.get(start..)?.lines().next()
+        let before = self.artifact.get(self.range.start.saturating_sub(REACH)..self.range.start);
+        let start = self.range.start - before.iter().rev().take_while(|b| **b != b'\n').count();
+        let rest = self.artifact.bytes.get(start..)?;
+        let end = rest.iter().take(REACH).position(|b| *b == b'\n').unwrap_or(rest.len().min(REACH));
+        std::str::from_utf8(rest.get(..end)?).ok()
     }
 
     fn headings(&self, contexts: &mut Contexts) {
@@ -160,7 +162,7 @@ impl<'a> Place<'a> {
         let mut near = self.around();
         near.extend(self.introductions());
         for block in near {
-            for sentence in sentences_of(block) {
+            for sentence in self.sentences_near(block) {
                 let (folded, _) = text::fold(text::slice(&block.text, sentence.clone()));
                 let source = block.source(sentence.clone());
                 // Only what stands before or around the place speaks of it.
@@ -222,13 +224,9 @@ impl<'a> Place<'a> {
     fn introductions(&self) -> Vec<&'a Block> {
         let sections = std::iter::successors(Some(self.block.section), |&at| self.document.sections.get(at)?.parent);
         sections
-            .filter_map(|section| {
-                let own = self.document.blocks.iter().filter(|b| {
-                    b.section == section && !matches!(b.kind, BlockKind::Heading(_) | BlockKind::FrontMatter(_))
-                });
-                own.clone().next().filter(|block| {
-                    block.kind == BlockKind::Paragraph && block.list_depth == 0 && !std::ptr::eq(*block, self.block)
-                })
+            .filter_map(|section| self.document.blocks.get(self.document.sections.get(section)?.first?))
+            .filter(|block| {
+                block.kind == BlockKind::Paragraph && block.list_depth == 0 && !std::ptr::eq(*block, self.block)
             })
             .collect()
     }
@@ -242,31 +240,61 @@ impl<'a> Place<'a> {
         };
         let mut near = self.around();
         near.extend(self.document.blocks.get(self.index + 1).filter(|b| b.is_prose()));
-        // A sentence anywhere that points back at this kind of block ("the example above") counts as well.
-        let neighbours = near.len();
-        near.extend(self.document.blocks.iter().filter(|b| b.is_prose() && !b.is_quoted));
-        near.iter().enumerate().filter(|(_, block)| !matches!(block.kind, BlockKind::Heading(_))).any(
-            |(position, block)| {
-                let is_neighbour = position < neighbours && !std::ptr::eq(*block, self.block);
-                // What the quotation says to its reader is part of the quotation.
-                if self.block.is_quoted && block.is_quoted {
-                    return false;
-                }
-                sentences_of(block).into_iter().any(|sentence| {
-                    let part = text::slice(&block.text, sentence.clone());
-                    let (folded, _) = text::fold(part);
-                    let lexicon = if is_neighbour { "instruct-near" } else { "instruct-back" };
-                    if !self.holds(lexicon, &folded) || is_inside(&block.source(sentence)) {
-                        return false;
-                    }
-                    let polarity = self.holds("negation", &folded) && !self.holds("double-negation", &folded);
-                    !polarity && !self.holds("warn", &folded)
-                })
-            },
-        )
+        let is_ordered_near = near.iter().any(|block| {
+            // What the quotation says to its reader is part of the quotation.
+            let is_apart = !std::ptr::eq(*block, self.block)
+                && !(self.block.is_quoted && block.is_quoted)
+                && !matches!(block.kind, BlockKind::Heading(_));
+            is_apart
+                && self
+                    .sentences_near(block)
+                    .into_iter()
+                    .any(|sentence| self.orders("instruct-near", block, &sentence) && !is_inside(&block.source(sentence)))
+        });
+        is_ordered_near || self.orders_back().iter().any(|range| !is_inside(range))
+    }
+
+    /// Sentences anywhere that point back at a quotation ("the example above") and have it run.
+    fn orders_back(&self) -> Rc<Vec<Range<usize>>> {
+        if let Some(known) = self.reader.orders.borrow().get(&self.artifact.id) {
+            return Rc::clone(known);
+        }
+        let blocks = self.document.blocks.iter().filter(|block| {
+            block.is_prose() && !block.is_quoted && !matches!(block.kind, BlockKind::Heading(_))
+        });
+        let orders = blocks.flat_map(|block| {
+            let sentences = text::sentences(&block.text).into_iter();
+            sentences.filter(|sentence| self.orders("instruct-back", block, sentence)).map(|sentence| block.source(sentence))
+        });
+        let orders = Rc::new(orders.collect::<Vec<_>>());
+        self.reader.orders.borrow_mut().insert(self.artifact.id, Rc::clone(&orders));
+        orders
+    }
+
+    /// Whether a sentence is an order of this lexicon, and neither a warning nor its opposite.
+    fn orders(&self, lexicon: &str, block: &Block, sentence: &Range<usize>) -> bool {
+        let (folded, _) = text::fold(text::slice(&block.text, sentence.clone()));
+        let is_negated = || self.holds("negation", &folded) && !self.holds("double-negation", &folded);
+        self.holds(lexicon, &folded) && !is_negated() && !self.holds("warn", &folded)
+    }
+
+    /// Sentences of a block, but of a block without end only those near the place.
+    fn sentences_near(&self, block: &Block) -> Vec<Range<usize>> {
+        if block.text.len() <= 2 * REACH {
+            return text::sentences(&block.text);
+        }
+        let at = if block.range.end <= self.range.start {
+            block.text.len()
+        } else if block.range.start >= self.range.end {
+            0
+        } else {
+            self.range.start - block.range.start.min(self.range.start)
+        };
+        let window = text::slice(&block.text, at.saturating_sub(REACH)..at.saturating_add(REACH));
+        let offset = window.as_ptr() as usize - block.text.as_ptr() as usize;
+        text::sentences(window).into_iter().map(|s| s.start + offset..s.end + offset).collect()
     }
 }
 
-fn sentences_of(block: &Block) -> Vec<Range<usize>> {
-    text::sentences(&block.text)
-}
+/// Bytes around a place that may speak of it.
+const REACH: usize = 2000;

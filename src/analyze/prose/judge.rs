@@ -1,6 +1,7 @@
 //! One rule against one unit of text.
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::target::{helper_name, is_download, target_classes};
@@ -10,11 +11,19 @@ use crate::parse::markdown::{Block, BlockKind, Document, Link};
 use crate::text::{self, sentences};
 
 pub(super) struct Judge<'a> {
-    pub input: &'a Input<'a>,
-    pub document: &'a Document,
+    input: &'a Input<'a>,
+    document: &'a Document,
+    downloads: OnceCell<HashMap<&'a str, Vec<(Place, &'a Link)>>>,
 }
 
+/// Section, and whether it is the front matter.
+type Place = (usize, bool);
+
 impl<'a> Judge<'a> {
+    pub(super) fn new(input: &'a Input<'a>, document: &'a Document) -> Self {
+        Self { input, document, downloads: OnceCell::new() }
+    }
+
     /// Whether the document holds what the rule requires at all: most do not, which one look at the whole tells.
     pub(super) fn may_hold(&self, rule: &ProseRule, folded: &mut Option<String>) -> bool {
         rule.signals.iter().filter(|signal| signal.required).all(|signal| {
@@ -42,16 +51,18 @@ impl<'a> Judge<'a> {
                 .iter()
                 .filter(prose)
                 .flat_map(|block| {
-                    sentences(&block.text)
-                        .into_iter()
-                        .map(move |sentence| Unit { blocks: vec![block], sentence: Some(sentence) })
+                    let all = sentences(&block.text);
+                    (0..all.len()).map(move |at| {
+                        let nearby = all[at.saturating_sub(1)].start..all[(at + 1).min(all.len() - 1)].end;
+                        Unit { blocks: vec![block], sentence: Some(all[at].clone()), nearby }
+                    })
                 })
                 .collect(),
             Scope::Block => (0..blocks.len())
                 .filter(|&at| blocks[at].is_prose())
                 .map(|at| {
                     if blocks[at].kind == BlockKind::Cell {
-                        return Unit { blocks: row_of(blocks, at), sentence: None };
+                        return Unit { blocks: row_of(blocks, at), sentence: None, nearby: 0..0 };
                     }
                     let mut unit = vec![&blocks[at]];
                     let end = blocks[at].range.end;
@@ -60,7 +71,7 @@ impl<'a> Judge<'a> {
                         .skip(at + 1)
                         .take_while(|next| next.range.start <= end + 240 && next.section == blocks[at].section);
                     unit.extend(near.take(3));
-                    Unit { blocks: unit, sentence: None }
+                    Unit { blocks: unit, sentence: None, nearby: 0..0 }
                 })
                 .collect(),
             Scope::Section => {
@@ -74,7 +85,7 @@ impl<'a> Judge<'a> {
                             .is_some_and(|b| b.section == block.section && !matches!(b.kind, BlockKind::FrontMatter(_)))
                     }) {
                         Some(unit) => unit.blocks.push(block),
-                        None => units.push(Unit { blocks: vec![block], sentence: None }),
+                        None => units.push(Unit { blocks: vec![block], sentence: None, nearby: 0..0 }),
                     }
                 }
                 units
@@ -166,7 +177,7 @@ impl<'a> Judge<'a> {
                 continue;
             }
             let range = match &unit.sentence {
-                Some(sentence) if signal.nearby => text::around(&block.text, sentence),
+                Some(_) if signal.nearby => unit.nearby.clone(),
                 Some(sentence) => sentence.clone(),
                 None => 0..block.text.len(),
             };
@@ -183,8 +194,7 @@ impl<'a> Judge<'a> {
                     continue;
                 }
                 if let Some(unless) = &signal.unless {
-                    let sentence =
-                        sentences(&block.text).into_iter().find(|s| s.contains(&start)).unwrap_or(0..block.text.len());
+                    let sentence = text::sentence_at(&block.text, start);
                     if lexicons.holds(unless, &text::fold(text::slice(&block.text, sentence)).0) {
                         continue;
                     }
@@ -208,7 +218,7 @@ impl<'a> Judge<'a> {
     }
 
     /// A file to download whose name no one knows.
-    fn unknown_helper(&self, unit: &Unit<'_>) -> Option<Seen> {
+    fn unknown_helper(&self, unit: &Unit<'a>) -> Option<Seen> {
         let declared = declared_names(self.document);
         self.links(unit).into_iter().find_map(|link| {
             let name = helper_name(&link.target).or_else(|| helper_name(&link.text))?;
@@ -256,18 +266,26 @@ impl<'a> Judge<'a> {
             .then(|| (range.clone(), "each system is sent to a different place".to_owned()))
     }
 
-    fn repeated(&self, unit: &Unit<'_>) -> Option<Seen> {
-        let section = unit.blocks.first()?.section;
-        let in_front = |block: &Block| matches!(block.kind, BlockKind::FrontMatter(_));
-        let targets: BTreeSet<&str> = self.links(unit).into_iter().map(|link| link.target.as_str()).collect();
-        let here = in_front(unit.blocks.first()?);
-        self.document
-            .blocks
-            .iter()
-            .filter(|block| block.section != section || in_front(block) != here)
-            .flat_map(|block| &block.links)
-            .find(|link| targets.contains(link.target.as_str()) && is_download(self.input, &link.target))
-            .map(|link| (link.range.clone(), "and again in another section".to_owned()))
+    fn repeated(&self, unit: &Unit<'a>) -> Option<Seen> {
+        let place_of = |block: &Block| (block.section, matches!(block.kind, BlockKind::FrontMatter(_)));
+        let here = place_of(unit.blocks.first()?);
+        let downloads = self.downloads.get_or_init(|| {
+            let mut downloads: HashMap<&str, Vec<(Place, &Link)>> = HashMap::new();
+            for block in &self.document.blocks {
+                for link in block.links.iter().filter(|link| is_download(self.input, &link.target)) {
+                    let places = downloads.entry(&link.target).or_default();
+                    // Two different places are enough to know of one that is another.
+                    if places.len() < 2 && !places.iter().any(|(place, _)| *place == place_of(block)) {
+                        places.push((place_of(block), link));
+                    }
+                }
+            }
+            downloads
+        });
+        let mut elsewhere = self.links(unit).into_iter().filter_map(|link| {
+            downloads.get(link.target.as_str())?.iter().find(|(place, _)| *place != here).map(|(_, link)| *link)
+        });
+        elsewhere.next().map(|link| (link.range.clone(), "and again in another section".to_owned()))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use tree_sitter::{Node, Tree};
+use tree_sitter::Node;
 
 use super::{callee, is_process_call, last_name};
 use crate::parse::{Kind, syntax};
@@ -26,7 +26,7 @@ pub struct Structure {
 /// How the places of a program are meant; for weighing what was found in it.
 pub fn structure(kind: Kind, text: &str) -> Structure {
     let mut found = Structure::default();
-    let Some(tree): Option<Tree> = syntax::tree(kind, text) else { return found };
+    let Ok(tree) = syntax::tree(kind, text) else { return found };
     syntax::walk(&tree, |node| {
         let range = node.byte_range();
         match node.kind() {

@@ -233,7 +233,7 @@ impl Builder<'_, '_> {
                 self.stack.pop();
             }
             let parent = self.stack.last().copied();
-            self.document.sections.push(Section { title: block.text.clone(), level, parent });
+            self.document.sections.push(Section { title: block.text.clone(), level, parent, first: None });
             let at = self.document.sections.len() - 1;
             self.stack.push(at);
             block.section = at;
@@ -262,10 +262,22 @@ fn bare_links(block: &mut Block) {
             (target.to_owned(), found.start()..found.start() + target.len())
         })
         .collect();
+    let mut taken: Vec<Range<usize>> = block.links.iter().map(|link| link.range.clone()).collect();
+    taken.sort_by_key(|range| range.start);
     for (target, range) in found {
         let range = block.source(range);
-        if !block.links.iter().any(|link| link.range.start <= range.start && range.end <= link.range.end) {
+        let before = taken.partition_point(|link| link.start <= range.start);
+        if !taken[before.saturating_sub(4)..before].iter().any(|link| range.end <= link.end) {
             block.links.push(Link { text: target.clone(), target, is_image: false, is_bare: true, range });
+        }
+    }
+}
+
+/// Notes the first block below each heading.
+pub(super) fn first_blocks(document: &mut Document) {
+    for (index, block) in document.blocks.iter().enumerate() {
+        if !matches!(block.kind, BlockKind::Heading(_) | BlockKind::FrontMatter(_)) {
+            document.sections[block.section].first.get_or_insert(index);
         }
     }
 }

@@ -76,9 +76,11 @@ pub(super) fn collect(text: &str, document: &mut Document) {
             || lower.contains("d-none")
             || lower.contains("sr-only"))
     {
+        let mut last_end = 0;
         for tag in HIDING_TAG.captures_iter(text) {
             let (Some(whole), Some(name)) = (tag.get(0), tag.get(1)) else { continue };
-            if in_code(document, whole.start()) {
+            // What lies in a hidden element is hidden with it.
+            if whole.start() < last_end || in_code(document, whole.start()) {
                 continue;
             }
             let Some(open_end) = text.get(whole.start()..).and_then(|t| t.find('>')).map(|at| whole.start() + at + 1)
@@ -88,12 +90,22 @@ pub(super) fn collect(text: &str, document: &mut Document) {
             let close = format!("</{}", name.as_str().to_ascii_lowercase());
             let end = lower.get(open_end..).and_then(|t| t.find(&close)).map_or(text.len(), |at| open_end + at);
             found.push(Hidden { container: Container::Style, range: open_end..end });
+            last_end = end;
         }
     }
     found.retain(|hidden| !hidden.range.is_empty());
     document.hidden.extend(found);
     document.hidden.sort_by_key(|hidden| (hidden.range.start, hidden.range.end));
     document.hidden.dedup();
+    // Pictures in the alternative text of pictures: the outermost holds them all.
+    let mut last_end = 0;
+    document.hidden.retain(|hidden| {
+        let is_inside = hidden.container == Container::Alt && hidden.range.end <= last_end;
+        if hidden.container == Container::Alt {
+            last_end = last_end.max(hidden.range.end);
+        }
+        !is_inside
+    });
 }
 
 fn comments(text: &str, document: &Document, found: &mut Vec<Hidden>) {

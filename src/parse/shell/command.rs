@@ -334,15 +334,11 @@ impl Run<'_> {
         if arg.is_fetched || arg.is_decoded {
             return arg.clone();
         }
-        self.find_file(arg.shape()).map(|(_, value)| value.clone()).unwrap_or_default()
+        self.find_file(arg.shape()).cloned().unwrap_or_default()
     }
 
-    pub(super) fn find_file(&self, name: &str) -> Option<(&String, &Value)> {
-        let name = name.trim_start_matches("./");
-        if name.is_empty() {
-            return None;
-        }
-        self.files.iter().find(|(file, _)| file.trim_start_matches("./") == name)
+    pub(super) fn find_file(&self, name: &str) -> Option<&Value> {
+        self.files.get(super::file_key(name))
     }
 }
 

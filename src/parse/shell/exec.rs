@@ -96,16 +96,16 @@ impl Run<'_> {
                 if input.is_fetched {
                     let mut value = input.clone();
                     value.marks.extend(["via-file", "unpacked"]);
-                    self.files.insert(String::new(), value);
+                    self.unpacked.get_or_insert(value);
                 }
             }
             "mv" | "cp" | "install" => {
                 if let [from, .., to] = operands.as_slice()
-                    && let Some(value) = self.find_file(from).map(|(_, value)| value.clone())
+                    && let Some(value) = self.find_file(from).cloned()
                 {
                     let name = from.rsplit('/').next().unwrap_or(from);
                     let to = if to.ends_with('/') || to == "." { format!("{to}{name}") } else { to.clone() };
-                    self.files.insert(to, value);
+                    self.files.insert(super::file_key(&to).to_owned(), value);
                 }
             }
             "open" | "start" | "start-process" => {
@@ -120,9 +120,11 @@ impl Run<'_> {
 
     fn mark(&mut self, names: &[String], mark: &'static str) {
         for name in names {
-            let Some(file) = self.find_file(name).map(|(file, _)| file.clone()) else { continue };
-            if let Some(value) = self.files.get_mut(&file) {
+            if let Some(value) = self.files.get_mut(super::file_key(name)) {
                 value.marks.insert(mark);
+                if mark == "unpacked" && value.is_fetched && self.unpacked.is_none() {
+                    self.unpacked = Some(value.clone());
+                }
             }
         }
     }
@@ -144,19 +146,14 @@ impl Run<'_> {
 
     fn start(&mut self, name: &str, words: &Words) {
         let name = name.trim_end_matches('/');
-        let known = self.find_file(name).map(|(_, value)| value.clone()).or_else(|| {
-            // A program out of an archive that was fetched and unpacked in the same text.
-            let unpacked = self
-                .files
-                .values()
-                .filter(|value| value.is_fetched && value.marks.contains("unpacked"))
-                .min_by_key(|value| value.range.start)?;
-            name.starts_with("./").then(|| unpacked.clone())
-        });
+        // Or a program out of an archive that was fetched and unpacked in the same text.
+        let from_archive = || self.unpacked.clone().filter(|_| name.starts_with("./"));
+        let known = self.find_file(name).cloned().or_else(from_archive);
         if let Some(value) = known.filter(|value| value.is_fetched || value.is_decoded) {
             let mut value = value;
             value.marks.insert("started");
-            let via = Via { interpreter: name, range: words.range.clone(), is_root: words.is_root };
+            let shown = name.replace(super::value::UNKNOWN, "…");
+            let via = Via { interpreter: &shown, range: words.range.clone(), is_root: words.is_root };
             self.exec_fact(&value, &via);
         }
     }

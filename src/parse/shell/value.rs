@@ -6,6 +6,9 @@ use std::ops::Range;
 /// Stands in a shape for what is not known.
 pub(super) const UNKNOWN: char = '\u{1a}';
 
+/// Longest text that is followed, in bytes.
+const LONGEST: usize = 256 * 1024;
+
 /// A word, a stream or a file's content.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Value {
@@ -66,7 +69,12 @@ impl Value {
         if self.range.is_empty() {
             self.range = other.range.clone();
         }
-        self.shape.push_str(&other.shape);
+        if self.shape.len() + other.shape.len() > LONGEST {
+            // Words that double themselves must not fill the memory.
+            self.shape = UNKNOWN.to_string();
+        } else {
+            self.shape.push_str(&other.shape);
+        }
         self.merge(other);
     }
 
@@ -85,7 +93,7 @@ impl Value {
     fn merge(&mut self, other: Self) {
         self.binary |= other.binary;
         for url in other.urls {
-            if !self.urls.contains(&url) {
+            if self.urls.len() < 16 && !self.urls.contains(&url) {
                 self.urls.push(url);
             }
         }

@@ -52,8 +52,16 @@ const TIMEOUTS: usize = 3;
 /// Expands a package to its closed set of artifacts.
 pub fn expand(package: &Package, limits: &Limits) -> Expanded {
     let out = Expanded { arena: Arena::default(), facts: Vec::new(), malformed: Vec::new(), gaps: Vec::new() };
-    let mut expansion =
-        Expansion { limits, out, queue: Vec::new(), seen: HashSet::new(), spent: HashMap::new(), derived: 0, derived_bytes: 0, timeouts: 0 };
+    let mut expansion = Expansion {
+        limits,
+        out,
+        queue: Vec::new(),
+        seen: HashSet::new(),
+        spent: HashMap::new(),
+        derived: 0,
+        derived_bytes: 0,
+        timeouts: 0,
+    };
     for file in &package.files {
         let id = expansion.out.arena.push(|id| Artifact {
             id,

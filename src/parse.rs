@@ -201,11 +201,8 @@ pub fn parse(path: &SkillPath, kind: Kind, op: Option<Op>, bytes: &[u8], limits:
     if bytes.len() > limits.parse_bytes {
         let mut parsed = Parsed::default();
         if kind != Kind::Binary && kind != Kind::Text {
-            let why = format!(
-                "{} larger than {} bytes was not parsed; patterns scanned it",
-                kind.name(),
-                limits.parse_bytes
-            );
+            let why =
+                format!("{} larger than {} bytes was not parsed; patterns scanned it", kind.name(), limits.parse_bytes);
             parsed.skipped.push((GapKind::OverLimit, why));
         }
         return parsed;

@@ -173,7 +173,8 @@ impl<'a> Reader<'a> {
             (is_above && (!is_script || is_in_comment)) || (comment.start <= range.start && range.start < comment.end)
         });
         for comment in near {
-            let (folded, _) = text::fold(&text::view(artifact.get(comment.start..comment.end.min(comment.start + 2000))));
+            let (folded, _) =
+                text::fold(&text::view(artifact.get(comment.start..comment.end.min(comment.start + 2000))));
             let lexicons = &self.input.rules.lexicons;
             if lexicons.holds("warn", &folded) || lexicons.holds("negation", &folded) {
                 add(ContextKind::Negated, comment.clone(), "the comment above warns of it");

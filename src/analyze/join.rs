@@ -127,7 +127,8 @@ fn candidates(input: &Input<'_>, found: &[Weighed], part: &Form, own: &BTreeSet<
             .iter()
             .filter(|w| {
                 // An indicator is a fact about the world, not a technique that is shown.
-                w.finding.rule.family() != "ioc" && w.finding.severity >= Severity::High
+                w.finding.rule.family() != "ioc"
+                    && w.finding.severity >= Severity::High
                     && input.rules.get(&w.finding.rule).is_some_and(|r| r.meta.class == Class::Threat)
             })
             .collect();

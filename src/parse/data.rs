@@ -212,7 +212,9 @@ fn json_strings(text: &str, offset: usize) -> Vec<DataString> {
                 if follows == Some(&b':') {
                     key = short(value);
                 } else {
-                    let full = path.get(path.len().saturating_sub(KEYS)..).unwrap_or(&[])
+                    let full = path
+                        .get(path.len().saturating_sub(KEYS)..)
+                        .unwrap_or(&[])
                         .iter()
                         .chain(std::iter::once(&key))
                         .filter(|k| !k.is_empty())

@@ -62,7 +62,11 @@ pub(super) fn tree(kind: Kind, text: &str) -> Result<Tree, GapKind> {
             let goes_on = take(&steps, 1) && reads.get() > 0 && started.elapsed() < backstop;
             if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        let bytes = text.as_bytes();
+        // Some grammars look characters up in tables made for 256 of them, which ends the process on others: all
+        // beyond ASCII reads as a letter to them. Offsets stay, and texts are cut out of the original.
+        let masked =
+            (!text.is_ascii()).then(|| text.bytes().map(|b| if b.is_ascii() { b } else { b'x' }).collect::<Vec<u8>>());
+        let bytes = masked.as_deref().unwrap_or(text.as_bytes());
         // Lexers look ahead as far as they like, so what they are served is counted as well.
         let mut read = |at: usize, _| {
             let end = (at + CHUNK).min(bytes.len());

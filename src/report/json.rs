@@ -162,11 +162,13 @@ pub fn document(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", ascii(&serde_json::to_string_pretty(&whole)?))
 }
 
-/// JSON with everything beyond printable ASCII as `\uXXXX`.
+/// JSON with everything beyond printable ASCII as `\uXXXX`, and the second of two `#`, which CI systems act on.
 fn ascii(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
-        if c == '\n' || (' '..='~').contains(&c) {
+        if c == '#' && out.ends_with('#') {
+            out.push_str("\\u0023");
+        } else if c == '\n' || (' '..='~').contains(&c) {
             out.push(c);
         } else {
             let mut units = [0; 2];

@@ -207,7 +207,9 @@ fn annotated(finding: &ReportedFinding, width: usize) -> String {
 /// The renderer leads to further places with `:::`, which CI systems could take for a command of theirs.
 fn without_colons(line: &str) -> String {
     match line.split_once("::: ") {
-        Some((before, after)) if before.chars().all(|c| c.is_whitespace() || c.is_ascii_digit() || "\u{1b}[;m".contains(c)) => {
+        Some((before, after))
+            if before.chars().all(|c| c.is_whitespace() || c.is_ascii_digit() || "\u{1b}[;m".contains(c)) =>
+        {
             format!("{before}--> {after}")
         }
         _ => line.to_owned(),

@@ -246,10 +246,9 @@ impl<'a> Place<'a> {
                 && !(self.block.is_quoted && block.is_quoted)
                 && !matches!(block.kind, BlockKind::Heading(_));
             is_apart
-                && self
-                    .sentences_near(block)
-                    .into_iter()
-                    .any(|sentence| self.orders("instruct-near", block, &sentence) && !is_inside(&block.source(sentence)))
+                && self.sentences_near(block).into_iter().any(|sentence| {
+                    self.orders("instruct-near", block, &sentence) && !is_inside(&block.source(sentence))
+                })
         });
         is_ordered_near || self.orders_back().iter().any(|range| !is_inside(range))
     }
@@ -259,12 +258,16 @@ impl<'a> Place<'a> {
         if let Some(known) = self.reader.orders.borrow().get(&self.artifact.id) {
             return Rc::clone(known);
         }
-        let blocks = self.document.blocks.iter().filter(|block| {
-            block.is_prose() && !block.is_quoted && !matches!(block.kind, BlockKind::Heading(_))
-        });
+        let blocks = self
+            .document
+            .blocks
+            .iter()
+            .filter(|block| block.is_prose() && !block.is_quoted && !matches!(block.kind, BlockKind::Heading(_)));
         let orders = blocks.flat_map(|block| {
             let sentences = text::sentences(&block.text).into_iter();
-            sentences.filter(|sentence| self.orders("instruct-back", block, sentence)).map(|sentence| block.source(sentence))
+            sentences
+                .filter(|sentence| self.orders("instruct-back", block, sentence))
+                .map(|sentence| block.source(sentence))
         });
         let orders = Rc::new(orders.collect::<Vec<_>>());
         self.reader.orders.borrow_mut().insert(self.artifact.id, Rc::clone(&orders));

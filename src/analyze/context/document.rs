@@ -62,6 +62,10 @@ impl<'a> Place<'a> {
         }
         if self.block.kind == BlockKind::Cell && self.block.row > 0 {
             self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is a cell of a table");
+            let head = self.column_head().map(|head| text::fold(&head.text).0);
+            if head.is_some_and(|head| self.holds("example-head", &head)) {
+                self.add(contexts, ContextKind::Example, self.block.range.clone(), "stands in a column of examples");
+            }
         }
         let in_code = self
             .block
@@ -94,6 +98,14 @@ impl<'a> Place<'a> {
                 );
             }
         }
+    }
+
+    /// The head of the column that the cell stands in.
+    fn column_head(&self) -> Option<&'a Block> {
+        let before = self.document.blocks.get(..self.index)?;
+        let column = before.iter().rev().take_while(|b| b.kind == BlockKind::Cell && b.row == self.block.row).count();
+        let cells = before.iter().rposition(|b| b.kind != BlockKind::Cell).map_or(0, |at| at + 1);
+        before.get(cells..)?.iter().filter(|b| b.row == 0).nth(column)
     }
 
     /// Quotation marks around the place, in the text of its block.
@@ -210,7 +222,8 @@ impl<'a> Place<'a> {
                 near.push(intro);
             }
         }
-        if !self.block.is_prose()
+        // What follows a quotation or a piece of code speaks of it as well.
+        if (!self.block.is_prose() || self.block.is_quoted)
             && let Some(after) = blocks
                 .get(self.index + 1)
                 .filter(|b| b.is_prose() && b.section == self.block.section && !matches!(b.kind, BlockKind::Heading(_)))

@@ -1,5 +1,6 @@
 //! The `skillscan` program: parse arguments, run, map the answer to an exit code.
 
+use std::panic;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -7,11 +8,15 @@ use skillscan::cli::{self, Cli, Exit};
 
 fn main() -> ExitCode {
     // A panic of a parser on hostile input is caught and becomes a gap; its trace is no news to the user.
-    std::panic::set_hook(Box::new(|_| {}));
-    let exit = match cli::run(Cli::parse()) {
-        Ok(exit) => exit,
-        Err(error) if is_broken_pipe(&error) => Exit::Clean,
-        Err(error) => {
+    panic::set_hook(Box::new(|_| {}));
+    let exit = match panic::catch_unwind(|| cli::run(Cli::parse())) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) if is_broken_pipe(&error) => Exit::Clean,
+        Err(_) => {
+            anstream::eprintln!("skillscan: internal error; please report it");
+            Exit::Failed
+        }
+        Ok(Err(error)) => {
             anstream::eprintln!("skillscan: {error:#}");
             Exit::Failed
         }

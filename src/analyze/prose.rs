@@ -93,11 +93,9 @@ impl ProseRule {
     /// # Errors
     /// Names the one that does not.
     pub fn check(&self, lexicons: &Lexicons) -> Result<(), String> {
-        for name in self
-            .signals
-            .iter()
-            .flat_map(|signal| signal.phrases.iter().chain(&signal.unless).chain(&signal.code_phrases))
-        {
+        for name in self.signals.iter().flat_map(|signal| {
+            signal.phrases.iter().chain(&signal.unless).chain(&signal.code_phrases).chain(&signal.weak_phrases)
+        }) {
             if lexicons.get(name).is_none() {
                 return Err(format!("there is no lexicons/{name}.txt"));
             }

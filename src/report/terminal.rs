@@ -55,6 +55,8 @@ fn style(verdict: Verdict) -> Style {
 pub fn render(report: &Report, options: Options, out: &mut dyn Write) -> io::Result<()> {
     let mut packages: Vec<&PackageReport> = report.packages.iter().collect();
     packages.sort_by_key(|package| package.verdict);
+    // Whether a blank line stands above what comes next.
+    let mut ends_blank = true;
     for package in packages {
         let is_shown = match options.detail {
             Detail::Quiet => package.verdict >= Verdict::Incomplete,
@@ -73,13 +75,17 @@ pub fn render(report: &Report, options: Options, out: &mut dyn Write) -> io::Res
         if has_places {
             places(package, options, out)?;
         }
+        ends_blank = has_places;
+    }
+    if !ends_blank {
+        writeln!(out)?;
     }
     summary(report, options, out)
 }
 
 fn headline(package: &PackageReport, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let style = style(package.verdict);
-    let name = escape::line(&package.path);
+    let name = escape::line(if package.path == "." { &package.root } else { &package.path });
     let mut rules: Vec<&str> = Vec::new();
     for finding in package
         .findings
@@ -229,6 +235,8 @@ const LEAD: usize = 16;
 impl Window {
     fn new(place: &Location, columns: usize) -> Self {
         let (source, to) = escape::source(&place.source);
+        // As long as before, so that offsets stay.
+        let source = escape::defanged(&source);
         let at = |offset: usize| to.get(offset).copied().unwrap_or(source.len());
         let (start, end) = (at(place.source_range.start), at(place.source_range.end));
         let mut window = Self { text: String::new(), range: 0..0, end_column: 0 };
@@ -303,7 +311,7 @@ fn summary(report: &Report, options: Options, out: &mut dyn Write) -> io::Result
     let packages = report.packages.len();
     writeln!(
         out,
-        "\n{packages} {}, {files} {}: {}",
+        "{packages} {}, {files} {}: {}",
         plural(packages, "package"),
         plural(files, "file"),
         parts.join(", ")
@@ -331,7 +339,7 @@ fn advice(report: &Report, options: Options) -> Option<&'static str> {
         Verdict::Incomplete => "What is marked `incomplete` was not seen whole: do not take it for clean.",
         Verdict::Review if options.detail < Detail::Verbose => "Nothing is flagged. -v shows what is worth reading.",
         Verdict::Review | Verdict::Pass => {
-            "Nothing is flagged. That means no listed mechanism was found, not that it is safe."
+            "Nothing is flagged: no listed mechanism was found, which is not proof of safety."
         }
     })
 }

@@ -12,7 +12,7 @@ use crate::rule::RuleError;
 /// One known-bad value.
 #[derive(Debug, Clone)]
 pub struct Indicator {
-    /// `host`, `ip`, `url`, `sha256`, `npm`, `pypi`, `publisher`, `slug`, `string`, `wallet`, `email`, `filename`.
+    /// `host`, `ip`, `url`, `sha256`, `npm`, `pypi`, `publisher`, `slug`, `string`, `wallet`, `email`.
     pub kind: String,
     /// The value, normalised as its kind is compared.
     pub value: String,

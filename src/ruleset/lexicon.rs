@@ -12,7 +12,7 @@ use crate::text;
 pub struct Lexicons(BTreeMap<String, Lexicon>);
 
 /// One phrase list. A line is a phrase; ` * ` stands for up to four words (or, in
-/// scripts without spaces, twelve characters), `#` starts a comment.
+/// scripts other than ASCII, 24 characters), `#` starts a comment.
 pub struct Lexicon {
     regex: Option<Regex>,
 }

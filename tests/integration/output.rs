@@ -4,7 +4,7 @@
 use skillscan::text::is_ignorable;
 use unicode_width::UnicodeWidthStr;
 
-use super::common::{ATTACK, SKILL, Sandbox, fixtures, list, run_with, scan_fixtures};
+use super::common::{ATTACK, SKILL, Sandbox, fixtures, list, run, run_with, scan_fixtures};
 
 /// All fixtures, as three directories of packages.
 const FOLDERS: [&str; 3] = ["skills", "context", "rules"];
@@ -42,6 +42,16 @@ fn fixtures_are_printed_without_raw_characters() {
             assert_inert(&ran.stdout);
         }
     }
+}
+
+#[test]
+fn readme_shows_a_real_report() {
+    let root = fixtures().parent().expect("the project").to_owned();
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("README.md");
+    let (_, block) = readme.split_once("```console\n$ skillscan ").expect("a report in README.md");
+    let (report, _) = block.split_once("```\n").expect("the end of the report");
+    let (path, shown) = report.split_once('\n').expect("a command");
+    assert_eq!(run(&root, &[path]).stdout, shown);
 }
 
 #[test]

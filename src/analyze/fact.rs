@@ -15,9 +15,24 @@ use crate::finding::{Confidence, Evidence, Finding, Severity};
 pub struct FactRule {
     /// Kind of fact that the rule is about.
     pub fact: FactKind,
+    /// Labels that every case needs.
+    #[serde(default)]
+    pub all: Vec<String>,
+    /// Labels that no case may have.
+    #[serde(default)]
+    pub none: Vec<String>,
     /// Cases in order.
     #[serde(rename = "case")]
     pub cases: Vec<Case>,
+}
+
+impl FactRule {
+    /// The case that decides, if the rule is about such a fact at all.
+    fn case(&self, labels: &BTreeSet<String>) -> Option<&Case> {
+        let applies = self.all.iter().all(|label| labels.contains(label))
+            && !self.none.iter().any(|label| labels.contains(label));
+        self.cases.iter().find(|case| applies && case.fits(labels))
+    }
 }
 
 /// Labels that must, may and must not be there, and what that means.
@@ -39,9 +54,6 @@ pub struct Case {
     pub confidence: Option<Confidence>,
     /// Instead of the rule's message.
     pub message: Option<String>,
-    /// Nothing is reported in this case.
-    #[serde(default)]
-    pub ignore: bool,
 }
 
 impl Case {
@@ -61,14 +73,9 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
         let mut labels = None;
         for (id, rule) in input.rules.facts.iter().filter(|(_, rule)| rule.fact == fact.kind) {
             let labels = labels.get_or_insert_with(|| all_labels(input, *artifact, fact, &own));
-            let (Some(case), Some(meta)) =
-                (rule.cases.iter().find(|case| case.fits(labels)), input.rules.get(id).map(|r| &r.meta))
-            else {
+            let (Some(case), Some(meta)) = (rule.case(labels), input.rules.get(id).map(|r| &r.meta)) else {
                 continue;
             };
-            if case.ignore {
-                continue;
-            }
             let finding = Finding::new(
                 id.clone(),
                 case.severity.unwrap_or(meta.severity),
@@ -97,8 +104,8 @@ pub(super) fn all_labels(
     let mut labels = fact.labels.clone();
     for place in fact.urls.iter().filter_map(|url| input.rules.hosts.place(url)) {
         labels.insert(format!("host:{}", place.class));
-        if place.plain {
-            labels.insert("plain-http".to_owned());
+        if place.is_throwaway() {
+            labels.insert("throwaway".to_owned());
         }
         if crate::ruleset::hosts::registrable(&place.host).is_some_and(|domain| own.contains(domain))
             && place.class == "unknown"

@@ -26,7 +26,8 @@ use judge::Judge;
 pub struct ProseRule {
     /// How much text is judged together.
     pub scope: Scope,
-    /// Score from which the rule reports.
+    /// Score from which the rule reports; what is required needs none.
+    #[serde(default)]
     pub threshold: u32,
     /// What is scored.
     #[serde(rename = "signal")]
@@ -50,6 +51,7 @@ pub enum Scope {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Signal {
     /// Points.
+    #[serde(default)]
     pub score: u32,
     /// Without it the rule does not report, whatever the score.
     #[serde(default)]

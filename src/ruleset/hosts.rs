@@ -108,6 +108,14 @@ impl Hosts {
     }
 }
 
+impl Place {
+    /// Whether what it serves can change unseen, or be changed on the way, and no one answers for it.
+    pub fn is_throwaway(&self) -> bool {
+        const CLASSES: [&str; 7] = ["ip", "paste", "file-drop", "tunnel", "dyndns", "shortener", "collector"];
+        self.plain || CLASSES.contains(&self.class.as_str())
+    }
+}
+
 /// Loopback, private, link-local: not a place on the internet.
 fn is_local(ip: IpAddr) -> bool {
     match ip {

@@ -4,19 +4,19 @@ rule script_in_svg {
         $page = /<(!doctype html|html)[\s>]/ nocase
         $script = /<([a-z]{1,10}:)?script[\s>\/]/ nocase
         $handler = /\son(load|error|click|begin|end|repeat|focus|focusin|mouseover|mouseenter|mousemove|activate|scroll|toggle|pointerenter)\s{0,4}=\s{0,4}["']/ nocase
-        $scheme = /(href|src|action|from|to|values)\s{0,4}=\s{0,4}["']\s{0,8}javascript:/ nocase
         $foreign = /<([a-z]{1,10}:)?foreignObject[^>]{0,400}>\s{0,200}<(body|iframe|script|form|embed|object|html)[\s>]/ nocase
         $data = /(href|src)\s{0,4}=\s{0,4}["']data:(text\/html|image\/svg\+xml|application\/xhtml)/ nocase
     condition:
-        kind == "markup" and $svg in (0..2048) and (not $page or @svg[1] < @page[1]) and any of ($script, $handler, $scheme, $foreign, $data)
+        kind == "markup" and $svg in (0..2048) and (not $page or @svg[1] < @page[1]) and any of ($script, $handler, $foreign, $data)
 }
 
-// A scheme written with character references, seen once these are decoded.
-rule script_link_in_references {
+// Written plainly, or with character references, which are decoded before the rule looks.
+rule script_scheme_in_link {
     strings:
-        $scheme = /(href|src|action|from|to|values)\s{0,4}=\s{0,4}["']\s{0,8}javascript:/ nocase
+        $scheme = /<[a-z][^>]{0,400}(href|src|action|from|to|values)\s{0,4}=\s{0,4}["']\s{0,8}javascript:/ nocase
+        $svg = /<([a-z]{1,10}:)?svg[\s>]/ nocase
     condition:
-        derived and kind != "javascript" and $scheme
+        $scheme and (derived or $svg in (0..2048))
 }
 
 rule external_reference_in_svg {
@@ -25,8 +25,7 @@ rule external_reference_in_svg {
         message = "loads a part of the picture from another place when it is shown"
     strings:
         $svg = /<([a-z]{1,10}:)?svg[\s>]/ nocase
-        $page = /<(!doctype html|html)[\s>]/ nocase
         $external = /<(use|image|feImage)\s[^>]{0,400}href\s{0,4}=\s{0,4}["']https?:\/\// nocase
     condition:
-        kind == "markup" and $svg in (0..2048) and (not $page or @svg[1] < @page[1]) and $external
+        kind == "markup" and $svg in (0..256) and $external
 }

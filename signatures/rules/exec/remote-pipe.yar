@@ -2,7 +2,6 @@
 rule powershell_download_and_run {
     strings:
         $call = /\b(iex|invoke-expression)[ ]{0,4}\(?[ ]{0,4}\(?[ ]{0,4}(iwr|irm|invoke-webrequest|invoke-restmethod|new-object[ ]{1,4}(system\.)?net\.webclient)\b/ nocase
-        $installer = /\b(iex|invoke-expression)[^\n]{0,60}https:\/\/([a-z0-9.-]{0,40}\.)?(chocolatey\.org|get\.scoop\.sh|astral\.sh|bun\.sh|deno\.land|win\.rustup\.rs)\// nocase
     condition:
-        $call and not $installer
+        $call
 }

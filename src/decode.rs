@@ -120,7 +120,7 @@ fn one_escape(text: &str) -> (Option<char>, usize) {
         '\n' => (None, 2),
         'x' => hex(2..4).map_or((Some('x'), 2), |c| (Some(c), 4)),
         'u' => {
-            if let Some(end) = text.strip_prefix("\\u{").and_then(|r| r.find('}')) {
+            if let Some(end) = text.strip_prefix("\\u{").and_then(|r| r.bytes().take(8).position(|b| b == b'}')) {
                 return hex(3..3 + end).map_or((Some('u'), 2), |c| (Some(c), 4 + end));
             }
             hex(2..6).map_or((Some('u'), 2), |c| (Some(c), 6))

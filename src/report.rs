@@ -245,9 +245,29 @@ pub(crate) fn package(
         verdict,
         capabilities,
         hosts: inventory.hosts.into_iter().collect(),
-        installs: inventory.installs,
+        installs: inventory.installs.iter().map(|install| mask::secrets(install)).collect(),
         findings: reported,
         gaps,
+        bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
+        files: package.files.len(),
+    }
+}
+
+/// Reports a package that could not be analyzed.
+pub(crate) fn unseen(root: &str, package: &Package, gap: Gap) -> PackageReport {
+    PackageReport {
+        root: root.to_owned(),
+        path: package.path.clone(),
+        name: None,
+        version: None,
+        digest: format!("sha256:{}", data_encoding::HEXLOWER.encode(&package.digest)),
+        linked_to: package.linked_to.as_ref().map(|target| target.display().to_string()),
+        verdict: Verdict::Incomplete,
+        capabilities: BTreeMap::new(),
+        hosts: Vec::new(),
+        installs: Vec::new(),
+        findings: Vec::new(),
+        gaps: package.gaps.iter().cloned().chain([gap]).collect(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
     }
@@ -263,7 +283,7 @@ fn identity(arena: &Arena) -> (Option<String>, Option<String>) {
         }
         _ => None,
     });
-    let get = |key: &str| front.and_then(|front| front.get(key)).map(str::to_owned);
+    let get = |key: &str| front.and_then(|front| front.get(key)).map(mask::secrets);
     (get("name"), get("version"))
 }
 
@@ -302,7 +322,9 @@ impl Lines<'_> {
         let source = text::view(artifact.get(source_start..source_end)).into_owned();
         let source_range = range.start - source_start..(range.end.min(source_end)).max(range.start) - source_start;
         let inner = self.arena.bytes(span);
-        let snippet = text::view(inner.get(..inner.len().min(SNIPPET)).unwrap_or(b"")).into_owned();
+        // Masked before it is cut: half a secret no longer looks like one.
+        let masked = mask::secrets(&text::view(inner.get(..inner.len().min(4 * SNIPPET)).unwrap_or(b"")));
+        let snippet = text::slice(&masked, 0..SNIPPET).to_owned();
         Location {
             role,
             path: artifact.path.shown().to_owned(),
@@ -313,7 +335,7 @@ impl Lines<'_> {
             start: range.start,
             end: range.end,
             note: note.to_owned(),
-            snippet: mask::secrets(&snippet),
+            snippet,
             source: mask::secrets(&source),
             source_line: line,
             source_range,

@@ -1,12 +1,14 @@
 //! The whole stream for directories: find packages, read, expand, analyze,
 //! judge. Parallel over packages; the answer does not depend on how many threads.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use crate::analyze::{self, pattern};
 use crate::error::Error;
+use crate::finding::{Gap, GapKind};
 use crate::limits::Limits;
 use crate::package::{Discovered, Package, PackageRef, discover};
 use crate::policy::Policy;
@@ -73,8 +75,15 @@ impl Scanner {
 
     fn package(&self, root: &str, found: &PackageRef, worker: &mut pattern::Worker<'_>) -> PackageReport {
         let package = Package::read(found, &self.limits);
-        let analysis = analyze::analyze(&package, &self.rules, &self.limits, &self.policy, worker);
-        report::package(root, &package, analysis, &self.rules, &self.policy)
+        let whole = panic::catch_unwind(AssertUnwindSafe(|| {
+            let analysis = analyze::analyze(&package, &self.rules, &self.limits, &self.policy, worker);
+            report::package(root, &package, analysis, &self.rules, &self.policy)
+        }));
+        // Whatever broke outside the engines: this package is a gap, the rest goes on.
+        whole.unwrap_or_else(|_| {
+            let gap = Gap::new(GapKind::Panicked, ".", "the analysis failed on this package");
+            report::unseen(root, &package, gap)
+        })
     }
 
     fn discover(&self, root: &Path) -> Result<Discovered, Error> {

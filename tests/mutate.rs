@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use skillscan::finding::Severity;
+use skillscan::finding::{Confidence, Severity};
 use skillscan::{Limits, Policy, Ruleset, Scanner};
 use toml::Value;
 
@@ -88,7 +88,7 @@ fn scanner(rules: Ruleset) -> Scanner {
 /// The fixtures of a rule, with what the unchanged rule says of each hit.
 struct Fixtures {
     rule: String,
-    hits: Vec<(PathBuf, Option<Severity>)>,
+    hits: Vec<(PathBuf, Option<(Severity, Confidence)>)>,
     clean: Vec<PathBuf>,
 }
 
@@ -116,18 +116,21 @@ impl Fixtures {
 }
 
 /// Severity of the worst finding of `rule` in a case, before context.
-fn worst(scanner: &Scanner, rule: &str, case: &Path) -> Option<Severity> {
+fn worst(scanner: &Scanner, rule: &str, case: &Path) -> Option<(Severity, Confidence)> {
     let report = scanner.scan(case, &()).unwrap_or_else(|error| panic!("{error}"));
     let findings = report.packages.iter().flat_map(|package| &package.findings);
-    findings.filter(|finding| finding.rule.as_str() == rule).map(|finding| finding.severity).max()
+    findings.filter(|finding| finding.rule.as_str() == rule).map(|finding| (finding.severity, finding.confidence)).max()
 }
+
+/// Finds the conditions of a body.
+type Places = fn(&Value) -> Vec<Place>;
 
 /// All mutants of all bodies, in order of file.
 fn mutants(files: &Files) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     for (file, text) in files {
         let Some(name) = file.strip_prefix("rules/") else { continue };
-        let engines: [(&str, fn(&Value) -> Vec<Place>); 4] =
+        let engines: [(&str, Places); 4] =
             [(".fact.toml", of_facts), (".prose.toml", of_prose), (".join.toml", of_join), (".list.toml", of_list)];
         let mut add = |rule: &str, what: String, text: String| {
             mutants.push(Mutant { rule: rule.to_owned(), file: file.clone(), what, text });

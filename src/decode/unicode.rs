@@ -100,23 +100,23 @@ fn zero_width(text: &str, chars: &[(usize, char)], found: &mut Vec<Run>) {
         }
         *count = 0;
     };
+    // Whether a letter or digit stands after each place, and before the present one, past what does not render.
+    let mut after = vec![false; chars.len() + 1];
+    for (index, &(_, c)) in chars.iter().enumerate().rev() {
+        after[index] = if is_ignorable(c) { after[index + 1] } else { c.is_ascii_alphanumeric() };
+    }
+    let mut before = false;
     for (index, &(at, c)) in chars.iter().enumerate() {
+        if !is_ignorable(c) {
+            before = c.is_ascii_alphanumeric();
+        }
         if c == '\n' {
             flush(&mut first, last, &mut count);
         }
         if !matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' | '\u{00AD}' | '\u{FEFF}') {
             continue;
         }
-        let near = |mut at: usize, step: isize| loop {
-            at = at.checked_add_signed(step)?;
-            let c = chars.get(at)?.1;
-            if !is_ignorable(c) {
-                return Some(c);
-            }
-        };
-        let inside = near(index, -1).is_some_and(|c| c.is_ascii_alphanumeric())
-            && near(index, 1).is_some_and(|c| c.is_ascii_alphanumeric());
-        if inside {
+        if before && after[index + 1] {
             first.get_or_insert(at);
             last = at + c.len_utf8();
             count += 1;

@@ -1,9 +1,9 @@
 // Programs that write the file themselves.
 rule program_writes_authorized_keys {
     strings:
-        $python = /open\([^)\n]{0,120}authorized_keys[^)\n]{0,20}['"],[ ]?['"][aw]/
+        $python = /open\([^\n]{0,120}authorized_keys[^)\n]{0,20}['"]\){0,2},[ ]?['"][aw]/
         $pathlib = /authorized_keys['"]?\)?\.(write_text|write_bytes)\(/
-        $node = /(appendFile|writeFile|createWriteStream)(Sync)?\([^)\n]{0,120}authorized_keys/
+        $node = /(appendFile|writeFile|createWriteStream)(Sync)?\([^\n]{0,120}authorized_keys/
     condition:
         any of them
 }

@@ -255,10 +255,9 @@ impl<'a> Place<'a> {
         near.extend(self.document.blocks.get(self.index + 1).filter(|b| b.is_prose()));
         let is_ordered_near = near.iter().any(|block| {
             // What the quotation says to its reader is part of the quotation.
-            let is_apart = !std::ptr::eq(*block, self.block)
-                && !(self.block.is_quoted && block.is_quoted)
-                && !matches!(block.kind, BlockKind::Heading(_));
-            is_apart
+            let is_part_of_it = std::ptr::eq(*block, self.block) || (self.block.is_quoted && block.is_quoted);
+            !is_part_of_it
+                && !matches!(block.kind, BlockKind::Heading(_))
                 && self.sentences_near(block).into_iter().any(|sentence| {
                     self.orders("instruct-near", block, &sentence) && !is_inside(&block.source(sentence))
                 })

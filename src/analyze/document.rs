@@ -11,7 +11,7 @@ use crate::fact::{Fact, FactKind};
 use crate::parse::markdown::{Container, Document, Link};
 use crate::parse::{Body, shell};
 use crate::ruleset::Ruleset;
-use crate::ruleset::hosts::registrable;
+use crate::ruleset::hosts::{URL, registrable};
 use crate::text;
 
 /// A path below home, root or a dot directory.
@@ -47,8 +47,6 @@ pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
 
 /// Addresses in places that rules may ask about: of no class, they are everywhere.
 fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
-    static URL: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#"(?i)\b(?:https?|wss?)://[^\s<>"'`\\)\]|]+"#).expect("pattern is constant"));
     static SENDS: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"(?i)\bmethod\s*:\s*['"](?:POST|PUT)|requests\.(?:post|put)|httpx\.(?:post|put)|axios\.(?:post|put)|\.post\(|sendBeacon|\bdata\s*=|--data|\s-d\s|\s-F\s|\s-T\s|-X\s*POST|urlopen\("#).expect("pattern is constant")
     });

@@ -1,14 +1,12 @@
 //! What a package can do and whom it talks to: inventory, never a verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
-
-use regex::Regex;
 
 use super::Input;
 use crate::artifact::Span;
 use crate::fact::FactKind;
 use crate::parse::{Body, Kind};
+use crate::ruleset::hosts::URL;
 use crate::text;
 
 /// Places kept for one capability.
@@ -24,9 +22,6 @@ pub struct Inventory {
     /// `kind name` of each installer in front matter.
     pub installs: Vec<String>,
 }
-
-static URL: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"(?i)\b(?:https?|wss?)://[^\s<>"'`\\)\]|]+"#).expect("pattern is constant"));
 
 impl Inventory {
     /// Collects the inventory.

@@ -3,10 +3,16 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
 
+use regex::Regex;
 use url::{Host, Url};
 
 use crate::rule::RuleError;
+
+/// Addresses in code and data, as they stand there.
+pub(crate) static URL: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"(?i)\b(?:https?|wss?)://[^\s<>"'`\\)\]|]+"#).expect("pattern is constant"));
 
 /// Table of host classes, from `lists/hosts.csv`.
 pub struct Hosts {

@@ -1,6 +1,7 @@
 //! Runs the engines over one expanded package and joins what they found.
 //! Pure: no disk, network, clock or environment.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,6 +13,7 @@ use crate::package::Package;
 use crate::policy::Policy;
 use crate::ruleset::Ruleset;
 
+mod asset;
 pub mod context;
 pub mod document;
 pub mod fact;
@@ -52,6 +54,15 @@ pub(crate) struct Input<'a> {
     pub expanded: &'a Expanded,
     pub rules: &'a Ruleset,
     pub limits: &'a Limits,
+    /// What leads to what; costly, so only where something asks.
+    reach: OnceCell<context::Reach>,
+}
+
+impl Input<'_> {
+    /// What in the package leads to what.
+    fn reach(&self) -> &context::Reach {
+        self.reach.get_or_init(|| context::Reach::new(self))
+    }
 }
 
 type Engine<'e> = (&'static str, &'e mut dyn FnMut() -> Vec<Finding>);
@@ -66,7 +77,8 @@ pub(crate) fn analyze(
 ) -> Analysis {
     let mut expanded = expand(package, limits);
     document::add_facts(&mut expanded, rules);
-    let input = Input { package, expanded: &expanded, rules, limits };
+    asset::add_facts(&mut expanded, package, rules);
+    let input = Input { package, expanded: &expanded, rules, limits, reach: OnceCell::new() };
     let mut gaps = package.gaps.clone();
     let mut pattern_gaps = Vec::new();
     let mut found = Vec::new();

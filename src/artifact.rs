@@ -80,8 +80,32 @@ pub enum Op {
     TagCharacters,
     /// Unicode variation selectors read as bytes.
     VariationSelectors,
-    /// UTF-16 read as text.
-    Utf16,
+    /// Text in another encoding than UTF-8, read as it is meant.
+    Transcoded,
+    /// A member of an archive.
+    ArchiveMember,
+    /// A compressed stream.
+    Inflated,
+    /// What follows the end of a format's own data.
+    Trailer,
+    /// Text that a picture, font or sound carries beside its content.
+    Metadata,
+    /// The text that a document shows.
+    DocumentText,
+    /// A macro or script of a document.
+    DocumentScript,
+    /// A file inside a document.
+    EmbeddedFile,
+    /// Printable text inside binary content.
+    Strings,
+    /// Text constants of a pickle.
+    Pickle,
+    /// Constants and names of compiled code.
+    Bytecode,
+    /// Cell of a notebook.
+    NotebookCell,
+    /// Part of a file that is too large to be read whole.
+    Window,
     /// Result of a shell pipeline of literals (`rev`, `tr`, `xxd` and the like).
     ShellPipeline,
 }
@@ -109,7 +133,19 @@ impl Op {
             Self::Stripped => "stripped",
             Self::TagCharacters => "tag-characters",
             Self::VariationSelectors => "variation-selectors",
-            Self::Utf16 => "utf-16",
+            Self::Transcoded => "transcoded",
+            Self::ArchiveMember => "archive-member",
+            Self::Inflated => "inflated",
+            Self::Trailer => "trailer",
+            Self::Metadata => "metadata",
+            Self::DocumentText => "document-text",
+            Self::DocumentScript => "document-script",
+            Self::EmbeddedFile => "embedded-file",
+            Self::Strings => "strings",
+            Self::Pickle => "pickle",
+            Self::Bytecode => "bytecode",
+            Self::NotebookCell => "notebook-cell",
+            Self::Window => "window",
             Self::ShellPipeline => "shell-pipeline",
         }
     }
@@ -203,6 +239,8 @@ pub struct Artifact {
     pub id: ArtifactId,
     /// Path of the file that it is, or that it came out of.
     pub path: Arc<SkillPath>,
+    /// Path inside the innermost archive that it came out of.
+    pub member: Option<Arc<SkillPath>>,
     /// Content.
     pub bytes: Arc<[u8]>,
     /// What the content is.
@@ -216,6 +254,16 @@ pub struct Artifact {
 }
 
 impl Artifact {
+    /// The name that it goes by: inside its archive, if it came out of one.
+    pub fn named(&self) -> &SkillPath {
+        self.member.as_deref().unwrap_or(&self.path)
+    }
+
+    /// Whether it is a file by itself: one of the package, or a member of an archive.
+    pub fn is_file(&self) -> bool {
+        self.derivation.as_ref().is_none_or(|d| matches!(d.op, Op::ArchiveMember | Op::EmbeddedFile))
+    }
+
     /// The whole content as a span.
     pub fn span(&self) -> Span {
         Span::new(self.id, 0..self.bytes.len())
@@ -242,6 +290,8 @@ pub struct Layer {
     pub op: Op,
     /// To which bytes (of a file, or of the layer before).
     pub input: Span,
+    /// What came out, and which part of it matters here.
+    pub output: Span,
 }
 
 /// All artifacts of one package.
@@ -303,7 +353,7 @@ impl Arena {
         let mut layers = Vec::new();
         let mut here = span;
         while let Some((op, outer)) = self.parent(here) {
-            layers.push(Layer { op, input: outer });
+            layers.push(Layer { op, input: outer, output: here });
             here = outer;
         }
         layers.reverse();

@@ -61,7 +61,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
 }
 
 /// Standard output, styled only where it is a terminal that wants it.
-fn stdout() -> impl Write {
+fn stdout() -> impl Write + Send {
     io::BufWriter::new(anstream::AutoStream::auto(io::stdout()))
 }
 

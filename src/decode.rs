@@ -8,6 +8,8 @@ use data_encoding::{BASE32_NOPAD, BASE64_NOPAD, BASE64URL_NOPAD};
 use crate::artifact::{Map, Op, Piece};
 use crate::parse::{Child, Kind};
 
+pub mod encoding;
+pub mod layout;
 mod runs;
 pub mod unicode;
 
@@ -30,17 +32,6 @@ pub fn layers(text: &str, kind: Kind) -> Vec<Child> {
     }
     children.sort_by_key(|child| (child.range.start, child.range.end));
     children
-}
-
-/// UTF-16 with a byte order mark as UTF-8.
-pub fn utf16(bytes: &[u8]) -> Option<String> {
-    let (unit, rest): (fn([u8; 2]) -> u16, _) = match bytes {
-        [0xff, 0xfe, rest @ ..] => (u16::from_le_bytes, rest),
-        [0xfe, 0xff, rest @ ..] => (u16::from_be_bytes, rest),
-        _ => return None,
-    };
-    let units = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-    Some(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
 
 /// Base64 of either alphabet, white space and padding ignored.
@@ -159,12 +150,5 @@ pub(crate) fn is_plausible(bytes: &[u8]) -> bool {
 
 /// An artifact that was decoded out of `range`.
 fn decoded(op: Op, range: Range<usize>, bytes: Vec<u8>, map: Map) -> Child {
-    let kind = if std::str::from_utf8(&bytes).is_ok() { sniff(&bytes) } else { Kind::Binary };
-    Child { op, range, bytes, map, kind }
-}
-
-/// Decoded text has no name to go by.
-fn sniff(bytes: &[u8]) -> Kind {
-    let unnamed = crate::package::SkillPath::new(std::path::Path::new(""));
-    Kind::identify(&unnamed, bytes)
+    Child { map, ..Child::made(op, range, bytes) }
 }

@@ -1,17 +1,19 @@
 //! From files to everything that can be read in them: a worklist that parses
 //! and decodes until nothing new comes out, inside the limits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::archive::{self, Locked, Room};
 use crate::artifact::{Arena, Artifact, ArtifactId, Derivation, Map, Op, Span};
 use crate::decode;
-use crate::fact::Fact;
+use crate::fact::{Fact, FactKind};
 use crate::finding::{Gap, GapKind};
 use crate::limits::Limits;
 use crate::package::{Package, SkillPath};
+use crate::parse::format::{Format, Group};
 use crate::parse::{self, Body, Child, Kind, Parsed};
 use crate::text;
 
@@ -38,12 +40,14 @@ struct Expansion<'a> {
     limits: &'a Limits,
     out: Expanded,
     queue: Vec<ArtifactId>,
-    seen: HashSet<(u64, Span)>,
+    seen: HashSet<(u64, Span, Kind)>,
     spent: HashMap<Arc<SkillPath>, Spent>,
     derived: usize,
     derived_bytes: usize,
     /// Texts on which a parser ran into the backstop.
     timeouts: usize,
+    /// Members that a password would open.
+    locked: Vec<(ArtifactId, Locked)>,
 }
 
 /// After so many texts that stall a parser, no further one of the package is parsed.
@@ -61,45 +65,105 @@ pub fn expand(package: &Package, limits: &Limits) -> Expanded {
         derived: 0,
         derived_bytes: 0,
         timeouts: 0,
+        locked: Vec::new(),
     };
     for file in &package.files {
-        let id = expansion.out.arena.push(|id| Artifact {
-            id,
-            path: Arc::clone(&file.path),
-            bytes: Arc::clone(&file.bytes),
-            kind: Kind::identify(&file.path, &file.bytes),
-            depth: 0,
-            derivation: None,
-            body: Body::None,
-        });
+        let id = expansion.root(&file.path, &file.bytes, Kind::identify(&file.path, &file.bytes));
         expansion.queue.push(id);
     }
     // Files in order, and what lies in a file right after it: budgets then do not depend on later files.
+    expansion.queue.reverse();
     for link in &package.links {
         // A link has no bytes that were read; it is there to be pointed at.
-        expansion.out.arena.push(|id| Artifact {
-            id,
-            path: Arc::clone(&link.path),
-            bytes: Arc::from([]),
-            kind: Kind::Binary,
-            depth: 0,
-            derivation: None,
-            body: Body::None,
-        });
+        expansion.root(&link.path, &Arc::from([]), Kind::Binary(Format::Unknown));
     }
-    expansion.queue.reverse();
-    while let Some(id) = expansion.queue.pop() {
-        expansion.open(id);
+    if let Some(packed) = &package.packed {
+        // Its members are the files of the package.
+        let id = expansion.root(&packed.file.path, &packed.file.bytes, Kind::Binary(packed.format));
+        expansion.out.facts.extend(packed.facts.iter().map(|fact| (id, fact.clone())));
+        expansion.locked.extend(packed.locked.iter().map(|locked| (id, locked.clone())));
     }
+    expansion.windows(package);
+    expansion.run();
+    expansion.unlock();
     expansion.out
 }
 
 impl Expansion<'_> {
+    fn root(&mut self, path: &Arc<SkillPath>, bytes: &Arc<[u8]>, kind: Kind) -> ArtifactId {
+        self.out.arena.push(|id| Artifact {
+            id,
+            path: Arc::clone(path),
+            member: None,
+            bytes: Arc::clone(bytes),
+            kind,
+            depth: 0,
+            derivation: None,
+            body: Body::None,
+        })
+    }
+
+    /// Parts of files that are too large to be held whole; they stand at the end of what was read of the file.
+    fn windows(&mut self, package: &Package) {
+        for (index, file) in package.files.iter().enumerate() {
+            let parent = ArtifactId(index as u32);
+            for window in &file.windows {
+                let end = file.bytes.len();
+                let child = Child::made(Op::Window, end..end, window.to_vec());
+                self.add(parent, &file.path, child);
+            }
+        }
+    }
+
+    fn run(&mut self) {
+        while let Some(id) = self.queue.pop() {
+            self.open(id);
+        }
+    }
+
+    /// Tries the passwords that the package names on its encrypted members.
+    fn unlock(&mut self) {
+        let mut candidates: Option<Vec<String>> = None;
+        let mut tries = 0;
+        while let Some((id, locked)) = self.locked.pop() {
+            let candidates = candidates.get_or_insert_with(|| self.passwords());
+            let artifact = self.out.arena.get(id);
+            let (path, bytes) = (Arc::clone(&artifact.path), Arc::clone(&artifact.bytes));
+            let open =
+                candidates.iter().filter(|_| locked.method.is_some()).take(self.limits.passwords).find_map(|word| {
+                    tries += locked.range.len() / 1024 + 1;
+                    if tries > PASSWORD_WORK {
+                        return None;
+                    }
+                    archive::zip::unlock(&bytes, &locked, word, Room::inside(self.limits))
+                });
+            let name = SkillPath::from_bytes(&locked.name);
+            let Some(content) = open else {
+                let why = format!("`{}` is encrypted", name.shown());
+                self.out.gaps.push(Gap::new(GapKind::Encrypted, path.shown(), why));
+                continue;
+            };
+            let note = format!("`{}` opens with a password that the package names", name.shown());
+            self.out.facts.push((id, Fact::new(FactKind::Archive, locked.range.clone(), note).label("password-named")));
+            self.add(id, &path, Child::made(Op::ArchiveMember, locked.range, content).named(&locked.name));
+            self.run();
+        }
+    }
+
+    fn passwords(&self) -> Vec<String> {
+        let mut found = BTreeSet::new();
+        for artifact in self.out.arena.iter().filter(|a| a.is_file() && !a.kind.is_binary()) {
+            found.extend(archive::passwords(&text::view(&artifact.bytes)));
+        }
+        found.into_iter().collect()
+    }
+
     fn open(&mut self, id: ArtifactId) {
         let artifact = self.out.arena.get(id);
         let (path, bytes, kind) = (Arc::clone(&artifact.path), Arc::clone(&artifact.bytes), artifact.kind);
+        let named = artifact.member.clone().unwrap_or_else(|| Arc::clone(&path));
         let op = artifact.derivation.as_ref().map(|d| d.op);
-        let (is_slice, depth) = (artifact.is_slice(), artifact.depth);
+        let (is_slice, is_file, depth) = (artifact.is_slice(), artifact.is_file(), artifact.depth);
         let limits = self.limits;
         if self.timeouts >= TIMEOUTS && kind.is_code() {
             let why = "other files of the package stalled the parsers; patterns scanned this one";
@@ -107,21 +171,23 @@ impl Expansion<'_> {
             return;
         }
         let result = catch_unwind(AssertUnwindSafe(|| {
-            let mut parsed = parse::parse(&path, kind, op, &bytes, limits);
-            if kind == Kind::Binary {
-                if let Some(text) = decode::utf16(&bytes) {
-                    let child = Child {
-                        op: Op::Utf16,
-                        range: 0..bytes.len(),
-                        kind: Kind::identify(&path, text.as_bytes()),
-                        bytes: text.into_bytes(),
-                        map: Map::Opaque,
-                    };
-                    parsed.children.push(child);
-                }
-            } else if !is_slice {
+            let mut parsed = parse::parse(&named, kind, op, &bytes, limits);
+            if is_file && !holds_files(kind) && archive::zip::ends_in_directory(&bytes) {
+                // Unpackers look for the directory at the end and do not mind what comes first.
+                let whole =
+                    Child { kind: Kind::Binary(Format::Zip), ..Child::cut(Op::Trailer, &bytes, 0..bytes.len()) };
+                parsed.children.push(whole);
+            }
+            let is_readable = matches!(kind, Kind::Binary(Format::Unknown)) || !kind.is_binary();
+            if is_file && is_readable && bytes.len() <= limits.parse_bytes {
+                transcode(&named, &bytes, &mut parsed);
+            }
+            if !kind.is_binary() && !is_slice {
                 let text = text::view(&bytes);
                 parsed.facts.extend(decode::unicode::facts(&text));
+                if is_file || op == Some(Op::Transcoded) {
+                    parsed.facts.extend(decode::layout::facts(&text, kind));
+                }
                 if depth < limits.decode_depth {
                     parsed.children.extend(decode::layers(&text, kind));
                 }
@@ -142,6 +208,7 @@ impl Expansion<'_> {
         self.out.arena.get_mut(id).body = parsed.body;
         self.out.facts.extend(parsed.facts.into_iter().map(|fact| (id, fact)));
         self.out.malformed.extend(parsed.malformed.into_iter().map(|(range, why)| (Span::new(id, range), why)));
+        self.locked.extend(parsed.locked.into_iter().map(|locked| (id, locked)));
         self.timeouts += parsed.skipped.iter().filter(|(kind, _)| *kind == GapKind::Timeout).count();
         self.out.gaps.extend(parsed.skipped.into_iter().map(|(kind, why)| Gap::new(kind, path.shown(), why)));
         let first = self.queue.len();
@@ -158,12 +225,29 @@ impl Expansion<'_> {
         let mut hasher = DefaultHasher::new();
         child.bytes.hash(&mut hasher);
         let (located, layers) = self.out.arena.locate(input);
-        // The same bytes out of the same place are one artifact, whichever way they came.
-        if !self.seen.insert((hasher.finish(), located)) {
+        let outer = self.out.arena.get(parent);
+        let is_decoding = child.op.is_decoding();
+        let depth = outer.depth + u8::from(is_decoding);
+        let (member, kind) = match child.name {
+            Some(name) => (Some(Arc::new(name)), child.kind),
+            // A compressed file is named after what it holds.
+            None if child.op == Op::Inflated => match outer.named().shown().rsplit_once('.') {
+                Some((stem, _)) => {
+                    let name = SkillPath::from_bytes(stem.as_bytes());
+                    let kind = Kind::identify(&name, &child.bytes);
+                    (Some(Arc::new(name)), kind)
+                }
+                None => (outer.member.clone(), child.kind),
+            },
+            None => (outer.member.clone(), child.kind),
+        };
+        // The same bytes out of the same place, read in the same way, are one artifact, whichever way they came.
+        if !self.seen.insert((hasher.finish(), located, kind)) {
             return;
         }
-        let is_decoding = child.op.is_decoding();
-        let depth = self.out.arena.get(parent).depth + u8::from(is_decoding);
+        let opened = |op: Op| layers.iter().filter(|layer| layer.op == op).count();
+        let is_nested =
+            [Op::ArchiveMember, Op::Inflated].iter().any(|op| child.op == *op && opened(*op) >= self.limits.nesting);
         self.derived += 1;
         self.derived_bytes += child.bytes.len();
         let spent = self.spent.entry(Arc::clone(path)).or_default();
@@ -175,6 +259,8 @@ impl Expansion<'_> {
             format!("more than {} parts in one package", self.limits.derived_artifacts)
         } else if self.derived_bytes > self.limits.derived_bytes {
             format!("more than {} bytes of parts in one package", self.limits.derived_bytes)
+        } else if is_nested {
+            format!("archives nested deeper than {} levels were not opened", self.limits.nesting)
         } else if layers.len() >= self.limits.derivation_depth {
             format!("parts nested deeper than {} levels were not opened", self.limits.derivation_depth)
         } else if spent.blobs > self.limits.decode_blobs {
@@ -187,8 +273,9 @@ impl Expansion<'_> {
                 Artifact {
                     id,
                     path: Arc::clone(path),
+                    member,
                     bytes: child.bytes.into(),
-                    kind: child.kind,
+                    kind,
                     depth,
                     derivation: Some(Derivation { op: child.op, inputs: vec![input], map: child.map }),
                     body: Body::None,
@@ -200,4 +287,30 @@ impl Expansion<'_> {
             self.out.gaps.push(Gap::new(GapKind::OverLimit, path.shown(), why));
         }
     }
+}
+
+/// Whether files inside it are read by its own reader.
+fn holds_files(kind: Kind) -> bool {
+    matches!(kind, Kind::Binary(format) if matches!(format.group(), Group::Archive | Group::Document))
+}
+
+/// KiB of encrypted data that passwords are tried on.
+const PASSWORD_WORK: usize = 64 * 1024;
+
+/// Adds the text as its author meant it, where that is not UTF-8.
+fn transcode(path: &SkillPath, bytes: &[u8], parsed: &mut Parsed) {
+    let Some((text, encoding)) = decode::encoding::transcoded(bytes) else { return };
+    parsed.malformed.push((0..0, format!("is not UTF-8; it was read as {encoding} as well")));
+    let text = text.into_bytes();
+    let child = Child {
+        op: Op::Transcoded,
+        range: 0..bytes.len(),
+        kind: Kind::identify(path, &text),
+        bytes: text,
+        map: Map::Opaque,
+        name: None,
+    };
+    parsed.children.push(child);
+    // What is text in another encoding has no strings to be picked out.
+    parsed.children.retain(|child| child.op != Op::Strings);
 }

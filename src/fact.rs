@@ -22,6 +22,38 @@ pub enum FactKind {
     Link,
     /// An address in a program or a command, in a place of a class of its own.
     Address,
+    /// What the bytes of a file are, beside what its name says.
+    File,
+    /// An archive that does what no packer does.
+    Archive,
+    /// What a document does beyond showing text.
+    Document,
+    /// Code that a pickle runs when it is loaded.
+    Pickle,
+    /// Compiled code.
+    Bytecode,
+    /// A link in the file system.
+    Symlink,
+    /// Names of files that are one name elsewhere.
+    Name,
+    /// Blank space that pushes text out of sight.
+    Padding,
+    /// Letters of several scripts in one word, or controls that reorder text.
+    Script,
+    /// The header of a skill, as its two readers see it.
+    Header,
+    /// A part that was not looked at.
+    Unread,
+}
+
+impl FactKind {
+    /// Whether it is about a file as a whole, which someone may be told to run or open.
+    pub fn is_about_a_file(self) -> bool {
+        matches!(
+            self,
+            Self::File | Self::Archive | Self::Document | Self::Pickle | Self::Bytecode | Self::Symlink | Self::Unread
+        )
+    }
 }
 
 /// A place beside the main one, in the same artifact.

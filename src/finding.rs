@@ -164,6 +164,14 @@ pub enum GapKind {
     LinkNotFollowed,
     /// Beyond a limit.
     OverLimit,
+    /// Encrypted, and no password of the package opens it.
+    Encrypted,
+    /// A container or compression that is not supported.
+    Unopened,
+    /// Cut off or broken, so that content is missing.
+    Corrupt,
+    /// Changed while it was read.
+    Changed,
     /// The backstop clock ran out.
     Timeout,
     /// An engine panicked on it.
@@ -178,6 +186,10 @@ impl GapKind {
             Self::SpecialFile => "meta/special-file",
             Self::LinkNotFollowed => "meta/link-not-followed",
             Self::OverLimit => "meta/over-limit",
+            Self::Encrypted => "meta/encrypted-entry",
+            Self::Unopened => "meta/unopened",
+            Self::Corrupt => "meta/corrupt",
+            Self::Changed => "meta/changed",
             Self::Timeout => "meta/timeout",
             Self::Panicked => "meta/panicked",
         }

@@ -15,6 +15,7 @@
 //! inside a package configures the scanner.
 
 pub mod analyze;
+pub mod archive;
 pub mod artifact;
 pub mod cli;
 pub mod decode;
@@ -25,10 +26,12 @@ pub mod finding;
 pub mod limits;
 pub mod package;
 pub mod parse;
+pub mod place;
 pub mod policy;
 pub mod report;
 pub mod rule;
 pub mod ruleset;
+pub mod sandbox;
 pub mod scan;
 pub mod text;
 

@@ -4,12 +4,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::archive::Locked;
+use crate::fact::Fact;
 use crate::finding::Gap;
+use crate::parse::format::Format;
 
 pub mod discover;
 mod read;
+mod unpack;
 
-pub use discover::{Discovered, PackageRef, discover};
+pub use discover::{Content, Discovered, PackageRef, Tree, discover};
 
 /// Path of a file below its package, kept as raw bytes: a name that is not
 /// UTF-8 is evidence, not an error.
@@ -22,7 +26,12 @@ pub struct SkillPath {
 impl SkillPath {
     /// The path `relative`, with `/` between its parts.
     pub fn new(relative: &Path) -> Self {
-        let raw = bytes_of(relative);
+        Self::from_bytes(&bytes_of(relative))
+    }
+
+    /// The path with these bytes, `/` between its parts.
+    pub fn from_bytes(raw: &[u8]) -> Self {
+        let raw = raw.to_vec();
         let shown = raw
             .utf8_chunks()
             .flat_map(|chunk| {
@@ -72,8 +81,10 @@ fn bytes_of(path: &Path) -> Vec<u8> {
 pub struct File {
     /// Where it lies in the package.
     pub path: Arc<SkillPath>,
-    /// Its content, or as much of it as the limits allow.
+    /// Its content, or the beginning of it if it is too large to be held whole.
     pub bytes: Arc<[u8]>,
+    /// Further parts of what is too large, the last one its end.
+    pub windows: Vec<Arc<[u8]>>,
 }
 
 /// A link inside a package, which is reported and not followed.
@@ -83,6 +94,18 @@ pub struct Link {
     pub path: Arc<SkillPath>,
     /// What it names.
     pub target: PathBuf,
+}
+
+/// The archive that a package came in.
+pub struct Packed {
+    /// The archive itself.
+    pub file: File,
+    /// Its format.
+    pub format: Format,
+    /// What it does that no packer does.
+    pub facts: Vec<Fact>,
+    /// Members that a password would open.
+    pub locked: Vec<Locked>,
 }
 
 /// One package in memory.
@@ -95,6 +118,10 @@ pub struct Package {
     pub files: Vec<File>,
     /// Links that were not followed.
     pub links: Vec<Link>,
+    /// Whether the skill's own document has a second name somewhere (a hard link).
+    pub is_shared: bool,
+    /// The archive that it came in, if it did.
+    pub packed: Option<Packed>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
     /// SHA-256 over `path NUL sha256 LF` of all files in byte order.

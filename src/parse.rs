@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::archive::Locked;
 use crate::artifact::{Map, Op};
 use crate::fact::Fact;
 use crate::finding::GapKind;
@@ -10,12 +11,17 @@ use crate::limits::Limits;
 use crate::package::SkillPath;
 use crate::text;
 
+pub mod binary;
 pub mod code;
 pub mod data;
+pub mod format;
+mod header;
 pub mod markdown;
 pub mod markup;
 pub mod shell;
 mod syntax;
+
+use format::Format;
 
 /// What an artifact's content is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,8 +46,10 @@ pub enum Kind {
     Markup,
     /// Other text.
     Text,
+    /// XML of an office document.
+    Office,
     /// Not text.
-    Binary,
+    Binary(Format),
 }
 
 impl Kind {
@@ -58,13 +66,19 @@ impl Kind {
             Self::Yaml => "yaml",
             Self::Markup => "markup",
             Self::Text => "text",
-            Self::Binary => "binary",
+            Self::Office => "office",
+            Self::Binary(format) => format.name(),
         }
     }
 
     /// Whether it is a program in one of the languages that are parsed.
     pub fn is_code(self) -> bool {
         matches!(self, Self::JavaScript | Self::TypeScript | Self::Tsx | Self::Python | Self::Shell)
+    }
+
+    /// Whether it is not text.
+    pub fn is_binary(self) -> bool {
+        matches!(self, Self::Binary(_))
     }
 
     /// The kind that a language tag (of a code fence, say) names.
@@ -88,9 +102,12 @@ impl Kind {
 
     /// Identifies the content of a file.
     pub fn identify(path: &SkillPath, bytes: &[u8]) -> Self {
+        if let Some(format) = Format::of(bytes) {
+            return Self::Binary(format);
+        }
         let head = bytes.get(..bytes.len().min(4096)).unwrap_or(b"");
         if !is_text(head) {
-            return Self::Binary;
+            return Self::Binary(Format::Unknown);
         }
         if let Some(kind) = Self::from_shebang(head) {
             return kind;
@@ -107,6 +124,11 @@ impl Kind {
             "mdc" | "markdn" => Self::Markdown,
             _ => Self::sniff(head),
         }
+    }
+
+    /// Identifies content that has no name.
+    pub fn sniffed(bytes: &[u8]) -> Self {
+        Self::identify(&SkillPath::from_bytes(b""), bytes)
     }
 
     fn from_shebang(head: &[u8]) -> Option<Self> {
@@ -140,7 +162,7 @@ impl Kind {
     }
 }
 
-fn is_text(head: &[u8]) -> bool {
+pub(crate) fn is_text(head: &[u8]) -> bool {
     if head.contains(&0) {
         return false;
     }
@@ -179,6 +201,32 @@ pub struct Child {
     pub map: Map,
     /// What it is.
     pub kind: Kind,
+    /// Its path in the archive that it lies in.
+    pub name: Option<SkillPath>,
+}
+
+impl Child {
+    /// `range` of the parent as it stands; its kind is told by its content.
+    pub fn cut(op: Op, bytes: &[u8], range: Range<usize>) -> Self {
+        let own = bytes.get(range.clone()).unwrap_or(b"").to_vec();
+        Self { map: Map::slice(range.clone()), kind: Kind::sniffed(&own), op, range, bytes: own, name: None }
+    }
+
+    /// What was decoded out of `range`; its kind is told by its content.
+    pub fn made(op: Op, range: Range<usize>, made: Vec<u8>) -> Self {
+        Self { map: Map::Opaque, kind: Kind::sniffed(&made), op, range, bytes: made, name: None }
+    }
+
+    /// It goes by this path, and what it is depends on it too.
+    pub fn named(self, name: &[u8]) -> Self {
+        let name = SkillPath::from_bytes(name);
+        Self { kind: Kind::identify(&name, &self.bytes), name: Some(name), ..self }
+    }
+
+    /// Its kind is known.
+    pub fn of_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
 }
 
 /// What parsing one artifact gave.
@@ -192,22 +240,21 @@ pub struct Parsed {
     pub facts: Vec<Fact>,
     /// Parts that were not followed, and why.
     pub skipped: Vec<(GapKind, String)>,
+    /// Members of an archive that a password opens.
+    pub locked: Vec<Locked>,
     /// Complaints about malformed text that was scanned all the same.
     pub malformed: Vec<(Range<usize>, String)>,
 }
 
 /// Parses `bytes` as `kind`. `op` says how a derived artifact came about.
 pub fn parse(path: &SkillPath, kind: Kind, op: Option<Op>, bytes: &[u8], limits: &Limits) -> Parsed {
-    if bytes.len() > limits.parse_bytes {
-        let mut parsed = Parsed::default();
-        if kind != Kind::Binary && kind != Kind::Text {
-            let why =
-                format!("{} larger than {} bytes was not parsed; patterns scanned it", kind.name(), limits.parse_bytes);
-            parsed.skipped.push((GapKind::OverLimit, why));
-        }
-        return parsed;
+    if let Kind::Binary(format) = kind {
+        return binary::parse(format, bytes, limits);
     }
-    let text = text::view(bytes);
+    if bytes.len() > limits.parse_bytes {
+        return windows(kind, bytes, limits);
+    }
+    let text = text::lines(text::view(bytes));
     match kind {
         Kind::Markdown => markdown::parse(&text, limits),
         Kind::Shell => shell::parse(&text, limits),
@@ -216,6 +263,48 @@ pub fn parse(path: &SkillPath, kind: Kind, op: Option<Op>, bytes: &[u8], limits:
         Kind::Markup => markup::parse(&text),
         // What was decoded may be a command; a file of plain text rarely is.
         Kind::Text if op.is_some_and(|op| op.is_decoding() || op == Op::DataString) => shell::parse(&text, limits),
-        Kind::Text | Kind::Binary => Parsed::default(),
+        Kind::Office => binary::office::member(path.shown(), bytes),
+        Kind::Text if op == Some(Op::DocumentScript) => macro_strings(&text, markdown::text(&text, limits)),
+        Kind::Text => markdown::text(&text, limits),
+        Kind::Binary(_) => Parsed::default(),
     }
+}
+
+/// Adds the strings of a macro that are commands: a language of its own, in which strings are what matters.
+fn macro_strings(text: &str, mut parsed: Parsed) -> Parsed {
+    for line in text.lines().filter(|line| shell::worth_parsing(line)) {
+        let start = line.as_ptr() as usize - text.as_ptr() as usize;
+        let mut at = start;
+        for (index, part) in line.split('"').enumerate() {
+            let range = at..at + part.len();
+            at = range.end + 1;
+            if index % 2 == 1 && shell::worth_parsing(part) {
+                parsed.children.push(Child::cut(Op::ProcessCall, text.as_bytes(), range).of_kind(Kind::Shell));
+            }
+        }
+    }
+    parsed
+}
+
+/// Text that is too large to be parsed at once, in parts that overlap: paragraphs and strings are then seen,
+/// structure is not.
+fn windows(kind: Kind, bytes: &[u8], limits: &Limits) -> Parsed {
+    /// Longer than any command or sentence.
+    const OVERLAP: usize = 4096;
+    let mut parsed = Parsed::default();
+    if !matches!(kind, Kind::Text | Kind::Json) {
+        let why = format!("{} larger than {} bytes was read as plain text only", kind.name(), limits.parse_bytes);
+        parsed.skipped.push((GapKind::OverLimit, why));
+    }
+    let size = limits.parse_bytes.max(2 * OVERLAP);
+    let mut start = 0;
+    while start < bytes.len() {
+        let end = bytes.len().min(start + size);
+        // Cut between characters.
+        let is_inside = |at: &usize| bytes.get(*at).is_some_and(|byte| byte & 0xC0 == 0x80);
+        let first = (start..(start + 4).min(end)).find(|at| !is_inside(at)).unwrap_or(start);
+        parsed.children.push(Child::cut(Op::Window, bytes, first..end).of_kind(Kind::Text));
+        start = if end == bytes.len() { end } else { end - OVERLAP };
+    }
+    parsed
 }

@@ -2,13 +2,15 @@
 //! package is kept as it stands here and escaped by whatever prints it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use crate::analyze::Analysis;
-use crate::artifact::{Arena, Span};
+use crate::artifact::{Arena, Op, Span};
 use crate::finding::{Confidence, Gap, Role, Severity};
-use crate::package::Package;
+use crate::package::discover::is_skill_name;
+use crate::package::{Discovered, Package};
 use crate::policy::{self, Policy, Verdict};
 use crate::rule::{Class, RuleId};
 use crate::ruleset::Ruleset;
@@ -17,6 +19,7 @@ use crate::text::{self, LineIndex};
 pub mod escape;
 pub mod json;
 pub mod mask;
+pub mod placed;
 pub mod terminal;
 
 /// Longest snippet that a report carries, in bytes.
@@ -34,6 +37,8 @@ pub struct Trail {
     pub start: usize,
     /// One past its last byte.
     pub end: usize,
+    /// Of a file inside a file: its name and the line there, from 1.
+    pub member: Option<(String, usize)>,
 }
 
 /// A place in a real file.
@@ -59,7 +64,9 @@ pub struct Location {
     pub note: String,
     /// Text of the innermost layer, secrets masked.
     pub snippet: String,
-    /// Whole lines of the file around the place, for showing; not part of the data.
+    /// What `source` is of: the file, or the text in it.
+    pub shown_path: String,
+    /// Whole lines around the place, for showing; not part of the data.
     pub source: String,
     /// Line that `source` starts at.
     pub source_line: usize,
@@ -116,6 +123,10 @@ pub struct ReportedFinding {
 pub struct PackageReport {
     /// The scanned root.
     pub root: String,
+    /// Where the root comes from: `path`, `stdin`, or OpenClaw's name of the place.
+    pub source: &'static str,
+    /// Rank of the place among those that skills are loaded from; 1 wins.
+    pub precedence: Option<u8>,
     /// Path below it, `.` for itself.
     pub path: String,
     /// Name that the package gives itself.
@@ -126,6 +137,10 @@ pub struct PackageReport {
     pub digest: String,
     /// Target of the link that led here.
     pub linked_to: Option<String>,
+    /// Whether loaders take it for a skill.
+    pub is_skill: bool,
+    /// Path of the skill's own document, or of its first file.
+    pub document: String,
     /// The verdict.
     pub verdict: Verdict,
     /// Capabilities with places (path, line).
@@ -144,10 +159,27 @@ pub struct PackageReport {
     pub files: usize,
 }
 
+/// Numbers of a scan.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// How many packages have each verdict.
+    pub verdicts: BTreeMap<Verdict, usize>,
+    /// Packages.
+    pub packages: usize,
+    /// Files read.
+    pub files: usize,
+    /// Parts that no engine looked at.
+    pub gaps: usize,
+    /// Places that could not be listed or found out.
+    pub complaints: usize,
+}
+
 /// What a scan came to.
 pub struct Report {
-    /// Packages in path order.
+    /// Packages in order of roots and paths; those that nobody asked for are only counted.
     pub packages: Vec<PackageReport>,
+    /// Numbers over all packages.
+    pub tally: Tally,
     /// Date of the indicator data.
     pub data_date: String,
     /// How many rules looked.
@@ -155,19 +187,27 @@ pub struct Report {
 }
 
 impl Report {
-    /// How many packages have each verdict.
-    pub fn counts(&self) -> BTreeMap<Verdict, usize> {
-        let mut counts = BTreeMap::new();
-        for package in &self.packages {
-            *counts.entry(package.verdict).or_default() += 1;
+    /// A report on nothing yet.
+    pub fn new(rules: &Ruleset) -> Self {
+        let (data_date, count) = (rules.data_date.clone(), rules.iter().count());
+        Self { packages: Vec::new(), tally: Tally::default(), data_date, rules: count }
+    }
+
+    /// Counts a package, and keeps it if it is to be shown.
+    pub fn add(&mut self, package: PackageReport, is_kept: bool) {
+        *self.tally.verdicts.entry(package.verdict).or_default() += 1;
+        self.tally.packages += 1;
+        self.tally.files += package.files;
+        self.tally.gaps += package.gaps.len();
+        if is_kept {
+            self.packages.push(package);
         }
-        counts
     }
 }
 
 /// Reports one analyzed package.
 pub(crate) fn package(
-    root: &str,
+    root: &Discovered,
     package: &Package,
     analysis: Analysis,
     rules: &Ruleset,
@@ -177,6 +217,8 @@ pub(crate) fn package(
     let arena = &expanded.arena;
     let mut lines = Lines { arena, indices: BTreeMap::new() };
     let (name, version) = identity(arena);
+    let document =
+        package.files.iter().find(|f| is_skill_name(Path::new(f.path.shown()))).map(|f| f.path.shown().to_owned());
     let mut verdict = if gaps.is_empty() { Verdict::Pass } else { Verdict::Incomplete };
     let mut reported = Vec::new();
     let mut occurrences: BTreeMap<String, usize> = BTreeMap::new();
@@ -236,10 +278,14 @@ pub(crate) fn package(
         })
         .collect();
     PackageReport {
-        root: root.to_owned(),
+        root: root.root.display().to_string(),
+        source: root.source,
+        precedence: root.precedence,
         path: package.path.clone(),
         name,
         version,
+        is_skill: document.is_some(),
+        document: document.unwrap_or_else(|| first_file(package)),
         digest: format!("sha256:{}", data_encoding::HEXLOWER.encode(&package.digest)),
         linked_to: package.linked_to.as_ref().map(|target| target.display().to_string()),
         verdict,
@@ -254,12 +300,16 @@ pub(crate) fn package(
 }
 
 /// Reports a package that could not be analyzed.
-pub(crate) fn unseen(root: &str, package: &Package, gap: Gap) -> PackageReport {
+pub(crate) fn unseen(root: &Discovered, package: &Package, gap: Gap) -> PackageReport {
     PackageReport {
-        root: root.to_owned(),
+        root: root.root.display().to_string(),
+        source: root.source,
+        precedence: root.precedence,
         path: package.path.clone(),
         name: None,
         version: None,
+        is_skill: false,
+        document: first_file(package),
         digest: format!("sha256:{}", data_encoding::HEXLOWER.encode(&package.digest)),
         linked_to: package.linked_to.as_ref().map(|target| target.display().to_string()),
         verdict: Verdict::Incomplete,
@@ -273,12 +323,14 @@ pub(crate) fn unseen(root: &str, package: &Package, gap: Gap) -> PackageReport {
     }
 }
 
+fn first_file(package: &Package) -> String {
+    package.files.first().map_or(".", |file| file.path.shown()).to_owned()
+}
+
 /// Name and version in the front matter of the outermost skill document.
 fn identity(arena: &Arena) -> (Option<String>, Option<String>) {
     let front = arena.iter().filter(|a| a.derivation.is_none()).find_map(|artifact| match &artifact.body {
-        crate::parse::Body::Markdown(document)
-            if crate::package::discover::is_skill_name(std::path::Path::new(artifact.path.shown())) =>
-        {
+        crate::parse::Body::Markdown(document) if is_skill_name(Path::new(artifact.path.shown())) => {
             document.front.as_ref()
         }
         _ => None,
@@ -306,25 +358,43 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
+    fn line_column(&mut self, span: Span) -> ((usize, usize), (usize, usize)) {
+        let bytes = &self.arena.get(span.artifact).bytes;
+        let index = self.indices.entry(span.artifact).or_insert_with(|| LineIndex::new(bytes));
+        let range = span.range();
+        (index.line_column(bytes, range.start), index.line_column(bytes, range.end))
+    }
+
     fn location(&mut self, span: Span, role: Role, note: &str) -> Location {
         let (place, layers) = self.arena.locate(span);
         let artifact = self.arena.get(place.artifact);
-        let bytes = &artifact.bytes;
-        let index = self.indices.entry(place.artifact).or_insert_with(|| LineIndex::new(bytes));
         let range = place.range();
-        let (line, column) = index.line_column(bytes, range.start);
-        let (end_line, end_column) = index.line_column(bytes, range.end);
-        let shown_end = end_line.min(line + 7);
-        // Whole lines, but of a line without end only what lies around the place.
-        let source_start = index.range(bytes, line).start.max(range.start.saturating_sub(SOURCE));
-        let source_end = index.range(bytes, shown_end).end.min(range.start + 4 * SOURCE);
-        let (source_start, source_end) = boundaries(bytes, source_start, source_end);
-        let source = text::view(artifact.get(source_start..source_end)).into_owned();
-        let source_range = range.start - source_start..(range.end.min(source_end)).max(range.start) - source_start;
+        let ((line, column), (end_line, end_column)) = self.line_column(place);
         let inner = self.arena.bytes(span);
         // Masked before it is cut: half a secret no longer looks like one.
         let masked = mask::secrets(&text::view(inner.get(..inner.len().min(4 * SNIPPET)).unwrap_or(b"")));
         let snippet = text::slice(&masked, 0..SNIPPET).to_owned();
+        let mut trail = Vec::with_capacity(layers.len());
+        for layer in &layers {
+            let of = self.arena.get(layer.output.artifact);
+            let member = (of.is_file() || layer.op == Op::Inflated)
+                .then(|| (of.named().shown().to_owned(), self.line_column(layer.output).0.0));
+            let (start, end) = (layer.input.start as usize, layer.input.end as usize);
+            trail.push(Trail { op: layer.op.name(), start, end, member });
+        }
+        // Of binary content the text inside it is shown, if there is any.
+        let shown = std::iter::once(place)
+            .chain(layers.iter().map(|layer| layer.output))
+            .find(|span| !self.arena.get(span.artifact).kind.is_binary());
+        let mut shown_path = artifact.path.shown().to_owned();
+        for (name, _) in trail.iter().filter_map(|layer| layer.member.as_ref()) {
+            shown_path.push_str(" > ");
+            shown_path.push_str(name);
+        }
+        let (source, source_line, source_range) = match shown {
+            Some(span) => self.source(span),
+            None => (String::new(), line, 0..0),
+        };
         Location {
             role,
             path: artifact.path.shown().to_owned(),
@@ -336,17 +406,27 @@ impl Lines<'_> {
             end: range.end,
             note: note.to_owned(),
             snippet,
-            source: mask::secrets(&source),
-            source_line: line,
+            shown_path,
+            source,
+            source_line,
             source_range,
-            trail: layers
-                .iter()
-                .map(|layer| Trail {
-                    op: layer.op.name(),
-                    start: layer.input.start as usize,
-                    end: layer.input.end as usize,
-                })
-                .collect(),
+            trail,
         }
+    }
+
+    /// Whole lines around a place, the line that they begin at, and the place in them; of a line without end
+    /// only what lies around the place.
+    fn source(&mut self, span: Span) -> (String, usize, std::ops::Range<usize>) {
+        let ((line, _), (end_line, _)) = self.line_column(span);
+        let artifact = self.arena.get(span.artifact);
+        let bytes = &artifact.bytes;
+        let Some(index) = self.indices.get(&span.artifact) else { return (String::new(), line, 0..0) };
+        let range = span.range();
+        let shown_end = end_line.min(line + 7);
+        let start = index.range(bytes, line).start.max(range.start.saturating_sub(SOURCE));
+        let end = index.range(bytes, shown_end).end.min(range.start + 4 * SOURCE);
+        let (start, end) = boundaries(bytes, start, end);
+        let source = text::view(artifact.get(start..end)).into_owned();
+        (mask::secrets(&source), line, range.start - start..range.end.min(end).max(range.start) - start)
     }
 }

@@ -1,6 +1,6 @@
 //! All rules with their bodies, lists and lexicons, loaded and checked once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::de::DeserializeOwned;
 
@@ -41,6 +41,8 @@ pub struct Ruleset {
     pub(crate) lexicons: Lexicons,
     /// Names of well-known programs, in lower case.
     pub(crate) tools: HashSet<String>,
+    /// What a file's extension says that it is: extension to group of formats.
+    pub(crate) extensions: HashMap<String, String>,
     /// Date of the indicator data, `YYYY-MM-DD`.
     pub data_date: String,
 }
@@ -89,6 +91,10 @@ impl Ruleset {
             tools: csv("lists/tools.csv", text("lists/tools.csv"))?
                 .into_iter()
                 .filter_map(|row| row.into_iter().next())
+                .collect(),
+            extensions: csv("lists/extensions.csv", text("lists/extensions.csv"))?
+                .into_iter()
+                .filter_map(|row| <[String; 2]>::try_from(row).ok().map(|[extension, group]| (extension, group)))
                 .collect(),
             data_date: text("lists/DATE").trim().to_owned(),
         };

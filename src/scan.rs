@@ -1,6 +1,7 @@
 //! The whole stream for directories: find packages, read, expand, analyze,
 //! judge. Parallel over packages; the answer does not depend on how many threads.
 
+use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,36 +45,40 @@ impl Scanner {
         &self.rules
     }
 
-    /// Scans a directory, or a single file as a package of its own.
+    /// Scans a directory, an archive, or a single file as a package of its own.
     ///
     /// # Errors
     /// If the path is missing, unreadable, no file or directory, or holds nothing to look at.
     pub fn scan(&self, root: &Path, progress: &dyn Progress) -> Result<Report, Error> {
         let discovered = self.discover(root)?;
-        let total = discovered.packages.len();
-        let budget = Budget::new(self.limits.in_flight_bytes);
-        // Large ones first, so that none is left to a single thread at the end.
-        let mut order: Vec<&PackageRef> = discovered.packages.iter().collect();
-        order.sort_by_key(|package| std::cmp::Reverse(package.bytes()));
-        let root_name = root.display().to_string();
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        // One pattern scanner a thread: it cannot move between threads, and is costly to make.
-        let parts: Vec<Vec<PackageReport>> = rayon::broadcast(|_| {
-            let mut worker = pattern::Worker::new(&self.rules, &self.limits);
-            let mut reported = Vec::new();
-            while let Some(found) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let _held = budget.take(found.bytes());
-                reported.push(self.package(&root_name, found, &mut worker));
-                progress.done(done.fetch_add(1, Ordering::Relaxed) + 1, total);
-            }
-            reported
-        });
-        let mut packages: Vec<PackageReport> = parts.into_iter().flatten().collect();
-        packages.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
-        Ok(Report { packages, data_date: self.rules.data_date.clone(), rules: self.rules.iter().count() })
+        let mut report = Report::new(&self.rules);
+        self.run(&[discovered], progress, &mut |package| report.add(package, true));
+        Ok(report)
     }
 
-    fn package(&self, root: &str, found: &PackageRef, worker: &mut pattern::Worker<'_>) -> PackageReport {
+    /// Scans all packages of `roots` and hands each on, in order of roots and paths.
+    pub fn run(&self, roots: &[Discovered], progress: &dyn Progress, each: &mut (dyn FnMut(PackageReport) + Send)) {
+        let packages: Vec<(&Discovered, &PackageRef)> =
+            roots.iter().flat_map(|root| root.packages.iter().map(move |package| (root, package))).collect();
+        let budget = Budget::new(self.limits.in_flight_bytes);
+        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let in_order = InOrder { state: Mutex::new(Waiting { next: 0, ready: BTreeMap::new(), each }) };
+        // One pattern scanner a thread: it cannot move between threads, and is costly to make.
+        rayon::broadcast(|_| {
+            let mut worker = pattern::Worker::new(&self.rules, &self.limits);
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some((root, found)) = packages.get(index) else { break };
+                let held = budget.take(found.bytes());
+                let report = self.package(root, found, &mut worker);
+                drop(held);
+                in_order.hand_on(index, report);
+                progress.done(done.fetch_add(1, Ordering::Relaxed) + 1, packages.len());
+            }
+        });
+    }
+
+    fn package(&self, root: &Discovered, found: &PackageRef, worker: &mut pattern::Worker<'_>) -> PackageReport {
         let package = Package::read(found, &self.limits);
         let whole = panic::catch_unwind(AssertUnwindSafe(|| {
             let analysis = analyze::analyze(&package, &self.rules, &self.limits, &self.policy, worker);
@@ -86,7 +91,11 @@ impl Scanner {
         })
     }
 
-    fn discover(&self, root: &Path) -> Result<Discovered, Error> {
+    /// Finds the packages of a directory, an archive or a file.
+    ///
+    /// # Errors
+    /// If the path is missing, unreadable, no file or directory, or holds nothing to look at.
+    pub fn discover(&self, root: &Path) -> Result<Discovered, Error> {
         let shown = report::escape::line(&root.display().to_string());
         let meta = std::fs::metadata(root).map_err(|cause| Error::Unreadable { path: shown.clone(), cause })?;
         let discovered = if meta.is_dir() {
@@ -94,7 +103,7 @@ impl Scanner {
         } else if meta.is_file() {
             // The user names this file, so a link that they name is followed.
             let file = std::fs::canonicalize(root).map_err(|cause| Error::Unreadable { path: shown.clone(), cause })?;
-            Discovered::single(&file, meta.len())
+            Discovered::single(root, file, meta.len())
         } else {
             return Err(Error::NotAFile { path: shown });
         };
@@ -107,6 +116,30 @@ impl Scanner {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hands reports on in the order of their packages, each as soon as all before it are there.
+struct InOrder<'a> {
+    state: Mutex<Waiting<'a>>,
+}
+
+struct Waiting<'a> {
+    next: usize,
+    ready: BTreeMap<usize, PackageReport>,
+    each: &'a mut (dyn FnMut(PackageReport) + Send),
+}
+
+impl InOrder<'_> {
+    fn hand_on(&self, index: usize, report: PackageReport) {
+        let mut waiting = lock(&self.state);
+        waiting.ready.insert(index, report);
+        loop {
+            let next = waiting.next;
+            let Some(report) = waiting.ready.remove(&next) else { break };
+            waiting.next += 1;
+            (waiting.each)(report);
+        }
+    }
 }
 
 /// Bytes that all workers may hold together.

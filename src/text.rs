@@ -20,6 +20,15 @@ pub fn view(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
+/// The text with every line end that is a carriage return alone as a line feed, which is as long.
+pub fn lines(text: Cow<'_, str>) -> Cow<'_, str> {
+    let is_alone = |at: usize| text.as_bytes().get(at + 1) != Some(&b'\n');
+    if memchr::memchr_iter(b'\r', text.as_bytes()).all(|at| !is_alone(at)) {
+        return text;
+    }
+    Cow::Owned(text.char_indices().map(|(at, c)| if c == '\r' && is_alone(at) { '\n' } else { c }).collect())
+}
+
 /// `text[range]`, or as much of it as lies on character boundaries.
 pub fn slice(text: &str, range: Range<usize>) -> &str {
     let mut start = range.start.min(text.len());
@@ -143,7 +152,7 @@ pub fn is_ignorable(c: char) -> bool {
 /// Only letters that are drawn alike; applied inside words that already hold
 /// Latin text by the callers that care, and harmless to phrase lists in
 /// Cyrillic because those are folded the same way.
-fn latin(c: char) -> char {
+pub(crate) fn latin(c: char) -> char {
     match c {
         'а' | 'α' => 'a',
         'е' | 'ε' => 'e',

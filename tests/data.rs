@@ -75,8 +75,19 @@ fn every_list_is_checked() {
     let folder = fs::read_dir(root().join("signatures/lists")).expect("the lists are there");
     let names: BTreeSet<String> =
         folder.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-    let known = ["DATE", "hosts.csv", "indicators-test.csv", "indicators.csv", "tools.csv"];
+    let known = ["DATE", "extensions.csv", "hosts.csv", "indicators-test.csv", "indicators.csv", "tools.csv"];
     assert_eq!(names, known.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
+}
+
+#[test]
+fn extensions_are_of_known_groups() {
+    let groups = ["archive", "font", "markup", "media", "document", "office", "text"];
+    let rows = rows("extensions.csv");
+    assert!(rows.windows(2).all(|pair| pair[0][0] < pair[1][0]), "extensions are sorted, each once");
+    for row in rows {
+        assert!(groups.contains(&row[1].as_str()), "{} is of the unknown group `{}`", row[0], row[1]);
+        assert_eq!(row[0], row[0].to_lowercase());
+    }
 }
 
 #[test]

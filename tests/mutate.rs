@@ -13,6 +13,11 @@ use skillscan::finding::{Confidence, Severity};
 use skillscan::{Limits, Policy, Ruleset, Scanner};
 use toml::Value;
 
+#[path = "support/generated.rs"]
+mod support;
+
+use support::Case;
+
 /// Names and texts of signature files.
 type Files = BTreeMap<String, String>;
 
@@ -54,13 +59,14 @@ fn run(wanted: &[String], out: &mut dyn Write) -> io::Result<bool> {
         |mutant: &Mutant| wanted.is_empty() || wanted.iter().any(|rule| mutant.rule.contains(rule.as_str()));
     let mutants: Vec<Mutant> = mutants(&files).into_iter().filter(is_wanted).collect();
     let whole = scanner(Ruleset::builtin().map_err(io::Error::other)?);
+    let generated = support::cases("mutate").unwrap_or_default();
     let mut known: BTreeMap<&str, Fixtures> = BTreeMap::new();
     let mut survivors = Vec::new();
     for (at, mutant) in mutants.iter().enumerate() {
         if at % 25 == 0 {
             writeln!(out, "{at} of {} mutants, {} not noticed", mutants.len(), survivors.len())?;
         }
-        let fixtures = known.entry(&mutant.rule).or_insert_with(|| Fixtures::of(&mutant.rule, &whole));
+        let fixtures = known.entry(&mutant.rule).or_insert_with(|| Fixtures::of(&mutant.rule, &whole, &generated));
         match without_condition(&files, mutant) {
             Ok(changed) if fixtures.notice(&changed) => {}
             Ok(_) => survivors.push(format!("{}: {}", mutant.file, mutant.what)),
@@ -93,11 +99,19 @@ struct Fixtures {
 }
 
 impl Fixtures {
-    fn of(rule: &str, whole: &Scanner) -> Self {
+    fn of(rule: &str, whole: &Scanner, generated: &[Case]) -> Self {
         let cases = |side: &str| {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rules").join(rule).join(side);
             let mut found: Vec<PathBuf> =
                 fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+            // Binary files are generated; an honest one is a clean case of every rule that says nothing of it.
+            let is_hit = side == "hit";
+            let others = generated
+                .iter()
+                .filter(|case| if is_hit { case.rules.iter().any(|id| id == rule) } else { !case.is_hostile });
+            found.extend(
+                others.map(|case| case.folder.clone()).filter(|case| is_hit || worst(whole, rule, case).is_none()),
+            );
             found.sort();
             found
         };
@@ -381,7 +395,7 @@ fn conditions_are_found() -> Result<(), Failed> {
 fn silence_is_noticed() -> Result<(), Failed> {
     let files = Ruleset::builtin_files();
     let file = "rules/obf/invisible-unicode.fact.toml";
-    let fixtures = Fixtures::of("obf/invisible-unicode", &scanner(Ruleset::builtin()?));
+    let fixtures = Fixtures::of("obf/invisible-unicode", &scanner(Ruleset::builtin()?), &[]);
     if fixtures.hits.is_empty() || fixtures.clean.is_empty() {
         return Err("the rule has no fixtures".into());
     }

@@ -4,7 +4,7 @@
 //! Judged by structure alone, never by what a package says it is; and void
 //! where something in the package tells people or programs to run it.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
@@ -20,7 +20,7 @@ use crate::text;
 mod document;
 mod reach;
 
-use reach::Reach;
+pub(super) use reach::Reach;
 
 /// Kinds of context. The names are those of `context[].kind` in reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,7 +70,6 @@ pub(super) struct Reader<'a> {
     structures: RefCell<HashMap<ArtifactId, Rc<Structure>>>,
     /// Sentences of a document that point back at a quotation and have it run.
     orders: RefCell<HashMap<ArtifactId, Rc<Vec<Range<usize>>>>>,
-    reach: OnceCell<Reach>,
 }
 
 /// Contexts by kind: each counts once.
@@ -78,11 +77,11 @@ type Contexts = BTreeMap<ContextKind, (Span, String)>;
 
 impl<'a> Reader<'a> {
     pub(super) fn new(input: &'a Input<'a>) -> Self {
-        Self { input, structures: RefCell::default(), orders: RefCell::default(), reach: OnceCell::new() }
+        Self { input, structures: RefCell::default(), orders: RefCell::default() }
     }
 
     fn reach(&self) -> &Reach {
-        self.reach.get_or_init(|| Reach::new(self.input))
+        self.input.reach()
     }
 
     /// The finding with its context.
@@ -96,6 +95,14 @@ impl<'a> Reader<'a> {
     fn context(&self, finding: &Finding) -> Option<Contexts> {
         let mut contexts = Contexts::new();
         let arena = &self.input.expanded.arena;
+        if finding.span().start == finding.span().end {
+            // About a file as a whole: what stands in it, and whether something names it, does not matter.
+            let path = arena.get(finding.span().artifact).path.shown();
+            if reach::is_test(path) && !self.reach().is_run(path) {
+                contexts.insert(ContextKind::Fixture, (finding.span(), "is test data".to_owned()));
+            }
+            return Some(contexts);
+        }
         let mut is_run = false;
         for (artifact, span) in arena.chain(finding.span()) {
             let op = artifact.derivation.as_ref().map(|d| d.op);
@@ -153,7 +160,11 @@ impl<'a> Reader<'a> {
         let mut add = |kind, range: Range<usize>, why: &str| {
             contexts.entry(kind).or_insert((Span::new(artifact.id, range), why.to_owned()));
         };
-        if let Some(comment) = structure.comments.iter().find(|r| r.start <= range.start && range.start < r.end) {
+        // Comments stand in order, and there may be millions.
+        let after = structure.comments.partition_point(|comment| comment.start <= range.start);
+        let own_comment =
+            after.checked_sub(1).and_then(|at| structure.comments.get(at)).filter(|c| range.start < c.end);
+        if let Some(comment) = own_comment {
             add(ContextKind::Quoted, comment.clone(), "stands in a comment");
         } else if holds(&structure.strings).is_some() && holds(&structure.tables).is_some() {
             add(ContextKind::Quoted, range.clone(), "is a string that the program does not run");
@@ -165,12 +176,11 @@ impl<'a> Reader<'a> {
         }
         // A comment right above that warns speaks for what stands below it, unless that is a script's own code.
         let is_script = artifact.kind == Kind::Shell && artifact.derivation.is_none();
-        let near = structure.comments.iter().filter(|comment| {
+        let first = structure.comments.partition_point(|comment| comment.end + 240 <= range.start);
+        let near = structure.comments.get(first..after).unwrap_or(&[]).iter().filter(|comment| {
             let is_above = comment.end <= range.start
-                && range.start - comment.end < 240
                 && memchr::memchr_iter(b'\n', artifact.get(comment.end..range.start)).count() <= 3;
-            let is_in_comment = structure.comments.iter().any(|c| c.start <= range.start && range.start < c.end);
-            (is_above && (!is_script || is_in_comment)) || (comment.start <= range.start && range.start < comment.end)
+            (is_above && (!is_script || own_comment.is_some())) || range.start < comment.end
         });
         for comment in near {
             let (folded, _) =

@@ -113,6 +113,9 @@ pub(super) fn all_labels(
             labels.insert("host:own".to_owned());
         }
     }
+    if fact.kind.is_about_a_file() && input.reach().is_run(input.expanded.arena.get(artifact).path.shown()) {
+        labels.insert("told-to-run".to_owned());
+    }
     let span = Span::new(artifact, fact.range.clone());
     for (at, _) in input.expanded.arena.chain(span) {
         if let Some(derivation) = &at.derivation {

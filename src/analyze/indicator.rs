@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Input;
 use crate::artifact::{Artifact, Span};
 use crate::finding::Finding;
-use crate::parse::{Body, Kind};
+use crate::parse::Body;
 use crate::ruleset::indicators::Indicator;
 
 /// Body `<rule>.list.toml`.
@@ -39,7 +39,7 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
             continue;
         }
         hits.extend(input.rules.indicators.find(&artifact.bytes).map(|(i, range)| (Span::new(artifact.id, range), i)));
-        if artifact.kind != Kind::Binary {
+        if !artifact.kind.is_binary() {
             addresses(input, artifact, &mut hits);
             packages(input, artifact, &mut hits);
             identity(input, artifact, &mut hits);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Input;
 use crate::artifact::Span;
 use crate::fact::FactKind;
-use crate::parse::{Body, Kind};
+use crate::parse::Body;
 use crate::ruleset::hosts::URL;
 use crate::text;
 
@@ -40,7 +40,7 @@ impl Inventory {
                 places.push(input.expanded.arena.locate(span).0);
             }
         }
-        for artifact in input.expanded.arena.iter().filter(|a| a.kind != Kind::Binary && !a.is_slice()) {
+        for artifact in input.expanded.arena.iter().filter(|a| !a.kind.is_binary() && !a.is_slice()) {
             let source = text::view(&artifact.bytes);
             if !source.contains("://") {
                 continue;

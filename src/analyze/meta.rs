@@ -16,10 +16,5 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     for (span, why) in &input.expanded.malformed {
         add("meta/malformed", *span, why.clone());
     }
-    for link in &input.package.links {
-        let Some(artifact) = input.expanded.arena.iter().find(|a| a.path == link.path) else { continue };
-        let note = format!("{} is a link to {}", link.path.shown(), link.target.display());
-        add("meta/symlink", Span::new(artifact.id, 0..0), note);
-    }
     found
 }

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::Input;
 use crate::artifact::{Artifact, Op, Span};
 use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
+use crate::parse::Body;
 use crate::parse::markdown::{self, Block, Document};
-use crate::parse::{Body, Kind};
 use crate::rule::Meta;
 use crate::ruleset::lexicon::Lexicons;
 use crate::text;
@@ -157,12 +157,29 @@ fn document_of(artifact: &Artifact) -> Option<Cow<'_, Document>> {
     match &artifact.body {
         Body::Markdown(document) => Some(Cow::Borrowed(document)),
         Body::Data(data) => Some(Cow::Owned(markdown::of_strings(data))),
-        Body::None if artifact.kind == Kind::Binary => None,
-        Body::None if op.is_none_or(|op| op.is_decoding() || op == Op::Utf16) => {
+        Body::None if artifact.kind.is_binary() => None,
+        Body::None if artifact.is_file() || op.is_some_and(is_text_of_its_own) => {
             Some(Cow::Owned(markdown::plain(&text::view(&artifact.bytes))))
         }
         Body::None => None,
     }
+}
+
+/// Whether what came out is a text that stands in no document.
+fn is_text_of_its_own(op: Op) -> bool {
+    op.is_decoding()
+        || matches!(
+            op,
+            Op::Transcoded
+                | Op::Inflated
+                | Op::Trailer
+                | Op::Metadata
+                | Op::DocumentText
+                | Op::DocumentScript
+                | Op::Strings
+                | Op::NotebookCell
+                | Op::Window
+        )
 }
 
 fn report(id: &crate::rule::RuleId, meta: &Meta, artifact: &Artifact, seen: Vec<Seen>) -> Finding {

@@ -1,26 +1,32 @@
-//! `skillscan scan`: scan what lies at a path.
+//! `skillscan scan`: scan what lies at paths, comes through standard input, or
+//! is loaded by OpenClaw on this machine.
 
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Exit;
-use crate::report::{json, terminal};
-use crate::{Limits, Policy, Progress, Report, Ruleset, Scanner, Verdict};
+use crate::package::Discovered;
+use crate::place::{self, Environment};
+use crate::report::{PackageReport, Tally, escape, json, placed, terminal};
+use crate::{Limits, Policy, Progress, Report, Ruleset, Scanner, Verdict, sandbox};
 
 /// Stack of a worker: syntax is followed by bounded recursion, on text that an adversary wrote.
 const STACK: usize = 16 * 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Directory of skills, one skill, or one file
-    #[arg(required = true)]
-    path: Option<PathBuf>,
+    /// Directories of skills, skills, archives (zip, tar, tar.gz), files, or - for standard input; without
+    /// any, every place that OpenClaw loads skills from
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
     #[command(flatten)]
     output: Output,
     /// Verdict from which the exit code is 1
@@ -32,9 +38,12 @@ pub struct Args {
     /// Worker threads; all cores by default
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Show how much of what is looked at, and stop
+    #[arg(long)]
+    limits: bool,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, Copy, clap::Args)]
 #[command(next_help_heading = "Output")]
 struct Output {
     /// What to print
@@ -76,34 +85,165 @@ impl FailOn {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let path = args.path.as_ref().context("no path given")?;
+    if args.limits {
+        return limits();
+    }
     let policy = Policy::new(&args.ignore_rule).context("--ignore-rule")?;
-    rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).stack_size(STACK).build_global()?;
-    let scanner = Scanner::new(Ruleset::builtin()?, Limits::default(), policy);
-    let report = scanner.scan(path, &Bar::new())?;
+    // Asked for now: the answer stands in files that are out of reach soon.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = args.threads.filter(|n| *n > 0).unwrap_or(cores);
+    let scanner = Scanner::new(Ruleset::builtin()?, Limits::default(), policy.clone());
+    let (roots, places) = targets(&scanner, &args.paths)?;
+    // From here on nothing but the packages is read, and nothing is written.
+    sandbox::confine(&readable(&roots));
+    rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build_global()?;
     let mut out = super::stdout();
-    match args.output.format {
-        Format::Json => json::document(&report, &mut out)?,
-        Format::Jsonl => json::lines(&report, &mut out)?,
-        Format::Text => {
-            let detail = match (args.output.quiet, args.output.verbose) {
-                (true, _) => terminal::Detail::Quiet,
-                (_, true) => terminal::Detail::Verbose,
-                _ => terminal::Detail::Normal,
-            };
-            terminal::render(&report, terminal::Options { detail, width: super::width() }, &mut out)?;
-        }
+    let tally = print(&scanner, &roots, places.as_ref().map(|places| (places, &policy)), args.output, &mut out)?;
+    out.flush()?;
+    Ok(exit(&tally, args.fail_on.verdict()))
+}
+
+fn limits() -> anyhow::Result<Exit> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(super::width() as u16).set_header(["limit", "value", "what it bounds"]);
+    for (name, value, meaning) in Limits::default().rows() {
+        table.add_row([name.to_owned(), value, meaning]);
+    }
+    let mut out = super::stdout();
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim_end())?;
     }
     out.flush()?;
-    Ok(exit(&report, args.fail_on.verdict()))
+    Ok(Exit::Clean)
+}
+
+/// What is to be scanned, and the places if nobody named a path.
+fn targets(scanner: &Scanner, paths: &[PathBuf]) -> anyhow::Result<(Vec<Discovered>, Option<place::Places>)> {
+    if paths.is_empty() {
+        let mut places = place::places(&Environment::of_process());
+        let roots = placed::discover(scanner, &mut places);
+        if roots.is_empty() {
+            bail!("no PATH given, and no skills where OpenClaw loads them from; see --help");
+        }
+        return Ok((roots, Some(places)));
+    }
+    let mut seen = BTreeSet::new();
+    let mut roots = Vec::new();
+    for path in paths {
+        if path == Path::new("-") {
+            roots.push(standard_input()?);
+            continue;
+        }
+        // A path that is named twice is scanned once.
+        if std::fs::canonicalize(path).map_or(true, |real| seen.insert(real)) {
+            roots.push(scanner.discover(path)?);
+        }
+    }
+    Ok((roots, None))
+}
+
+fn standard_input() -> anyhow::Result<Discovered> {
+    let limit = Limits::default().package_bytes;
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).context("standard input")?;
+    if bytes.is_empty() {
+        bail!("standard input: nothing to look at");
+    }
+    if bytes.len() as u64 > limit {
+        bail!("standard input: longer than {limit} bytes; give a file instead");
+    }
+    Ok(Discovered::given("stdin", bytes))
+}
+
+/// Directories and files that the scan reads.
+fn readable(roots: &[Discovered]) -> Vec<PathBuf> {
+    let mut places = BTreeSet::new();
+    for root in roots {
+        places.extend(Some(root.root.clone()).filter(|path| path.exists()));
+        // What a link in a root leads to lies elsewhere.
+        places.extend(
+            root.packages
+                .iter()
+                .filter(|p| p.linked_to.is_some() || root.root.is_file())
+                .filter_map(|p| p.place().map(Path::to_owned)),
+        );
+    }
+    places.into_iter().collect()
+}
+
+/// Scans and prints; what is not shown is only counted, so that memory does not grow with the number of packages.
+fn print(
+    scanner: &Scanner,
+    roots: &[Discovered],
+    places: Option<(&place::Places, &Policy)>,
+    output: Output,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<Tally> {
+    let detail = output.detail();
+    let mut report = Report::new(scanner.rules());
+    let mut failed = None;
+    let bar = Bar::new();
+    let mut document = match output.format {
+        Format::Json => Some(json::Document::begin(&report.data_date, out)?),
+        _ => None,
+    };
+    let mut show = |package: PackageReport, report: &mut Report| {
+        let result = match output.format {
+            Format::Jsonl => json::line(&package, out),
+            Format::Json => document.as_mut().map_or(Ok(()), |document| document.add(&package, out)),
+            Format::Text => Ok(()),
+        };
+        failed = failed.take().or(result.err());
+        let is_kept = output.format == Format::Text && detail.shows(package.verdict);
+        report.add(package, is_kept);
+    };
+    if let Some((places, policy)) = places {
+        // Which skill hides which is known when all are.
+        let mut packages = Vec::new();
+        scanner.run(roots, &bar, &mut |package| packages.push(package));
+        placed::judge(&mut packages, places, scanner.rules(), policy);
+        packages.into_iter().for_each(|package| show(package, &mut report));
+        // Where something may have been missed, not all was looked at.
+        report.tally.complaints = places.complaints.len();
+    } else {
+        scanner.run(roots, &bar, &mut |package| show(package, &mut report));
+    }
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    if let Some(document) = document {
+        document.end(&report, out)?;
+    }
+    if let Some((places, _)) = places.filter(|_| output.format != Format::Text) {
+        for complaint in &places.complaints {
+            anstream::eprintln!("skillscan: {}", escape::line(complaint));
+        }
+    }
+    if output.format == Format::Text {
+        if let Some((places, _)) = places.filter(|_| detail > terminal::Detail::Quiet) {
+            terminal::places(places, super::width(), out)?;
+        }
+        terminal::render(&report, terminal::Options { detail, width: super::width() }, out)?;
+    }
+    Ok(report.tally)
+}
+
+impl Output {
+    fn detail(self) -> terminal::Detail {
+        match (self.quiet, self.verbose) {
+            (true, _) => terminal::Detail::Quiet,
+            (_, true) => terminal::Detail::Verbose,
+            _ => terminal::Detail::Normal,
+        }
+    }
 }
 
 /// Flagged beats incomplete beats clean.
-fn exit(report: &Report, threshold: Verdict) -> Exit {
-    let flagged = |verdict: Verdict| verdict >= threshold && verdict != Verdict::Incomplete;
-    if report.packages.iter().any(|package| flagged(package.verdict)) {
+fn exit(tally: &Tally, threshold: Verdict) -> Exit {
+    if tally.verdicts.keys().any(|&verdict| verdict >= threshold && verdict != Verdict::Incomplete) {
         Exit::Flagged
-    } else if report.packages.iter().any(|package| package.verdict == Verdict::Incomplete) {
+    } else if tally.complaints > 0 || tally.verdicts.contains_key(&Verdict::Incomplete) {
         Exit::Incomplete
     } else {
         Exit::Clean

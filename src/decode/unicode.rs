@@ -123,7 +123,19 @@ fn zero_width(text: &str, chars: &[(usize, char)], found: &mut Vec<Run>) {
         }
     }
     flush(&mut first, last.min(text.len()), &mut count);
+    // So many in a row are no spelling, wherever they stand: they carry bits.
+    let is_bit = |c: char| matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}');
+    for run in chars.chunk_by(|(_, one), (_, next)| is_bit(*one) && is_bit(*next)).filter(|run| run.len() >= BITS) {
+        let (Some((start, _)), Some((end, c))) = (run.first(), run.last()) else { continue };
+        let range = *start..end + c.len_utf8();
+        if !found.iter().any(|known| known.range.start <= range.start && range.end <= known.range.end) {
+            found.push(Run { label: "zero-width", range, count: run.len(), decoded: None });
+        }
+    }
 }
+
+/// Zero-width characters in a row that are more than joiners of one emoji.
+const BITS: usize = 8;
 
 /// Hidden messages, and the text as it reads without what does not render.
 pub(super) fn layers(text: &str, children: &mut Vec<Child>) {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use walkdir::WalkDir;
 
@@ -12,22 +13,53 @@ use crate::finding::{Gap, GapKind};
 use crate::limits::Limits;
 use crate::package::SkillPath;
 
+/// Source of what the user names.
+const PATH: &str = "path";
+
 /// Names under which loaders accept a skill's main document, in lower case.
 const SKILL_NAMES: [&str; 2] = ["skill.md", "skills.md"];
 /// Files that make a directory a plugin or module of its own.
 const MANIFEST_NAMES: [&str; 4] = ["package.json", "openclaw.plugin.json", "clawdbot.plugin.json", "plugin.json"];
+
+/// Files of a directory, relative to it.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    /// The directory.
+    pub base: PathBuf,
+    /// Its files, with their sizes.
+    pub files: Vec<(PathBuf, u64)>,
+    /// Its links.
+    pub links: Vec<PathBuf>,
+}
+
+/// What a package is made of.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Files and links of a directory.
+    Tree(Tree),
+    /// One file, which may be an archive.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// Bytes that came from somewhere else, which may be an archive.
+    Given {
+        /// What they are called in reports.
+        name: PathBuf,
+        /// The bytes.
+        bytes: Arc<[u8]>,
+    },
+}
 
 /// A package that was found and not yet read.
 #[derive(Debug, Clone)]
 pub struct PackageRef {
     /// Path below the scanned root, `.` for the root itself.
     pub path: String,
-    /// Directory that the entries are relative to.
-    pub base: PathBuf,
-    /// Files, relative to `base`, with their sizes.
-    pub files: Vec<(PathBuf, u64)>,
-    /// Links, relative to `base`.
-    pub links: Vec<PathBuf>,
+    /// What it is made of.
+    pub content: Content,
     /// What could not be listed.
     pub gaps: Vec<Gap>,
     /// Target of the link in the scanned root that led here.
@@ -37,7 +69,36 @@ pub struct PackageRef {
 impl PackageRef {
     /// Sum of the sizes of its files.
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|(_, size)| size).sum()
+        match &self.content {
+            Content::Tree(tree) => tree.files.iter().map(|(_, size)| size).sum(),
+            Content::File { bytes, .. } => *bytes,
+            Content::Given { bytes, .. } => bytes.len() as u64,
+        }
+    }
+
+    /// Paths of its files below it, as far as they are known before it is read.
+    pub fn files(&self) -> Vec<&Path> {
+        match &self.content {
+            Content::Tree(tree) => tree.files.iter().map(|(path, _)| path.as_path()).collect(),
+            Content::File { path, .. } => path.file_name().map(Path::new).into_iter().collect(),
+            Content::Given { name, .. } => vec![name],
+        }
+    }
+
+    /// The directory or file outside of which nothing of it lies.
+    pub fn place(&self) -> Option<&Path> {
+        match &self.content {
+            Content::Tree(tree) => Some(&tree.base),
+            Content::File { path, .. } => Some(path),
+            Content::Given { .. } => None,
+        }
+    }
+
+    fn tree(&mut self) -> Option<&mut Tree> {
+        match &mut self.content {
+            Content::Tree(tree) => Some(tree),
+            _ => None,
+        }
     }
 }
 
@@ -46,6 +107,10 @@ impl PackageRef {
 pub struct Discovered {
     /// The scanned root.
     pub root: PathBuf,
+    /// Where it comes from: `path`, `stdin`, or OpenClaw's name of the place.
+    pub source: &'static str,
+    /// Rank of the place among those that skills are loaded from; 1 wins.
+    pub precedence: Option<u8>,
     /// Its packages, in path order.
     pub packages: Vec<PackageRef>,
 }
@@ -65,7 +130,7 @@ pub fn discover(root: &Path, limits: &Limits) -> io::Result<Discovered> {
     fs::read_dir(root)?;
     let mut packages = packages_in(root, limits, true);
     packages.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
-    Ok(Discovered { root: root.to_owned(), packages })
+    Ok(Discovered { root: root.to_owned(), source: PATH, precedence: None, packages })
 }
 
 fn packages_in(root: &Path, limits: &Limits, follow: bool) -> Vec<PackageRef> {
@@ -103,31 +168,23 @@ fn packages_in(root: &Path, limits: &Limits, follow: bool) -> Vec<PackageRef> {
     }
     let homes = Homes::new(&listing);
     let mut packages: BTreeMap<PathBuf, PackageRef> = BTreeMap::new();
-    let mut package = |path: &Path| -> (PathBuf, PathBuf) {
-        let home = homes.of(path);
-        let relative = path.strip_prefix(&home).unwrap_or(path).to_owned();
-        packages.entry(home.clone()).or_insert_with(|| PackageRef {
-            path: joined(&home, "."),
-            base: root.join(&home),
-            files: Vec::new(),
-            links: Vec::new(),
-            gaps: Vec::new(),
-            linked_to: None,
-        });
-        (home, relative)
-    };
-    let files: Vec<_> = listing.files.iter().map(|(path, size)| (package(path), *size)).collect();
-    let links: Vec<_> = listing.links.iter().map(|path| package(path)).collect();
-    let gaps: Vec<_> = listing.gaps.iter().map(|(path, gap)| (package(path), gap.clone())).collect();
-    for ((home, relative), size) in files {
-        packages.entry(home).and_modify(|p| p.files.push((relative, size)));
+    // Taken apart entry by entry: a root may hold millions.
+    for (path, size) in listing.files {
+        let (package, relative) = homes.place(&mut packages, root, &path);
+        if let Some(tree) = package.tree() {
+            tree.files.push((relative, size));
+        }
     }
-    for (home, relative) in links {
-        packages.entry(home).and_modify(|p| p.links.push(relative));
+    for path in listing.links {
+        let (package, relative) = homes.place(&mut packages, root, &path);
+        if let Some(tree) = package.tree() {
+            tree.links.push(relative);
+        }
     }
-    for ((home, relative), gap) in gaps {
+    for (path, gap) in listing.gaps {
+        let (package, relative) = homes.place(&mut packages, root, &path);
         let path = SkillPath::new(&relative).shown().to_owned();
-        packages.entry(home).and_modify(|p| p.gaps.push(Gap { path, ..gap }));
+        package.gaps.push(Gap { path, ..gap });
     }
     packages.into_values().chain(linked).collect()
 }
@@ -147,6 +204,12 @@ fn list(root: &Path, limits: &Limits) -> Listing {
         };
         let path = relative(entry.path());
         let kind = entry.file_type();
+        entries += 1;
+        if entries > limits.root_entries {
+            let why = format!("more than {} files and directories; the rest was not entered", limits.root_entries);
+            listing.gaps.push((path, Gap::new(GapKind::OverLimit, "", why)));
+            break;
+        }
         if kind.is_dir() {
             if entry.depth() == limits.directory_depth {
                 let why = format!("directories deeper than {} levels were not entered", limits.directory_depth);
@@ -155,13 +218,11 @@ fn list(root: &Path, limits: &Limits) -> Listing {
         } else if kind.is_symlink() {
             listing.links.push(path);
         } else if kind.is_file() {
-            entries += 1;
             listing.files.push((path, entry.metadata().map_or(0, |meta| meta.len())));
         } else {
             listing.gaps.push((path, Gap::new(GapKind::SpecialFile, "", "neither a file nor a directory; not opened")));
         }
     }
-    debug_assert!(entries <= listing.files.len());
     listing
 }
 
@@ -198,6 +259,24 @@ impl Homes {
         let manifests: BTreeSet<_> =
             manifests.iter().filter(|dir| !has_ancestor_in(dir, &manifests)).cloned().collect();
         Self { skills, manifests }
+    }
+
+    /// The package that a path below `root` belongs to, made if it is new, and the path in it.
+    fn place<'p>(
+        &self,
+        packages: &'p mut BTreeMap<PathBuf, PackageRef>,
+        root: &Path,
+        path: &Path,
+    ) -> (&'p mut PackageRef, PathBuf) {
+        let home = self.of(path);
+        let relative = path.strip_prefix(&home).unwrap_or(path).to_owned();
+        let package = packages.entry(home).or_insert_with_key(|home| PackageRef {
+            path: joined(home, "."),
+            content: Content::Tree(Tree { base: root.join(home), files: Vec::new(), links: Vec::new() }),
+            gaps: Vec::new(),
+            linked_to: None,
+        });
+        (package, relative)
     }
 
     /// The package that a file belongs to, as a directory below the root (empty for the root).
@@ -246,18 +325,24 @@ fn joined(outer: &Path, inner: &str) -> String {
 }
 
 impl Discovered {
-    /// A single file as a package of its own.
-    pub(crate) fn single(file: &Path, bytes: u64) -> Self {
-        let base = file.parent().map_or_else(PathBuf::new, Path::to_owned);
-        let name = file.file_name().map(PathBuf::from).unwrap_or_default();
-        let package = PackageRef {
-            path: ".".to_owned(),
-            base,
-            files: vec![(name, bytes)],
-            links: Vec::new(),
-            gaps: Vec::new(),
-            linked_to: None,
-        };
-        Self { root: file.to_owned(), packages: vec![package] }
+    /// A single file, or the package that it holds if it is an archive.
+    pub(crate) fn single(root: &Path, file: PathBuf, bytes: u64) -> Self {
+        Self::one(root.to_owned(), Content::File { path: file, bytes })
+    }
+
+    /// Bytes that are no file, or the package that they hold if they are an archive.
+    pub fn given(name: &str, bytes: Vec<u8>) -> Self {
+        let name = PathBuf::from(name);
+        Self::one(name.clone(), Content::Given { name, bytes: bytes.into() })
+    }
+
+    fn one(root: PathBuf, content: Content) -> Self {
+        let source = if matches!(content, Content::Given { .. }) { "stdin" } else { PATH };
+        Self {
+            root,
+            source,
+            precedence: None,
+            packages: vec![PackageRef { path: ".".to_owned(), content, gaps: Vec::new(), linked_to: None }],
+        }
     }
 }

@@ -148,6 +148,7 @@ pub(super) fn commented(kind: Kind, text: &str) -> Vec<Child> {
                     bytes: bytes.into_bytes(),
                     map: Map::Pieces(map),
                     kind: Kind::Shell,
+                    name: None,
                 });
             }
         }

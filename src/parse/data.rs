@@ -121,6 +121,9 @@ pub fn parse(path: &SkillPath, kind: Kind, text: &str, _: &Limits) -> Parsed {
         parsed.malformed.push((0..text.chars().next().map_or(0, char::len_utf8), complaint));
     }
     parsed.children = children(&data, Some(path.name()));
+    if path.extension() == "ipynb" {
+        notebook(&data, &mut parsed.children);
+    }
     parsed.body = Body::Data(data);
     parsed
 }
@@ -147,6 +150,11 @@ pub(super) fn read(kind: Kind, text: &str, offset: usize) -> (Data, Option<Strin
             (Data { strings: lines(text, offset) }, Some(complaint))
         }
     }
+}
+
+/// Strings of JSON in any of its forms.
+pub(super) fn json(text: &str) -> Data {
+    Data { strings: json_strings(text, 0) }
 }
 
 /// Strings of a parsed tree; a worklist, since nesting is the input's choice.
@@ -244,6 +252,20 @@ fn json_strings(text: &str, offset: usize) -> Vec<DataString> {
             b'/' if bytes.get(at + 1) == Some(&b'/') => {
                 at += memchr::memchr(b'\n', bytes.get(at..).unwrap_or(b"")).unwrap_or(bytes.len())
             }
+            b'/' if bytes.get(at + 1) == Some(&b'*') => {
+                let end = memchr::memmem::find(bytes.get(at..).unwrap_or(b""), b"*/");
+                at = end.map_or(bytes.len(), |length| at + length + 2);
+            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' => {
+                // A key of JSON5 needs no quotes.
+                let is_word = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b'-');
+                let length = bytes.get(at..).unwrap_or(b"").iter().take_while(is_word).count();
+                let word = crate::text::slice(text, at..at + length);
+                at += length;
+                if bytes.get(at..).unwrap_or(b"").iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':') {
+                    key = short(word.to_owned());
+                }
+            }
             _ => at += 1,
         }
     }
@@ -273,6 +295,40 @@ fn lines(text: &str, offset: usize) -> Vec<DataString> {
     strings
 }
 
+/// Cells of a notebook: each is a list of lines, and neighbours of one key belong together.
+fn notebook(data: &Data, children: &mut Vec<Child>) {
+    let mut kind = Kind::Python;
+    for lines in data.strings.chunk_by(|one, next| one.key == next.key && one.key.ends_with("[]")) {
+        let (Some(first), Some(last)) = (lines.first(), lines.last()) else { continue };
+        if first.key.ends_with("cell_type") {
+            kind = if first.text == "code" { Kind::Python } else { Kind::Markdown };
+        }
+        if !first.key.ends_with("[]") {
+            continue;
+        }
+        let text: String = lines.iter().map(|line| line.text.as_str()).collect();
+        let is_source = first.key.ends_with("source[]");
+        let range = first.range.start..last.range.end.max(first.range.end);
+        let of = |op, text: String, kind| Child::made(op, range.clone(), text.into_bytes()).of_kind(kind);
+        // Lines with a bang, and cells with the magic of a shell, are commands.
+        let is_shell = ["%%bash", "%%sh", "%%script"].iter().any(|magic| text.trim_start().starts_with(magic));
+        let mut goes_on = false;
+        let mut commands = String::new();
+        for line in text.lines() {
+            let bare = line.trim_start().trim_start_matches(['!', '%']);
+            if is_shell || goes_on || bare.len() < line.trim_start().len() {
+                commands.push_str(bare);
+                commands.push('\n');
+                goes_on = line.ends_with('\\');
+            }
+        }
+        if is_source && !commands.is_empty() {
+            children.push(of(Op::NotebookCell, commands, Kind::Shell));
+        }
+        children.push(of(Op::NotebookCell, text, if is_source { kind } else { Kind::Text }));
+    }
+}
+
 /// Strings that are commands become artifacts; scripts of a package manifest always do.
 pub(super) fn children(data: &Data, file: Option<&str>) -> Vec<Child> {
     let manifest = file.is_some_and(|name| name.eq_ignore_ascii_case("package.json"));
@@ -289,6 +345,7 @@ pub(super) fn children(data: &Data, file: Option<&str>) -> Vec<Child> {
             bytes: string.text.clone().into(),
             map,
             kind: Kind::Shell,
+            name: None,
         });
     }
     children

@@ -8,7 +8,8 @@ use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, LinkType, Options, Pars
 use crate::artifact::{Map, Op, Piece};
 use crate::finding::GapKind;
 use crate::limits::Limits;
-use crate::parse::{Body, Child, Kind, Parsed, data, shell};
+use crate::parse::{Body, Child, Kind, Parsed, data, header, shell};
+use crate::text;
 
 mod build;
 pub mod hidden;
@@ -157,6 +158,12 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
     let (front, body_start) = front_matter(text);
     if let Some(front) = front {
         let (data, complaint) = data::read(Kind::Yaml, text.get(front.clone()).unwrap_or(""), front.start);
+        parsed.facts.extend(header::facts(
+            &data,
+            text.get(front.clone()).unwrap_or(""),
+            front.clone(),
+            complaint.as_deref(),
+        ));
         if let Some(complaint) = complaint {
             parsed.malformed.push((front.clone(), complaint));
         }
@@ -171,6 +178,26 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
     build::first_blocks(&mut document);
     hidden::collect(text, &mut document);
     children(text, &document, &mut parsed, limits);
+    parsed.body = Body::Markdown(Box::new(document));
+    parsed
+}
+
+/// Parses text that is not Markdown: its paragraphs, and commands that stand in it.
+pub fn text(source: &str, limits: &Limits) -> Parsed {
+    let mut parsed = Parsed::default();
+    let document = plain(source);
+    children(source, &document, &mut parsed, limits);
+    // Lines of a list or a log stand for themselves, whatever stands around them.
+    for block in document.blocks.iter().filter(|block| shell::is_command_line(&block.text)) {
+        let mut at = block.range.start;
+        for line in text::slice(source, block.range.clone()).split_inclusive(['\n', '\r']) {
+            let range = at..at + line.len();
+            at = range.end;
+            if line.len() < block.range.len() && shell::is_command_line(line) {
+                parsed.children.push(Child::cut(Op::Prose, source.as_bytes(), range).of_kind(Kind::Shell));
+            }
+        }
+    }
     parsed.body = Body::Markdown(Box::new(document));
     parsed
 }
@@ -234,6 +261,7 @@ fn children(text: &str, document: &Document, parsed: &mut Parsed, limits: &Limit
                 bytes: bytes.into(),
                 map: Map::Pieces(map),
                 kind,
+                name: None,
             });
         }
         for code in &block.code {
@@ -245,6 +273,7 @@ fn children(text: &str, document: &Document, parsed: &mut Parsed, limits: &Limit
                     bytes: content.into(),
                     map: build::code_map(text, code, content),
                     kind: Kind::Shell,
+                    name: None,
                 });
             }
         }
@@ -256,6 +285,7 @@ fn children(text: &str, document: &Document, parsed: &mut Parsed, limits: &Limit
                 bytes: block.text.clone().into(),
                 map: Map::Pieces(block.map.clone()),
                 kind: Kind::Shell,
+                name: None,
             });
         }
     }
@@ -268,6 +298,7 @@ fn children(text: &str, document: &Document, parsed: &mut Parsed, limits: &Limit
                 bytes: content.into(),
                 map: Map::slice(hidden.range.clone()),
                 kind: Kind::Shell,
+                name: None,
             });
         }
     }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::artifact::{Map, Op};
-use crate::parse::{Body, Child, Kind, Parsed, markdown};
+use crate::artifact::{Map, Op, Piece};
+use crate::parse::{Body, Child, Kind, Parsed, markdown, shell};
 
 static SCRIPT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?is)<script\b[^>]*>(.*?)(?:</script|\z)").expect("pattern is constant"));
@@ -29,7 +29,41 @@ pub fn parse(text: &str) -> Parsed {
             bytes: code.as_str().into(),
             map: Map::slice(code.range()),
             kind: Kind::JavaScript,
+            name: None,
+        });
+    }
+    // Text of elements, which is what the page says.
+    let (shown, map) = shown(text);
+    if shell::worth_parsing(&shown) {
+        parsed.children.push(Child {
+            op: Op::DocumentText,
+            range: 0..text.len(),
+            bytes: shown.into_bytes(),
+            map: Map::Pieces(map),
+            kind: Kind::Text,
+            name: None,
         });
     }
     parsed
+}
+
+/// Text outside of tags, a line for each run of it.
+fn shown(text: &str) -> (String, Vec<Piece>) {
+    let (mut out, mut map) = (String::new(), Vec::new());
+    let mut at = 0;
+    while at < text.len() {
+        let rest = text.get(at..).unwrap_or("");
+        let length = rest.find('<').unwrap_or(rest.len());
+        let run = rest.get(..length).unwrap_or("");
+        if !run.trim().is_empty() {
+            let len = length as u32;
+            map.push(Piece { at: out.len() as u32, from: at as u32, len, from_len: len });
+            out.push_str(run);
+            out.push('\n');
+            map.push(Piece { at: out.len() as u32 - 1, from: (at + length) as u32, len: 1, from_len: 0 });
+        }
+        let tag = rest.get(length..).unwrap_or("");
+        at += length + tag.find('>').map_or(tag.len(), |end| end + 1);
+    }
+    (out, map)
 }

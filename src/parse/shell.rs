@@ -415,7 +415,7 @@ impl<'a> Run<'a> {
         }
         let map =
             if self.text.get(range.clone()) == Some(text.as_str()) { Map::slice(range.clone()) } else { Map::Opaque };
-        self.children.push(Child { op, range, bytes: text.into_bytes(), map, kind });
+        self.children.push(Child { op, range, bytes: text.into_bytes(), map, kind, name: None });
     }
 }
 

@@ -79,9 +79,27 @@ fn place(location: &Location) -> Place<'_> {
         trail: location
             .trail
             .iter()
-            .map(|layer| json!({"op": layer.op, "path": location.path, "start": layer.start, "end": layer.end}))
+            .map(|layer| {
+                let mut shown = json!({"op": layer.op, "path": location.path, "start": layer.start, "end": layer.end});
+                if let Some((name, line)) = &layer.member {
+                    shown["member"] = json!(name);
+                    shown["line"] = json!(line);
+                }
+                shown
+            })
             .collect(),
     }
+}
+
+fn origin(report: &PackageReport) -> serde_json::Value {
+    let mut origin = json!({});
+    if let Some(target) = &report.linked_to {
+        origin["linked_to"] = json!(target);
+    }
+    if let Some(precedence) = report.precedence {
+        origin["precedence"] = json!(precedence);
+    }
+    origin
 }
 
 fn package(report: &PackageReport) -> Package<'_> {
@@ -110,11 +128,11 @@ fn package(report: &PackageReport) -> Package<'_> {
         schema: SCHEMA,
         root: &report.root,
         path: &report.path,
-        source: "path",
+        source: report.source,
         name: &report.name,
         version: &report.version,
         digest: &report.digest,
-        origin: report.linked_to.as_ref().map_or_else(|| json!({}), |target| json!({"linked_to": target})),
+        origin: origin(report),
         integrity: json!({}),
         verdict: report.verdict.name(),
         capabilities: report.capabilities.iter().map(capability).collect(),
@@ -132,34 +150,64 @@ fn package(report: &PackageReport) -> Package<'_> {
     }
 }
 
-/// One object a line and package, in path order. Control and invisible characters are escaped, so
-/// a log that shows the lines is safe.
+/// Writes one object on a line of its own. Control and invisible characters are escaped, so a log that
+/// shows the lines is safe.
 ///
 /// # Errors
 /// If writing fails.
-pub fn lines(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    for one in &report.packages {
-        writeln!(out, "{}", ascii(&serde_json::to_string(&package(one))?))?;
-    }
-    Ok(())
+pub fn line(report: &PackageReport, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", ascii(&serde_json::to_string(&package(report))?))
 }
 
-/// One document for the whole scan.
-///
-/// # Errors
-/// If writing fails.
-pub fn document(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let counts: serde_json::Map<_, _> =
-        report.counts().into_iter().map(|(verdict, count)| (verdict.name().to_owned(), json!(count))).collect();
-    let gaps: usize = report.packages.iter().map(|package| package.gaps.len()).sum();
-    let whole = json!({
-        "schema": SCHEMA,
-        "tool": {"name": "skillscan", "version": env!("CARGO_PKG_VERSION"), "rules": report.rules},
-        "data_date": report.data_date,
-        "summary": {"packages": report.packages.len(), "verdicts": counts, "gaps": gaps},
-        "packages": report.packages.iter().map(package).collect::<Vec<_>>(),
-    });
-    writeln!(out, "{}", ascii(&serde_json::to_string_pretty(&whole)?))
+/// Writes one document for the whole scan, package by package, so that it need not be held.
+#[derive(Debug, Default)]
+pub struct Document {
+    packages: usize,
+}
+
+impl Document {
+    /// Begins the document.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn begin(data_date: &str, out: &mut dyn Write) -> io::Result<Self> {
+        write!(out, "{{\n  \"data_date\": {},\n  \"packages\": [", ascii(&json!(data_date).to_string()))?;
+        Ok(Self::default())
+    }
+
+    /// Adds a package.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn add(&mut self, report: &PackageReport, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(if self.packages == 0 { b"\n" } else { b",\n" })?;
+        self.packages += 1;
+        write!(out, "{}", indented(&ascii(&serde_json::to_string_pretty(&package(report))?), 4))
+    }
+
+    /// Ends the document with what `report` counted.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn end(self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+        let tally = &report.tally;
+        let verdicts: serde_json::Map<_, _> =
+            tally.verdicts.iter().map(|(verdict, count)| (verdict.name().to_owned(), json!(count))).collect();
+        let rest = json!({
+            "schema": SCHEMA,
+            "summary": {"packages": tally.packages, "verdicts": verdicts, "gaps": tally.gaps},
+            "tool": {"name": "skillscan", "version": env!("CARGO_PKG_VERSION"), "rules": report.rules},
+        });
+        let rest = serde_json::to_string_pretty(&rest)?;
+        let rest = rest.strip_prefix('{').unwrap_or(&rest);
+        writeln!(out, "{}],{}", if self.packages == 0 { "" } else { "\n  " }, ascii(rest))
+    }
+}
+
+/// Every line moved to the right.
+fn indented(text: &str, columns: usize) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("{:columns$}{line}", "")).collect();
+    lines.join("\n")
 }
 
 /// JSON with everything beyond printable ASCII as `\uXXXX`, and the second of two `#`, which CI systems act on.

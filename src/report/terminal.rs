@@ -10,8 +10,9 @@ use anstyle::{AnsiColor, Style};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{Location, PackageReport, Report, ReportedFinding, escape};
+use super::{Location, PackageReport, Report, ReportedFinding, Tally, escape};
 use crate::finding::Role;
+use crate::place::Places;
 use crate::policy::Verdict;
 
 /// How much to say.
@@ -23,6 +24,17 @@ pub enum Detail {
     Normal,
     /// Places for everything, passes listed.
     Verbose,
+}
+
+impl Detail {
+    /// Whether packages of this verdict are listed.
+    pub fn shows(self, verdict: Verdict) -> bool {
+        match self {
+            Self::Quiet => verdict >= Verdict::Incomplete,
+            Self::Normal => verdict >= Verdict::Review,
+            Self::Verbose => true,
+        }
+    }
 }
 
 /// How to render.
@@ -58,12 +70,7 @@ pub fn render(report: &Report, options: Options, out: &mut dyn Write) -> io::Res
     // Whether a blank line stands above what comes next.
     let mut ends_blank = true;
     for package in packages {
-        let is_shown = match options.detail {
-            Detail::Quiet => package.verdict >= Verdict::Incomplete,
-            Detail::Normal => package.verdict >= Verdict::Review,
-            Detail::Verbose => true,
-        };
-        if !is_shown {
+        if !options.detail.shows(package.verdict) {
             continue;
         }
         headline(package, options.width, out)?;
@@ -73,7 +80,7 @@ pub fn render(report: &Report, options: Options, out: &mut dyn Write) -> io::Res
             Detail::Verbose => true,
         };
         if has_places {
-            places(package, options, out)?;
+            evidence(package, options, out)?;
         }
         ends_blank = has_places;
     }
@@ -81,6 +88,23 @@ pub fn render(report: &Report, options: Options, out: &mut dyn Write) -> io::Res
         writeln!(out)?;
     }
     summary(report, options, out)
+}
+
+/// Writes where skills were looked for, in the order in which one hides another.
+///
+/// # Errors
+/// If writing fails.
+pub fn places(places: &Places, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    for place in &places.found {
+        let agent = place.agent.as_ref().map(|agent| format!(", agent {agent}")).unwrap_or_default();
+        let root = escape::line(&place.root.display().to_string());
+        let source = escape::line(&format!("{}. {}{agent}", place.precedence, place.source.tag()));
+        writeln!(out, "{}", escape::fitted(&format!("{source:<28}  {root}"), width))?;
+    }
+    for complaint in &places.complaints {
+        writeln!(out, "{}", escape::wrapped(&format!("note: {}", escape::line(complaint)), width))?;
+    }
+    writeln!(out)
 }
 
 fn headline(package: &PackageReport, width: usize, out: &mut dyn Write) -> io::Result<()> {
@@ -109,7 +133,7 @@ fn headline(package: &PackageReport, width: usize, out: &mut dyn Write) -> io::R
     writeln!(out, "{style}{verdict}{style:#}  {}", escape::fitted(&line, width.saturating_sub(12)))
 }
 
-fn places(package: &PackageReport, options: Options, out: &mut dyn Write) -> io::Result<()> {
+fn evidence(package: &PackageReport, options: Options, out: &mut dyn Write) -> io::Result<()> {
     let least = if options.detail == Detail::Verbose { Verdict::Pass } else { Verdict::Warn };
     let worth: Vec<&ReportedFinding> = package.findings.iter().filter(|finding| finding.verdict >= least).collect();
     let limit = if options.detail == Detail::Verbose { worth.len() } else { SHOWN };
@@ -170,7 +194,7 @@ fn annotated(finding: &ReportedFinding, width: usize) -> String {
         } else if !note.is_empty() {
             notes.push(note);
         }
-        let path = escape::fitted(&escape::line(&place.path), width.saturating_sub(24));
+        let path = escape::fitted(&escape::line(&place.shown_path), width.saturating_sub(24));
         let column =
             window.text.get(..window.range.start).map_or(0, |t| t.rsplit('\n').next().unwrap_or("").chars().count())
                 + 1;
@@ -297,18 +321,15 @@ fn lowered(finding: &ReportedFinding) -> String {
 }
 
 fn summary(report: &Report, options: Options, out: &mut dyn Write) -> io::Result<()> {
-    let counts = report.counts();
-    let files: usize = report.packages.iter().map(|package| package.files).sum();
-    let gaps: usize = report.packages.iter().map(|package| package.gaps.len()).sum();
+    let Tally { verdicts, packages, files, gaps, complaints: _ } = report.tally.clone();
     let parts: Vec<String> = [Verdict::Malicious, Verdict::Warn, Verdict::Incomplete, Verdict::Review, Verdict::Pass]
         .into_iter()
         .filter_map(|verdict| {
-            let count = counts.get(&verdict)?;
+            let count = verdicts.get(&verdict)?;
             let style = style(verdict);
             Some(format!("{style}{count} {}{style:#}", verdict.name()))
         })
         .collect();
-    let packages = report.packages.len();
     writeln!(
         out,
         "{packages} {}, {files} {}: {}",
@@ -332,7 +353,7 @@ fn summary(report: &Report, options: Options, out: &mut dyn Write) -> io::Result
 
 /// What to do next.
 fn advice(report: &Report, options: Options) -> Option<&'static str> {
-    let worst = report.packages.iter().map(|package| package.verdict).max()?;
+    let worst = *report.tally.verdicts.keys().next_back()?;
     Some(match worst {
         Verdict::Malicious => "Remove the malicious skills. If one ran, change every key this machine holds.",
         Verdict::Warn => "Do not use what is marked `warn` before you have read it.",

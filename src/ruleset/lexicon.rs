@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use crate::rule::RuleError;
 use crate::text;
+
+/// Memory that a list may take for each thread that searches with it, in bytes; there are many lists.
+const CACHE: usize = 768 * 1024;
 
 /// Named phrase lists, from `lexicons/*.txt`.
 pub struct Lexicons(BTreeMap<String, Lexicon>);
@@ -51,7 +54,8 @@ impl Lexicon {
         if phrases.is_empty() {
             return Ok(Self { regex: None });
         }
-        Ok(Self { regex: Some(Regex::new(&phrases.join("|"))?) })
+        let regex = RegexBuilder::new(&phrases.join("|")).dfa_size_limit(CACHE).build()?;
+        Ok(Self { regex: Some(regex) })
     }
 
     /// First phrase in text that went through [`text::fold`], as a range of it.

@@ -7,4 +7,7 @@ mod evidence;
 mod hostile;
 mod output;
 mod packages;
+mod places;
 mod schema;
+mod shadowed;
+mod targets;

@@ -5,9 +5,10 @@ rule script_in_svg {
         $script = /<([a-z]{1,10}:)?script[\s>\/]/ nocase
         $handler = /\son(load|error|click|begin|end|repeat|focus|focusin|mouseover|mouseenter|mousemove|activate|scroll|toggle|pointerenter)\s{0,4}=\s{0,4}["']/ nocase
         $foreign = /<([a-z]{1,10}:)?foreignObject[^>]{0,400}>\s{0,200}<(body|iframe|script|form|embed|object|html)[\s>]/ nocase
+        $entity = /<!ENTITY\s{1,20}%?\s{0,20}[\w.-]{1,80}\s{1,20}(SYSTEM|PUBLIC)\s/
         $data = /(href|src)\s{0,4}=\s{0,4}["']data:(text\/html|image\/svg\+xml|application\/xhtml)/ nocase
     condition:
-        kind == "markup" and $svg in (0..2048) and (not $page or @svg[1] < @page[1]) and any of ($script, $handler, $foreign, $data)
+        kind == "markup" and $svg in (0..2048) and (not $page or @svg[1] < @page[1]) and any of ($script, $handler, $foreign, $data, $entity)
 }
 
 // Written plainly, or with character references, which are decoded before the rule looks.

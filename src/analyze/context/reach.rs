@@ -12,7 +12,7 @@ use crate::parse::{Body, Kind};
 use crate::text;
 
 /// Files by how they are reached.
-pub(super) struct Reach {
+pub(in crate::analyze) struct Reach {
     run: HashSet<String>,
     mentioned: HashSet<String>,
     uncommented: HashSet<String>,
@@ -20,19 +20,21 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn new(input: &Input<'_>) -> Self {
+    pub(in crate::analyze) fn new(input: &Input<'_>) -> Self {
         let mut reach =
             Self { run: HashSet::new(), mentioned: HashSet::new(), uncommented: HashSet::new(), fed: HashSet::new() };
         let files: Vec<(String, String)> = input
             .package
             .files
             .iter()
-            .map(|file| (file.path.shown().to_owned(), file.path.name().to_owned()))
+            .map(|file| &file.path)
+            .chain(input.package.links.iter().map(|link| &link.path))
+            .map(|path| (path.shown().to_owned(), path.name().to_owned()))
             .filter(|(_, name)| name.len() >= 3)
             .collect();
         let Some(index) = Index::new(&files) else { return reach };
         let arena = &input.expanded.arena;
-        for artifact in arena.iter().filter(|a| a.kind != Kind::Binary) {
+        for artifact in arena.iter().filter(|a| !a.kind.is_binary()) {
             let is_file = artifact.derivation.is_none();
             let source = text::view(&artifact.bytes);
             let op = artifact.derivation.as_ref().map(|d| d.op);
@@ -102,7 +104,7 @@ impl Reach {
     }
 
     /// Whether something tells people or programs to run the file.
-    pub(super) fn is_run(&self, path: &str) -> bool {
+    pub(in crate::analyze) fn is_run(&self, path: &str) -> bool {
         self.run.contains(path) && !is_main_document(path)
     }
 
@@ -208,11 +210,26 @@ impl Index {
 
 /// Whether a command runs the file: its name stands as a word of it.
 fn runs(command: &str, path: &str, name: &str) -> bool {
-    let is_script = [".sh", ".py", ".js", ".mjs", ".cjs", ".ts", ".bash", ".command", ".ps1", ".rb", ".pl"]
-        .iter()
-        .any(|ending| name.ends_with(ending))
-        || !name.contains('.');
-    is_script && ((path.contains('/') && command.contains(path)) || word_in(command, name))
+    const RUN: [&str; 34] = [
+        ".sh", ".py", ".js", ".mjs", ".cjs", ".ts", ".bash", ".command", ".ps1", ".rb", ".pl", ".exe", ".bin", ".app",
+        ".jar", ".msi", ".pkg", ".dmg", ".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".7z", ".rar", ".whl",
+        ".deb", ".rpm", ".iso", ".pyc", ".pkl", ".lnk",
+    ];
+    let is_named = (path.contains('/') && command.contains(path)) || word_in(command, name);
+    let is_script = RUN.iter().any(|ending| name.ends_with(ending)) || !name.contains('.');
+    is_named && (is_script || is_started(command, name))
+}
+
+/// Whether a program that starts what it is given stands right before the name, whatever the name says.
+fn is_started(command: &str, name: &str) -> bool {
+    const STARTERS: [&str; 14] = [
+        "sh", "bash", "zsh", "python", "python3", "node", "bun", "perl", "ruby", "source", "open", "start", "+x",
+        "xdg-open",
+    ];
+    command.match_indices(name).any(|(at, _)| {
+        let before = command.get(..at).unwrap_or("").trim_end_matches(|c: char| !c.is_whitespace());
+        before.split_whitespace().next_back().is_some_and(|word| STARTERS.contains(&word))
+    })
 }
 
 fn word_in(text: &str, word: &str) -> bool {

@@ -296,6 +296,7 @@ impl<'t> Strings<'t> {
                     bytes: found.bytes.into_bytes(),
                     map: Map::Pieces(found.map),
                     kind: Kind::Shell,
+                    name: None,
                 }
             })
             .collect()

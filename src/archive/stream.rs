@@ -1,0 +1,102 @@
+//! Compressed streams that hold one thing: gzip, bzip2, xz, zstd.
+
+use super::Room;
+use crate::finding::GapKind;
+use crate::parse::binary::inflate::{self, End};
+use crate::parse::format::Format;
+
+/// What a compressed stream held.
+pub struct Unpacked {
+    /// Everything that could be read.
+    pub bytes: Vec<u8>,
+    /// Name that the stream gives it.
+    pub name: Option<Vec<u8>>,
+    /// Comment of the stream.
+    pub comment: Option<Vec<u8>>,
+    /// What was not read.
+    pub skipped: Option<(GapKind, String)>,
+    /// Whether it grows beyond all reason.
+    pub is_bomb: bool,
+    /// Where the stream ends, if something follows it.
+    pub end: Option<usize>,
+}
+
+/// Memory that a decoder may take for its window, in KiB.
+const WINDOW: u32 = 64 * 1024;
+
+/// Streams in one gzip file that are read; each takes some work to begin.
+const MEMBERS: usize = 10_000;
+
+/// Unpacks a stream; `None` for a format that is none.
+pub fn read(format: Format, bytes: &[u8], room: Room) -> Option<Unpacked> {
+    let most = room.most(bytes.len());
+    if format == Format::Gzip {
+        return Some(gzip(bytes, most));
+    }
+    let (out, end) = match format {
+        Format::Bzip2 => inflate::read(&mut bzip2::bufread::MultiBzDecoder::new(bytes), most),
+        Format::Xz => inflate::read(&mut lzma_rust2::XzReader::new_mem_limit(bytes, true, WINDOW), most),
+        Format::Zstd => {
+            match ruzstd::decoding::StreamingDecoder::new_with_max_window_size(bytes, u64::from(WINDOW) * 1024) {
+                Ok(mut decoder) => inflate::read(&mut decoder, most),
+                Err(_) => (Vec::new(), End::Truncated),
+            }
+        }
+        _ => return None,
+    };
+    Some(finish(out, end, most))
+}
+
+fn finish(bytes: Vec<u8>, end: End, most: usize) -> Unpacked {
+    let skipped = match end {
+        End::Whole => None,
+        End::Truncated => Some((GapKind::Corrupt, "the compressed data is cut off or broken".to_owned())),
+        End::TooLong => Some((GapKind::OverLimit, format!("only the first {most} bytes that it unpacks to were read"))),
+    };
+    Unpacked { bytes, name: None, comment: None, skipped, is_bomb: end == End::TooLong, end: None }
+}
+
+/// Members of a gzip file, one after the other, and what follows the last.
+fn gzip(bytes: &[u8], most: usize) -> Unpacked {
+    let mut rest = bytes;
+    let mut out = Vec::new();
+    let (mut name, mut comment) = (None, None);
+    for member in 0.. {
+        let mut decoder = flate2::bufread::GzDecoder::new(rest);
+        let (part, end) = inflate::read(&mut decoder, most - out.len());
+        if let Some(header) = decoder.header() {
+            name = name.or_else(|| header.filename().map(<[u8]>::to_vec));
+            comment = comment.or_else(|| header.comment().map(<[u8]>::to_vec));
+        }
+        rest = decoder.into_inner();
+        out.extend(part);
+        let used = bytes.len() - rest.len();
+        let goes_on = rest.starts_with(b"\x1f\x8b\x08");
+        if end != End::Whole || !goes_on || member == MEMBERS || out.len() >= most {
+            let mut unpacked = finish(out, end, most);
+            (unpacked.name, unpacked.comment) = (name, comment);
+            unpacked.end = (end == End::Whole && !rest.is_empty()).then_some(used);
+            return unpacked;
+        }
+    }
+    finish(out, End::Whole, most)
+}
+
+/// Decompresses one member of an archive; `None` if the method is not supported.
+pub(super) fn method(method: u16, data: &[u8], most: usize) -> Option<(Vec<u8>, End)> {
+    Some(match method {
+        0 if data.len() > most => (data.get(..most).unwrap_or(data).to_vec(), End::TooLong),
+        0 => (data.to_vec(), End::Whole),
+        8 => {
+            let inflated = inflate::deflate(data, most);
+            (inflated.bytes, inflated.end)
+        }
+        12 => inflate::read(&mut bzip2::bufread::MultiBzDecoder::new(data), most),
+        93 => {
+            let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(data, u64::from(WINDOW) * 1024);
+            inflate::read(&mut decoder.ok()?, most)
+        }
+        95 => inflate::read(&mut lzma_rust2::XzReader::new_mem_limit(data, true, WINDOW), most),
+        _ => return None,
+    })
+}

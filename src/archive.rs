@@ -113,7 +113,7 @@ impl Room {
 
     /// What an archive that is a package may come to.
     pub fn of_package(limits: &Limits) -> Self {
-        Self { bytes: limits.package_bytes as usize, entries: limits.package_entries, ratio: limits.ratio }
+        Self { bytes: limits.derived_bytes, entries: limits.package_entries, ratio: limits.ratio }
     }
 }
 

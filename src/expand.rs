@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::archive::{self, Locked, Room};
@@ -12,7 +13,7 @@ use crate::decode;
 use crate::fact::{Fact, FactKind};
 use crate::finding::{Gap, GapKind};
 use crate::limits::Limits;
-use crate::package::{Package, SkillPath};
+use crate::package::{Package, SkillPath, discover};
 use crate::parse::format::{Format, Group};
 use crate::parse::{self, Body, Child, Kind, Parsed};
 use crate::text;
@@ -44,6 +45,10 @@ struct Expansion<'a> {
     spent: HashMap<Arc<SkillPath>, Spent>,
     derived: usize,
     derived_bytes: usize,
+    /// Bytes that were parsed as code.
+    code: usize,
+    /// Whether facts were left out.
+    is_full: bool,
     /// Texts on which a parser ran into the backstop.
     timeouts: usize,
     /// Members that a password would open.
@@ -64,6 +69,8 @@ pub fn expand(package: &Package, limits: &Limits) -> Expanded {
         spent: HashMap::new(),
         derived: 0,
         derived_bytes: 0,
+        code: 0,
+        is_full: false,
         timeouts: 0,
         locked: Vec::new(),
     };
@@ -71,7 +78,9 @@ pub fn expand(package: &Package, limits: &Limits) -> Expanded {
         let id = expansion.root(&file.path, &file.bytes, Kind::identify(&file.path, &file.bytes));
         expansion.queue.push(id);
     }
-    // Files in order, and what lies in a file right after it: budgets then do not depend on later files.
+    // What is read and run first comes first, and what lies in a file right after it: budgets then go to what
+    // matters, and do not depend on later files.
+    expansion.queue.sort_by_key(|id| (rank(expansion.out.arena.get(*id).path.as_ref()), *id));
     expansion.queue.reverse();
     for link in &package.links {
         // A link has no bytes that were read; it is there to be pointed at.
@@ -164,7 +173,7 @@ impl Expansion<'_> {
         let named = artifact.member.clone().unwrap_or_else(|| Arc::clone(&path));
         let op = artifact.derivation.as_ref().map(|d| d.op);
         let (is_slice, is_file, depth) = (artifact.is_slice(), artifact.is_file(), artifact.depth);
-        let limits = self.limits;
+        let limits = &Limits { code_bytes: self.limits.code_bytes.saturating_sub(self.code), ..self.limits.clone() };
         if self.timeouts >= TIMEOUTS && kind.is_code() {
             let why = "other files of the package stalled the parsers; patterns scanned this one";
             self.out.gaps.push(Gap::new(GapKind::Timeout, path.shown(), why));
@@ -205,8 +214,14 @@ impl Expansion<'_> {
     }
 
     fn take(&mut self, id: ArtifactId, path: &Arc<SkillPath>, parsed: Parsed) {
+        self.code += parsed.code;
         self.out.arena.get_mut(id).body = parsed.body;
-        self.out.facts.extend(parsed.facts.into_iter().map(|fact| (id, fact)));
+        let room = self.limits.facts.saturating_sub(self.out.facts.len());
+        if parsed.facts.len() > room && !std::mem::replace(&mut self.is_full, true) {
+            let why = format!("more than {} commands and the like in one package", self.limits.facts);
+            self.out.gaps.push(Gap::new(GapKind::OverLimit, path.shown(), why));
+        }
+        self.out.facts.extend(parsed.facts.into_iter().take(room).map(|fact| (id, fact)));
         self.out.malformed.extend(parsed.malformed.into_iter().map(|(range, why)| (Span::new(id, range), why)));
         self.locked.extend(parsed.locked.into_iter().map(|locked| (id, locked)));
         self.timeouts += parsed.skipped.iter().filter(|(kind, _)| *kind == GapKind::Timeout).count();
@@ -292,6 +307,20 @@ impl Expansion<'_> {
 /// Whether files inside it are read by its own reader.
 fn holds_files(kind: Kind) -> bool {
     matches!(kind, Kind::Binary(format) if matches!(format.group(), Group::Archive | Group::Document))
+}
+
+/// In which order files are looked at: documents of the skill, what runs by itself, the rest.
+fn rank(path: &SkillPath) -> u8 {
+    let name = path.name().to_ascii_lowercase();
+    if discover::is_skill_name(Path::new(&name)) {
+        return 0;
+    }
+    let runs_by_itself = matches!(
+        name.as_str(),
+        "package.json" | "setup.py" | "conftest.py" | "sitecustomize.py" | "makefile" | "install.sh" | "setup.sh"
+    );
+    let is_hidden = path.shown().split('/').any(|part| part.starts_with('.') && part.len() > 1);
+    if runs_by_itself || is_hidden || path.shown().contains("hooks/") { 1 } else { 2 }
 }
 
 /// KiB of encrypted data that passwords are tried on.

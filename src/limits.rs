@@ -67,16 +67,20 @@ limits! {
     decode_bytes: usize = 4 * MIB as usize;
     /// Largest text that the Markdown, data and code parsers take, in bytes.
     parse_bytes: usize = 8 * MIB as usize;
+    /// Bytes of code in one package that are parsed: those that name a command or hold text for a shell.
+    code_bytes: usize = 4 * MIB as usize;
     /// Syntax nodes visited in one artifact.
     nodes: usize = 2_000_000;
     /// Nesting of syntax (blocks, substitutions) that is followed.
     syntax_depth: usize = 200;
     /// Layers of any kind below a file: blocks in blocks, strings in strings.
     derivation_depth: usize = 16;
-    /// Bytes of all artifacts derived from one package.
-    derived_bytes: usize = 128 * MIB as usize;
+    /// Bytes of all artifacts derived from one package, and of all members of an archive.
+    derived_bytes: usize = 64 * MIB as usize;
     /// Artifacts derived from one package.
     derived_artifacts: usize = 20_000;
+    /// Things that parsers report to the rules about one package: commands, hidden parts and the like.
+    facts: usize = 20_000;
     /// Matches that one pattern may report in one artifact.
     pattern_matches: usize = 1_000;
     /// Findings of one rule in one file; more are counted, not listed.

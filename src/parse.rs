@@ -242,8 +242,24 @@ pub struct Parsed {
     pub skipped: Vec<(GapKind, String)>,
     /// Members of an archive that a password opens.
     pub locked: Vec<Locked>,
+    /// Bytes that were parsed as code.
+    pub code: usize,
     /// Complaints about malformed text that was scanned all the same.
     pub malformed: Vec<(Range<usize>, String)>,
+}
+
+impl Parsed {
+    /// Takes `text` from the room there is for code; whether there was enough.
+    fn has_room_for(&mut self, text: &str, limits: &Limits) -> bool {
+        let fits = text.len() <= limits.code_bytes;
+        if fits {
+            self.code = text.len();
+        } else {
+            let why = "more code than is parsed (limit code_bytes); patterns scanned the rest".to_owned();
+            self.skipped.push((GapKind::OverLimit, why));
+        }
+        fits
+    }
 }
 
 /// Parses `bytes` as `kind`. `op` says how a derived artifact came about.

@@ -1,6 +1,6 @@
 //! What a package can do and whom it talks to: inventory, never a verdict.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::Input;
 use crate::artifact::Span;
@@ -45,7 +45,8 @@ impl Inventory {
             if !source.contains("://") {
                 continue;
             }
-            for found in URL.find_iter(&source) {
+            let mut seen = HashSet::new();
+            for found in URL.find_iter(&source).filter(|found| seen.insert(found.as_str())) {
                 let host = input.rules.hosts.place(found.as_str()).map(|place| place.host);
                 inventory.hosts.extend(host.filter(|host| host.contains('.') && host.len() <= 253));
             }

@@ -90,6 +90,9 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
     if !GATE.is_match(text) {
         return parsed;
     }
+    if !parsed.has_room_for(text, limits) {
+        return parsed;
+    }
     parsed.children = commented(kind, text);
     let tree = match syntax::tree(kind, text) {
         Ok(tree) => tree,

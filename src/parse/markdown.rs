@@ -182,18 +182,31 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
     parsed
 }
 
+/// Longest text without mark-up that is taken for a command, in bytes.
+const COMMAND: usize = 64 * 1024;
+
+/// Lines of plain text that are taken for commands, one by one.
+const LINES: usize = 1000;
+
 /// Parses text that is not Markdown: its paragraphs, and commands that stand in it.
 pub fn text(source: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
     let document = plain(source);
     children(source, &document, &mut parsed, limits);
     // Lines of a list or a log stand for themselves, whatever stands around them.
-    for block in document.blocks.iter().filter(|block| shell::is_command_line(&block.text)) {
+    let mut lines = 0;
+    for block in document.blocks.iter().filter(|block| shell::worth_parsing(&block.text)) {
         let mut at = block.range.start;
         for line in text::slice(source, block.range.clone()).split_inclusive(['\n', '\r']) {
             let range = at..at + line.len();
             at = range.end;
-            if line.len() < block.range.len() && shell::is_command_line(line) {
+            if line.len() < block.range.len() && line.len() <= COMMAND && shell::is_command_line(line) {
+                lines += 1;
+                if lines > LINES {
+                    let why = format!("more than {LINES} lines of one text are commands; the rest was not parsed");
+                    parsed.skipped.push((GapKind::OverLimit, why));
+                    break;
+                }
                 parsed.children.push(Child::cut(Op::Prose, source.as_bytes(), range).of_kind(Kind::Shell));
             }
         }
@@ -278,7 +291,7 @@ fn children(text: &str, document: &Document, parsed: &mut Parsed, limits: &Limit
             }
         }
         // A command in running text, without any mark-up, is still a command to its reader.
-        if block.is_prose() && shell::is_command_line(&block.text) {
+        if block.is_prose() && block.text.len() <= COMMAND && shell::is_command_line(&block.text) {
             parsed.children.push(Child {
                 op: Op::Prose,
                 range: block.range.clone(),

@@ -167,6 +167,10 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
         parsed.facts = fetch::simple_facts(text);
         return parsed;
     }
+    if !parsed.has_room_for(text, limits) {
+        parsed.facts = fetch::simple_facts(text);
+        return parsed;
+    }
     let mut run = Run::new(text, limits, 0);
     run.script();
     parsed.facts = run.facts;

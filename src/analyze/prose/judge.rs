@@ -1,7 +1,7 @@
 //! One rule against one unit of text.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use super::target::{helper_name, is_download, target_classes};
@@ -14,6 +14,8 @@ pub(super) struct Judge<'a> {
     input: &'a Input<'a>,
     document: &'a Document,
     downloads: OnceCell<HashMap<&'a str, Vec<(Place, &'a Link)>>>,
+    /// Classes of all links together: there may be very many, and every rule asks.
+    classes: OnceCell<BTreeSet<String>>,
 }
 
 /// Section, and whether it is the front matter.
@@ -21,17 +23,20 @@ type Place = (usize, bool);
 
 impl<'a> Judge<'a> {
     pub(super) fn new(input: &'a Input<'a>, document: &'a Document) -> Self {
-        Self { input, document, downloads: OnceCell::new() }
+        Self { input, document, downloads: OnceCell::new(), classes: OnceCell::new() }
     }
 
     /// Whether the document holds what the rule requires at all: most do not, which one look at the whole tells.
     pub(super) fn may_hold(&self, rule: &ProseRule, folded: &mut Option<String>) -> bool {
         rule.signals.iter().filter(|signal| signal.required).all(|signal| {
             if let Some(classes) = &signal.links {
-                return self.document.blocks.iter().flat_map(|b| &b.links).any(|link| {
-                    let own = target_classes(self.input, &link.target);
-                    classes.iter().chain(&signal.weak_links).any(|class| own.contains(class.as_str()))
+                let all = self.classes.get_or_init(|| {
+                    let links = self.document.blocks.iter().flat_map(|block| &block.links);
+                    let mut seen = HashSet::new();
+                    let distinct = links.filter(|link| seen.insert(link.target.as_str()));
+                    distinct.flat_map(|link| target_classes(self.input, &link.target)).collect()
                 });
+                return classes.iter().chain(&signal.weak_links).any(|class| all.contains(class.as_str()));
             }
             let Some(name) = signal.phrases.as_ref().filter(|_| signal.code_phrases.is_none()) else { return true };
             let folded = folded.get_or_insert_with(|| {

@@ -23,9 +23,15 @@ pub struct Structure {
     pub process_calls: Vec<Range<usize>>,
 }
 
+/// Of larger programs every place counts in full.
+const LARGE: usize = 4 * 1024 * 1024;
+
 /// How the places of a program are meant; for weighing what was found in it.
 pub fn structure(kind: Kind, text: &str) -> Structure {
     let mut found = Structure::default();
+    if text.len() > LARGE {
+        return found;
+    }
     let Ok(tree) = syntax::tree(kind, text) else { return found };
     syntax::walk(&tree, |node| {
         let range = node.byte_range();

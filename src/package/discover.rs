@@ -27,7 +27,7 @@ pub struct Tree {
     /// The directory.
     pub base: PathBuf,
     /// Its files, with their sizes.
-    pub files: Vec<(PathBuf, u64)>,
+    pub files: Vec<(Box<Path>, u64)>,
     /// Its links.
     pub links: Vec<PathBuf>,
 }
@@ -79,7 +79,7 @@ impl PackageRef {
     /// Paths of its files below it, as far as they are known before it is read.
     pub fn files(&self) -> Vec<&Path> {
         match &self.content {
-            Content::Tree(tree) => tree.files.iter().map(|(path, _)| path.as_path()).collect(),
+            Content::Tree(tree) => tree.files.iter().map(|(path, _)| path.as_ref()).collect(),
             Content::File { path, .. } => path.file_name().map(Path::new).into_iter().collect(),
             Content::Given { name, .. } => vec![name],
         }
@@ -134,66 +134,99 @@ pub fn discover(root: &Path, limits: &Limits) -> io::Result<Discovered> {
 }
 
 fn packages_in(root: &Path, limits: &Limits, follow: bool) -> Vec<PackageRef> {
-    let mut listing = list(root, limits);
+    let top = Top::of(root);
+    let mut packages = BTreeMap::new();
     let mut linked = Vec::new();
-    let holds_skill = |files: &[(PathBuf, u64)]| files.iter().any(|(path, _)| is_top(path) && is_skill_name(path));
-    if follow && !holds_skill(&listing.files) {
-        // An entry of a skill root that is a link is loaded by the agent, so it is followed, once.
-        let (entries, inside): (Vec<_>, Vec<_>) = listing.links.into_iter().partition(|path| is_top(path));
-        listing.links = inside;
-        for entry in entries {
-            match fs::canonicalize(root.join(&entry)) {
-                // What leads back here is listed already.
-                Ok(target) if fs::canonicalize(root).is_ok_and(|root| root.starts_with(&target)) => {
-                    listing.links.push(entry);
+    list(root, limits, &top, &mut |mut listing| {
+        if follow && !top.holds_skill {
+            follow_links(root, &mut listing, limits, &mut linked);
+        }
+        sort_out(root, listing, &mut packages);
+    });
+    packages.into_values().chain(linked).collect()
+}
+
+/// An entry of a skill root that is a link is loaded by the agent, so it is followed, once.
+fn follow_links(root: &Path, listing: &mut Listing, limits: &Limits, linked: &mut Vec<PackageRef>) {
+    let (entries, inside): (Vec<_>, Vec<_>) = listing.links.drain(..).partition(|path| is_top(path));
+    listing.links = inside;
+    for entry in entries {
+        match fs::canonicalize(root.join(&entry)) {
+            // What leads back here is listed already.
+            Ok(target) if fs::canonicalize(root).is_ok_and(|root| root.starts_with(&target)) => {
+                listing.links.push(entry);
+            }
+            Ok(target) if target.is_dir() => {
+                for mut package in packages_in(&target, limits, false) {
+                    package.path = joined(&entry, &package.path);
+                    package.linked_to = Some(target.clone());
+                    linked.push(package);
                 }
-                Ok(target) if target.is_dir() => {
-                    for mut package in packages_in(&target, limits, false) {
-                        package.path = joined(&entry, &package.path);
-                        package.linked_to = Some(target.clone());
-                        linked.push(package);
-                    }
-                }
-                _ => {
-                    let why = "a link in the scanned folder that leads to no folder";
-                    listing.gaps.push((entry.clone(), Gap::new(GapKind::LinkNotFollowed, "", why)));
-                    listing.links.push(entry);
-                }
+            }
+            _ => {
+                let why = "a link in the scanned folder that leads to no folder";
+                listing.gaps.push((entry.clone(), Gap::new(GapKind::LinkNotFollowed, "", why)));
+                listing.links.push(entry);
             }
         }
     }
+}
+
+/// Puts all that was listed together into the packages that it belongs to.
+fn sort_out(root: &Path, mut listing: Listing, packages: &mut BTreeMap<PathBuf, PackageRef>) {
     for link in listing.links.iter().filter(|path| is_skill_name(path)) {
         let why = "the skill's own document is a link, which the agent follows";
         listing.gaps.push((link.clone(), Gap::new(GapKind::LinkNotFollowed, "", why)));
     }
     let homes = Homes::new(&listing);
-    let mut packages: BTreeMap<PathBuf, PackageRef> = BTreeMap::new();
-    // Taken apart entry by entry: a root may hold millions.
     for (path, size) in listing.files {
-        let (package, relative) = homes.place(&mut packages, root, &path);
+        let (package, relative) = homes.place(packages, root, &path);
         if let Some(tree) = package.tree() {
-            tree.files.push((relative, size));
+            tree.files.push((relative.into(), size));
         }
     }
     for path in listing.links {
-        let (package, relative) = homes.place(&mut packages, root, &path);
+        let (package, relative) = homes.place(packages, root, &path);
         if let Some(tree) = package.tree() {
-            tree.links.push(relative);
+            tree.links.push(relative.to_owned());
         }
     }
     for (path, gap) in listing.gaps {
-        let (package, relative) = homes.place(&mut packages, root, &path);
-        let path = SkillPath::new(&relative).shown().to_owned();
+        let (package, relative) = homes.place(packages, root, &path);
+        let path = SkillPath::new(relative).shown().to_owned();
         package.gaps.push(Gap { path, ..gap });
     }
-    packages.into_values().chain(linked).collect()
 }
 
-fn list(root: &Path, limits: &Limits) -> Listing {
+/// What the top of a root says of all below it.
+struct Top {
+    holds_skill: bool,
+    /// It may be one package with what lies deep in it; else none reaches beyond its top entry.
+    is_whole: bool,
+}
+
+impl Top {
+    fn of(root: &Path) -> Self {
+        let mut top = Self { holds_skill: false, is_whole: false };
+        for entry in WalkDir::new(root).min_depth(1).max_depth(1).into_iter().flatten() {
+            let name = Path::new(entry.file_name());
+            top.holds_skill |= entry.file_type().is_file() && is_skill_name(name);
+            top.is_whole |= is_skill_name(name) || is_manifest(name);
+        }
+        top
+    }
+}
+
+/// Lists `root` and hands on what can be sorted out together: a root may hold millions of files.
+fn list(root: &Path, limits: &Limits, top: &Top, each: &mut dyn FnMut(Listing)) {
     let mut listing = Listing::default();
     let mut entries = 0;
     for entry in WalkDir::new(root).min_depth(1).max_depth(limits.directory_depth).sort_by_file_name() {
         let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_owned();
+        let depth = entry.as_ref().map_or_else(|error| error.depth(), |entry| entry.depth());
+        if depth == 1 && !top.is_whole {
+            each(std::mem::take(&mut listing));
+        }
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
@@ -211,7 +244,7 @@ fn list(root: &Path, limits: &Limits) -> Listing {
             break;
         }
         if kind.is_dir() {
-            if entry.depth() == limits.directory_depth {
+            if depth == limits.directory_depth {
                 let why = format!("directories deeper than {} levels were not entered", limits.directory_depth);
                 listing.gaps.push((path, Gap::new(GapKind::OverLimit, "", why)));
             }
@@ -223,7 +256,7 @@ fn list(root: &Path, limits: &Limits) -> Listing {
             listing.gaps.push((path, Gap::new(GapKind::SpecialFile, "", "neither a file nor a directory; not opened")));
         }
     }
-    listing
+    each(listing);
 }
 
 pub(super) fn reason(error: Option<&io::Error>) -> String {
@@ -262,14 +295,14 @@ impl Homes {
     }
 
     /// The package that a path below `root` belongs to, made if it is new, and the path in it.
-    fn place<'p>(
+    fn place<'p, 'f>(
         &self,
         packages: &'p mut BTreeMap<PathBuf, PackageRef>,
         root: &Path,
-        path: &Path,
-    ) -> (&'p mut PackageRef, PathBuf) {
+        path: &'f Path,
+    ) -> (&'p mut PackageRef, &'f Path) {
         let home = self.of(path);
-        let relative = path.strip_prefix(&home).unwrap_or(path).to_owned();
+        let relative = path.strip_prefix(&home).unwrap_or(path);
         let package = packages.entry(home).or_insert_with_key(|home| PackageRef {
             path: joined(home, "."),
             content: Content::Tree(Tree { base: root.join(home), files: Vec::new(), links: Vec::new() }),

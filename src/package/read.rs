@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -45,7 +45,7 @@ impl Package {
         package
     }
 
-    fn tree(&mut self, base: &Path, files: &[(PathBuf, u64)], limits: &Limits) {
+    fn tree(&mut self, base: &Path, files: &[(Box<Path>, u64)], limits: &Limits) {
         let mut budget = limits.package_bytes;
         for (index, (relative, listed)) in files.iter().enumerate() {
             let path = Arc::new(SkillPath::new(relative));

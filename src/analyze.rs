@@ -14,6 +14,7 @@ use crate::policy::Policy;
 use crate::ruleset::Ruleset;
 
 mod asset;
+pub mod command;
 pub mod context;
 pub mod document;
 pub mod fact;
@@ -82,9 +83,10 @@ pub(crate) fn analyze(
     let mut gaps = package.gaps.clone();
     let mut pattern_gaps = Vec::new();
     let mut found = Vec::new();
-    let engines: [Engine<'_>; 5] = [
+    let engines: [Engine<'_>; 6] = [
         ("pattern", &mut || patterns.scan(&input, &mut pattern_gaps)),
         ("fact", &mut || fact::findings(&input)),
+        ("command", &mut || command::findings(&input)),
         ("prose", &mut || prose::findings(&input)),
         ("indicator", &mut || indicator::findings(&input)),
         ("meta", &mut || meta::findings(&input)),

@@ -15,6 +15,7 @@ use crate::finding::{Gap, GapKind};
 use crate::limits::Limits;
 use crate::package::{Package, SkillPath, discover};
 use crate::parse::format::{Format, Group};
+use crate::parse::shell::Command;
 use crate::parse::{self, Body, Child, Kind, Parsed};
 use crate::text;
 
@@ -24,6 +25,8 @@ pub struct Expanded {
     pub arena: Arena,
     /// What the parsers saw.
     pub facts: Vec<(ArtifactId, Fact)>,
+    /// The commands in it.
+    pub commands: Vec<(ArtifactId, Command)>,
     /// Malformed text that was scanned all the same.
     pub malformed: Vec<(Span, String)>,
     /// What was not followed.
@@ -60,7 +63,13 @@ const TIMEOUTS: usize = 3;
 
 /// Expands a package to its closed set of artifacts.
 pub fn expand(package: &Package, limits: &Limits) -> Expanded {
-    let out = Expanded { arena: Arena::default(), facts: Vec::new(), malformed: Vec::new(), gaps: Vec::new() };
+    let out = Expanded {
+        arena: Arena::default(),
+        facts: Vec::new(),
+        commands: Vec::new(),
+        malformed: Vec::new(),
+        gaps: Vec::new(),
+    };
     let mut expansion = Expansion {
         limits,
         out,
@@ -222,6 +231,9 @@ impl Expansion<'_> {
             self.out.gaps.push(Gap::new(GapKind::OverLimit, path.shown(), why));
         }
         self.out.facts.extend(parsed.facts.into_iter().take(room).map(|fact| (id, fact)));
+        let room = self.limits.facts.saturating_sub(self.out.commands.len());
+        self.is_full |= parsed.commands.len() > room;
+        self.out.commands.extend(parsed.commands.into_iter().take(room).map(|command| (id, command)));
         self.out.malformed.extend(parsed.malformed.into_iter().map(|(range, why)| (Span::new(id, range), why)));
         self.locked.extend(parsed.locked.into_iter().map(|locked| (id, locked)));
         self.timeouts += parsed.skipped.iter().filter(|(kind, _)| *kind == GapKind::Timeout).count();

@@ -238,6 +238,8 @@ pub struct Parsed {
     pub children: Vec<Child>,
     /// What a parser saw that rules may ask about.
     pub facts: Vec<Fact>,
+    /// Commands that stand in it.
+    pub commands: Vec<shell::Command>,
     /// Parts that were not followed, and why.
     pub skipped: Vec<(GapKind, String)>,
     /// Members of an archive that a password opens.
@@ -281,7 +283,14 @@ pub fn parse(path: &SkillPath, kind: Kind, op: Option<Op>, bytes: &[u8], limits:
         Kind::Text if op.is_some_and(|op| op.is_decoding() || op == Op::DataString) => shell::parse(&text, limits),
         Kind::Office => binary::office::member(path.shown(), bytes),
         Kind::Text if op == Some(Op::DocumentScript) => macro_strings(&text, markdown::text(&text, limits)),
-        Kind::Text => markdown::text(&text, limits),
+        Kind::Text => {
+            let mut parsed = markdown::text(&text, limits);
+            if op == Some(Op::CodeBlock) {
+                // A block without a tag is a command as often as not.
+                parsed.commands = shell::commands(&text);
+            }
+            parsed
+        }
         Kind::Binary(_) => Parsed::default(),
     }
 }

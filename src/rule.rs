@@ -148,9 +148,62 @@ pub enum RuleError {
         /// What is wrong.
         why: String,
     },
+    /// A body that names something that does not exist.
+    #[error("{file}:{line}: {why}\n  |\n{line:>2}| {shown}\n  | {caret}")]
+    At {
+        /// Which file.
+        file: String,
+        /// Line, counted from 1.
+        line: usize,
+        /// What stands in it.
+        shown: String,
+        /// Marks below the line.
+        caret: String,
+        /// What is wrong.
+        why: String,
+    },
     /// YARA's own complaint, with file and line.
     #[error("{0}")]
     Yara(String),
+}
+
+impl RuleError {
+    /// A complaint about a file, at the first place of it that the complaint quotes between back-ticks.
+    pub(crate) fn body(file: String, text: &str, why: String) -> Self {
+        let quoted = why.split('`').skip(1).step_by(2);
+        let at = quoted.filter(|name| !name.is_empty()).find_map(|name| Some((text.find(name)?, name.chars().count())));
+        let Some((at, width)) = at else { return Self::Body { file, why } };
+        let before = text.get(..at).unwrap_or("");
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let shown = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("").to_owned();
+        let caret =
+            format!("{}{}", " ".repeat(text.get(start..at).map_or(0, |s| s.chars().count())), "^".repeat(width));
+        Self::At { file, line: before.matches('\n').count() + 1, shown, caret, why }
+    }
+}
+
+/// All that is wrong with a set of rules.
+#[derive(Debug)]
+pub struct RuleErrors(pub Vec<RuleError>);
+
+impl std::error::Error for RuleErrors {}
+
+impl From<RuleError> for RuleErrors {
+    fn from(error: RuleError) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl fmt::Display for RuleErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n\n")?;
+            }
+            write!(f, "{}", error.to_string().trim_end())?;
+        }
+        Ok(())
+    }
 }
 
 impl Rule {
@@ -162,8 +215,8 @@ impl Rule {
         let file = format!("rules/{id}.md");
         let rest = text.strip_prefix("+++\n").ok_or_else(|| RuleError::FrontMatter(file.clone()))?;
         let (front, doc) = rest.split_once("\n+++\n").ok_or_else(|| RuleError::FrontMatter(file.clone()))?;
-        let meta =
-            toml::from_str(front).map_err(|source| RuleError::Toml { file: file.clone(), source: Box::new(source) })?;
+        let meta = toml::from_str(&format!("\n{front}"))
+            .map_err(|source| RuleError::Toml { file: file.clone(), source: Box::new(source) })?;
         let found: Vec<String> = doc.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect();
         if found != HEADINGS {
             return Err(RuleError::Headings { file, found });

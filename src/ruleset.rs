@@ -4,17 +4,21 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::de::DeserializeOwned;
 
-use crate::analyze::{fact::FactRule, indicator::ListRule, join::JoinRule, prose::ProseRule};
-use crate::rule::{Rule, RuleError, RuleId};
+use crate::analyze::{command::CommandRule, fact::FactRule, indicator::ListRule, join::JoinRule, prose::ProseRule};
+use crate::rule::{Rule, RuleError, RuleErrors, RuleId};
 
 pub mod hosts;
 pub mod indicators;
 pub mod lexicon;
+pub mod pack;
+pub mod paths;
 pub(crate) mod yara;
 
 use hosts::Hosts;
 use indicators::Indicators;
 use lexicon::Lexicons;
+pub use pack::Pack;
+use paths::Paths;
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/signatures.rs"));
@@ -24,6 +28,8 @@ mod embedded {
 /// Endings of bodies, each read by one engine.
 const YARA: &str = ".yar";
 const FACT: &str = ".fact.toml";
+const COMMAND: &str = ".command.toml";
+const SETTING: &str = ".setting.toml";
 const PROSE: &str = ".prose.toml";
 const JOIN: &str = ".join.toml";
 const LIST: &str = ".list.toml";
@@ -33,10 +39,12 @@ pub struct Ruleset {
     rules: BTreeMap<RuleId, Rule>,
     pub(crate) yara: yara_x::Rules,
     pub(crate) facts: Vec<(RuleId, FactRule)>,
+    pub(crate) commands: Vec<(RuleId, CommandRule)>,
     pub(crate) prose: Vec<(RuleId, ProseRule)>,
     pub(crate) joins: Vec<(RuleId, JoinRule)>,
     pub(crate) lists: Vec<(RuleId, ListRule)>,
     pub(crate) hosts: Hosts,
+    pub(crate) paths: Paths,
     pub(crate) indicators: Indicators,
     pub(crate) lexicons: Lexicons,
     /// Names of well-known programs, in lower case.
@@ -52,9 +60,8 @@ impl Ruleset {
     ///
     /// # Errors
     /// Only if the embedded data is broken, which the tests exclude.
-    pub fn builtin() -> Result<Self, RuleError> {
-        let yara = yara_x::Rules::deserialize(embedded::YARA).map_err(|error| RuleError::Yara(error.to_string()))?;
-        Self::assemble(&Self::builtin_files(), yara)
+    pub fn builtin() -> Result<Self, RuleErrors> {
+        Self::checked(Self::assemble(&Self::builtin_files(), embedded_yara()?))
     }
 
     /// Names and texts of the built-in signature files, as below `signatures/`.
@@ -62,37 +69,62 @@ impl Ruleset {
         embedded::FILES.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect()
     }
 
+    /// The built-in rules and those of `packs`.
+    ///
+    /// # Errors
+    /// All that is wrong with the packs.
+    pub fn with_packs(packs: &[Pack]) -> Result<Self, RuleErrors> {
+        let mut files = Self::builtin_files();
+        let mut errors: Vec<RuleError> = packs.iter().flat_map(|pack| pack.add_to(&mut files)).collect();
+        // What is built in is compiled already.
+        let yara = if packs.iter().flat_map(|pack| pack.files.keys()).any(|name| name.ends_with(YARA)) {
+            compile(&files).or_else(|error| {
+                errors.push(error);
+                embedded_yara()
+            })?
+        } else {
+            embedded_yara()?
+        };
+        let (set, more) = Self::assemble(&files, yara);
+        errors.extend(more);
+        Self::checked((set, errors))
+    }
+
     /// Loads rules from files named as below `signatures/`; for tests of the rules themselves.
     ///
     /// # Errors
     /// If a file is not what its schema says.
-    pub fn from_files(files: &BTreeMap<String, String>) -> Result<Self, RuleError> {
-        let bodies = files
-            .iter()
-            .filter_map(|(name, text)| Some((name.strip_prefix("rules/")?.strip_suffix(YARA)?, text.as_str())));
-        let yara = yara::compile(bodies).map_err(|error| RuleError::Yara(error.to_string()))?;
-        Self::assemble(files, yara)
+    pub fn from_files(files: &BTreeMap<String, String>) -> Result<Self, RuleErrors> {
+        Self::checked(Self::assemble(files, compile(files)?))
     }
 
-    fn assemble(files: &BTreeMap<String, String>, yara: yara_x::Rules) -> Result<Self, RuleError> {
+    fn checked((set, errors): (Self, Vec<RuleError>)) -> Result<Self, RuleErrors> {
+        if errors.is_empty() { Ok(set) } else { Err(RuleErrors(errors)) }
+    }
+
+    /// Reads all files; what is wrong with one does not keep the others from being checked.
+    fn assemble(files: &BTreeMap<String, String>, yara: yara_x::Rules) -> (Self, Vec<RuleError>) {
+        let mut errors = Vec::new();
         let text = |name: &str| files.get(name).map_or("", String::as_str);
+        let lists = ["lists/indicators.csv", "lists/indicators-test.csv"].map(|name| (name, text(name)));
+        let (tools, extensions) = ("lists/tools.csv", "lists/extensions.csv");
         let mut set = Self {
             rules: BTreeMap::new(),
             yara,
             facts: Vec::new(),
+            commands: Vec::new(),
             prose: Vec::new(),
             joins: Vec::new(),
             lists: Vec::new(),
-            hosts: Hosts::parse(text("lists/hosts.csv"))?,
-            indicators: Indicators::parse(
-                &["lists/indicators.csv", "lists/indicators-test.csv"].map(|name| (name, text(name))),
-            )?,
-            lexicons: Lexicons::parse(files)?,
-            tools: csv("lists/tools.csv", text("lists/tools.csv"))?
+            hosts: kept(Hosts::parse(text("lists/hosts.csv")), &mut errors),
+            paths: kept(Paths::parse(text("lists/paths.csv")), &mut errors),
+            indicators: kept(Indicators::parse(&lists), &mut errors),
+            lexicons: kept(Lexicons::parse(files), &mut errors),
+            tools: kept(csv(tools, text(tools)), &mut errors)
                 .into_iter()
                 .filter_map(|row| row.into_iter().next())
                 .collect(),
-            extensions: csv("lists/extensions.csv", text("lists/extensions.csv"))?
+            extensions: kept(csv(extensions, text(extensions)), &mut errors)
                 .into_iter()
                 .filter_map(|row| <[String; 2]>::try_from(row).ok().map(|[extension, group]| (extension, group)))
                 .collect(),
@@ -100,33 +132,51 @@ impl Ruleset {
         };
         for (name, text) in files {
             if let Some(id) = name.strip_prefix("rules/").and_then(|n| n.strip_suffix(".md")) {
-                let rule = Rule::parse(id, text)?;
-                set.rules.insert(rule.id.clone(), rule);
+                match Rule::parse(id, text) {
+                    Ok(rule) => drop(set.rules.insert(rule.id.clone(), rule)),
+                    Err(error) => errors.push(error),
+                }
             }
         }
         for (name, text) in files {
             let Some(name) = name.strip_prefix("rules/") else { continue };
-            set.add_body(name, text)?;
+            errors.extend(set.add_body(name, text).err());
         }
-        for (id, prose) in &set.prose {
-            prose.check(&set.lexicons).map_err(|why| RuleError::Body { file: format!("rules/{id}{PROSE}"), why })?;
-        }
-        for rule in set.rules.values() {
-            if rule.engines.is_empty() && rule.meta.engine.as_deref() != Some("native") {
-                return Err(RuleError::Body {
-                    file: format!("rules/{}.md", rule.id),
-                    why: "no body beside it, and not `engine = \"native\"`".to_owned(),
-                });
+        errors.extend(set.inconsistent(files));
+        (set, errors)
+    }
+
+    /// What names something that does not exist.
+    fn inconsistent(&self, files: &BTreeMap<String, String>) -> Vec<RuleError> {
+        let mut errors = Vec::new();
+        let mut complain = |file: String, why: String| {
+            let text = files.get(&file).map_or("", String::as_str);
+            errors.push(RuleError::body(file, text, why));
+        };
+        for (id, prose) in &self.prose {
+            if let Err(why) = prose.check(&self.lexicons) {
+                complain(format!("rules/{id}{PROSE}"), why);
             }
         }
-        Ok(set)
+        for (id, command) in &self.commands {
+            if let Err(why) = command.check(&self.paths) {
+                complain(format!("rules/{id}{COMMAND}"), why);
+            }
+        }
+        for rule in self.rules.values() {
+            if rule.engines.is_empty() && rule.meta.engine.as_deref() != Some("native") {
+                let why = "no body beside it, and not `engine = \"native\"`";
+                complain(format!("rules/{}.md", rule.id), why.to_owned());
+            }
+        }
+        errors
     }
 
     fn add_body(&mut self, name: &str, text: &str) -> Result<(), RuleError> {
         if name.ends_with(".md") {
             return Ok(());
         }
-        let (stem, ending) = [YARA, FACT, PROSE, JOIN, LIST]
+        let (stem, ending) = [YARA, FACT, COMMAND, SETTING, PROSE, JOIN, LIST]
             .into_iter()
             .find_map(|ending| Some((name.strip_suffix(ending)?, ending)))
             .ok_or_else(|| RuleError::Body {
@@ -140,6 +190,7 @@ impl Ruleset {
         rule.engines.push(ending.trim_start_matches('.').trim_end_matches(".toml"));
         match ending {
             FACT => self.facts.push((id, toml_body(name, text)?)),
+            COMMAND => self.commands.push((id, toml_body(name, text)?)),
             PROSE => self.prose.push((id, toml_body(name, text)?)),
             JOIN => self.joins.push((id, toml_body(name, text)?)),
             LIST => self.lists.push((id, toml_body(name, text)?)),
@@ -157,6 +208,24 @@ impl Ruleset {
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.rules.values()
     }
+}
+
+fn embedded_yara() -> Result<yara_x::Rules, RuleError> {
+    yara_x::Rules::deserialize(embedded::YARA).map_err(|error| RuleError::Yara(error.to_string()))
+}
+
+fn compile(files: &BTreeMap<String, String>) -> Result<yara_x::Rules, RuleError> {
+    let bodies =
+        files.iter().filter_map(|(name, text)| Some((name.strip_prefix("rules/")?.strip_suffix(YARA)?, text.as_str())));
+    yara::compile(bodies).map_err(|error| RuleError::Yara(error.to_string()))
+}
+
+/// What was read, or nothing if it was broken.
+fn kept<T: Default>(read: Result<T, RuleError>, errors: &mut Vec<RuleError>) -> T {
+    read.unwrap_or_else(|error| {
+        errors.push(error);
+        T::default()
+    })
 }
 
 fn toml_body<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, RuleError> {

@@ -75,7 +75,8 @@ fn every_list_is_checked() {
     let folder = fs::read_dir(root().join("signatures/lists")).expect("the lists are there");
     let names: BTreeSet<String> =
         folder.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-    let known = ["DATE", "extensions.csv", "hosts.csv", "indicators-test.csv", "indicators.csv", "tools.csv"];
+    let known =
+        ["DATE", "extensions.csv", "hosts.csv", "indicators-test.csv", "indicators.csv", "paths.csv", "tools.csv"];
     assert_eq!(names, known.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
 }
 

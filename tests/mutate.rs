@@ -81,7 +81,7 @@ fn run(wanted: &[String], out: &mut dyn Write) -> io::Result<bool> {
 }
 
 /// The rules with one file replaced.
-fn without_condition(files: &Files, mutant: &Mutant) -> Result<Scanner, skillscan::rule::RuleError> {
+fn without_condition(files: &Files, mutant: &Mutant) -> Result<Scanner, skillscan::rule::RuleErrors> {
     let mut files = files.clone();
     files.insert(mutant.file.clone(), mutant.text.clone());
     Ruleset::from_files(&files).map(scanner)
@@ -144,8 +144,14 @@ fn mutants(files: &Files) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     for (file, text) in files {
         let Some(name) = file.strip_prefix("rules/") else { continue };
-        let engines: [(&str, Places); 4] =
-            [(".fact.toml", of_facts), (".prose.toml", of_prose), (".join.toml", of_join), (".list.toml", of_list)];
+        let engines: [(&str, Places); 6] = [
+            (".fact.toml", of_facts),
+            (".command.toml", of_commands),
+            (".setting.toml", of_settings),
+            (".prose.toml", of_prose),
+            (".join.toml", of_join),
+            (".list.toml", of_list),
+        ];
         let mut add = |rule: &str, what: String, text: String| {
             mutants.push(Mutant { rule: rule.to_owned(), file: file.clone(), what, text });
         };
@@ -215,6 +221,42 @@ fn of_facts(body: &Value) -> Vec<Place> {
     let mut places = Vec::new();
     for case in elements(body, &[Step::Key("case")]) {
         places.extend(labels(body, &case));
+        places.push(case);
+    }
+    places
+}
+
+/// Elements of the lists under these keys; of the only element of a list that selects, only the whole list counts.
+fn of_lists(body: &Value, case: &[Step], keys: &[&'static str]) -> Vec<Place> {
+    keys.iter().flat_map(|&key| elements(body, &below(case, key))).collect()
+}
+
+fn of_commands(body: &Value) -> Vec<Place> {
+    let mut places = Vec::new();
+    for case in elements(body, &[Step::Key("case")]) {
+        let selectors = ["program", "reads", "writes", "deletes"];
+        let selecting = present(body, &case, &selectors);
+        for list in &selecting {
+            let elements = elements(body, list);
+            // Without its only element a case selects nothing, which is an error.
+            if selecting.len() > 1 || elements.len() > 1 {
+                places.extend(elements);
+            }
+        }
+        places.extend(of_lists(body, &case, &["args", "not-args", "hosts", "piped-to", "piped-from"]));
+        places.extend(present(body, &case, &["content", "not-content"]));
+        places.push(case);
+    }
+    places
+}
+
+fn of_settings(body: &Value) -> Vec<Place> {
+    let mut places = present(body, &[], &["files"]);
+    places.extend(elements(body, &[Step::Key("files")]).into_iter().skip(1));
+    for case in elements(body, &[Step::Key("case")]) {
+        let keys = elements(body, &below(&case, "keys"));
+        places.extend(if keys.len() > 1 { keys } else { Vec::new() });
+        places.extend(of_lists(body, &case, &["values", "not-values"]));
         places.push(case);
     }
     places

@@ -99,7 +99,7 @@ impl ProseRule {
             signal.phrases.iter().chain(&signal.unless).chain(&signal.code_phrases).chain(&signal.weak_phrases)
         }) {
             if lexicons.get(name).is_none() {
-                return Err(format!("there is no lexicons/{name}.txt"));
+                return Err(format!("there is no phrase list `{name}` in lexicons/"));
             }
         }
         Ok(())

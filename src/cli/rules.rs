@@ -2,18 +2,25 @@
 
 use std::io::Write;
 
+use std::path::PathBuf;
+
 use anyhow::bail;
 use clap::Subcommand;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::Exit;
 use crate::Ruleset;
+use crate::report::{escape, terminal::plural};
 use crate::rule::RuleId;
+use crate::ruleset::Pack;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
+    /// Also show the rules of this directory; may be repeated
+    #[arg(long, value_name = "DIR", global = true)]
+    rules: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -25,10 +32,21 @@ enum Command {
         /// Such as exec/encoded-shell
         id: String,
     },
+    /// Check a directory of your own rules, and say what is wrong where
+    Check {
+        /// The directory, laid out like the built-in rules: rules/, lexicons/, lists/
+        dir: PathBuf,
+    },
+}
+
+/// The built-in rules with those of these directories.
+pub fn load(packs: &[PathBuf]) -> anyhow::Result<Ruleset> {
+    let packs = packs.iter().map(|dir| Pack::read(dir)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Ruleset::with_packs(&packs)?)
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let rules = Ruleset::builtin()?;
+    let rules = load(&args.rules)?;
     let mut out = super::stdout();
     match &args.command {
         Command::List => {
@@ -50,6 +68,19 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
                 writeln!(out, "{}", line.trim_end())?;
             }
         }
+        Command::Check { dir } => {
+            let pack = Pack::read(dir)?;
+            let count = pack.rules().count();
+            if let Err(errors) = Ruleset::with_packs(std::slice::from_ref(&pack)) {
+                for error in &errors.0 {
+                    writeln!(out, "{}\n", escape::source(&error.to_string()).0)?;
+                }
+                out.flush()?;
+                let (count, dir) = (errors.0.len(), escape::line(&dir.display().to_string()));
+                bail!("{count} {} in {dir}: see above", plural(count, "error"));
+            }
+            writeln!(out, "{count} {}, nothing wrong", plural(count, "rule"))?;
+        }
         Command::Explain { id } => {
             let Some(rule) = RuleId::new(id).ok().and_then(|id| rules.get(&id)) else {
                 let near = rules
@@ -62,7 +93,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
                 } else {
                     format!("did you mean {}?", near.join(", "))
                 };
-                bail!("there is no rule `{}`; {hint}", crate::report::escape::line(id));
+                bail!("there is no rule `{}`; {hint}", escape::line(id));
             };
             let meta = &rule.meta;
             writeln!(out, "{}: {}\n", rule.id, meta.title)?;

@@ -16,7 +16,7 @@ use super::Exit;
 use crate::package::Discovered;
 use crate::place::{self, Environment};
 use crate::report::{PackageReport, Tally, escape, json, placed, terminal};
-use crate::{Limits, Policy, Progress, Report, Ruleset, Scanner, Verdict, sandbox};
+use crate::{Limits, Policy, Progress, Report, Scanner, Verdict, sandbox};
 
 /// Stack of a worker: syntax is followed by bounded recursion, on text that an adversary wrote.
 const STACK: usize = 16 * 1024 * 1024;
@@ -35,6 +35,9 @@ pub struct Args {
     /// Leave out the rules that match this glob, such as 'ioc/*'; may be repeated
     #[arg(long, value_name = "GLOB", help_heading = "Policy")]
     ignore_rule: Vec<String>,
+    /// Also scan with the rules of this directory; may be repeated
+    #[arg(long, value_name = "DIR", help_heading = "Policy")]
+    rules: Vec<PathBuf>,
     /// Worker threads; all cores by default
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -92,8 +95,9 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     // Asked for now: the answer stands in files that are out of reach soon.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = args.threads.filter(|n| *n > 0).unwrap_or(cores);
-    let scanner = Scanner::new(Ruleset::builtin()?, Limits::default(), policy.clone());
+    let scanner = Scanner::new(super::rules::load(&args.rules)?, Limits::default(), policy.clone());
     let (roots, places) = targets(&scanner, &args.paths)?;
+    refuse_scanned(&args.rules, &roots)?;
     // From here on nothing but the packages is read, and nothing is written.
     sandbox::confine(&readable(&roots));
     rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build_global()?;
@@ -101,6 +105,19 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let tally = print(&scanner, &roots, places.as_ref().map(|places| (places, &policy)), args.output, &mut out)?;
     out.flush()?;
     Ok(exit(&tally, args.fail_on.verdict()))
+}
+
+/// Nothing that is scanned may say how it is scanned.
+fn refuse_scanned(packs: &[PathBuf], roots: &[Discovered]) -> anyhow::Result<()> {
+    let scanned: Vec<PathBuf> = readable(roots).iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
+    for pack in packs {
+        let real = std::fs::canonicalize(pack)?;
+        if let Some(root) = scanned.iter().find(|root| real.starts_with(root)) {
+            let (pack, root) = (pack.display().to_string(), root.display().to_string());
+            bail!("--rules {}: lies in {}, which is scanned", escape::line(&pack), escape::line(&root));
+        }
+    }
+    Ok(())
 }
 
 fn limits() -> anyhow::Result<Exit> {

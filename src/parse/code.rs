@@ -80,6 +80,10 @@ static GATE: LazyLock<AhoCorasick> = LazyLock::new(|| {
             "xattr",
             "certutil",
             "aria2c",
+            "child_process",
+            "subprocess",
+            "os.system",
+            "os.popen",
         ])
         .expect("patterns are constant")
 });

@@ -279,7 +279,13 @@ fn children(text: &str, document: &Document, parsed: &mut Parsed, limits: &Limit
         }
         for code in &block.code {
             let content = block.text.get(code.at.clone()).unwrap_or("");
-            if content.contains(char::is_whitespace) && content.len() >= 6 && shell::names_command(content) {
+            if !content.contains(char::is_whitespace) || content.len() < 6 {
+                continue;
+            }
+            if !shell::names_command(content) {
+                let commands = shell::commands(content).into_iter();
+                parsed.commands.extend(commands.map(|command| shell::Command { range: code.range.clone(), ..command }));
+            } else {
                 parsed.children.push(Child {
                     op: Op::InlineCode,
                     range: code.range.clone(),

@@ -20,9 +20,14 @@ mod command;
 mod exec;
 mod fetch;
 mod filter;
+mod record;
+mod split;
 mod value;
 mod word;
 
+pub(crate) use fetch::is_address;
+pub use record::Command;
+pub(crate) use split::commands;
 use value::Value;
 
 /// Shell text nested in shell text is followed this deep.
@@ -163,17 +168,15 @@ pub fn holds_command(text: &str) -> bool {
 /// Parses and evaluates a script.
 pub fn parse(text: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
-    if !worth_parsing(text) {
+    if !worth_parsing(text) || !parsed.has_room_for(text, limits) {
         parsed.facts = fetch::simple_facts(text);
-        return parsed;
-    }
-    if !parsed.has_room_for(text, limits) {
-        parsed.facts = fetch::simple_facts(text);
+        parsed.commands = commands(text);
         return parsed;
     }
     let mut run = Run::new(text, limits, 0);
     run.script();
     parsed.facts = run.facts;
+    parsed.commands = run.commands;
     parsed.children = run.children;
     if text.contains('#') {
         parsed.children.extend(super::code::commented(Kind::Shell, text));
@@ -204,6 +207,9 @@ struct Run<'a> {
     printed: Vec<(Range<usize>, Vec<String>)>,
     /// Start of the outermost pipeline that is being evaluated.
     pipeline: Option<usize>,
+    commands: Vec<Command>,
+    /// Files that the next command is fed from.
+    input_files: Vec<String>,
     facts: Vec<Fact>,
     children: Vec<Child>,
 }
@@ -223,6 +229,8 @@ impl<'a> Run<'a> {
             followed: HashSet::new(),
             printed: Vec::new(),
             pipeline: None,
+            commands: Vec::new(),
+            input_files: Vec::new(),
             facts: Vec::new(),
             children: Vec::new(),
         }
@@ -256,9 +264,12 @@ impl<'a> Run<'a> {
                 let outer = self.pipeline;
                 self.pipeline = outer.or(Some(node.start_byte()));
                 let mut flow = input;
+                let mut starts = Vec::new();
                 for stage in syntax::named(node) {
+                    starts.push(self.commands.len());
                     flow = self.statement(stage, flow, depth + 1);
                 }
+                self.connect(&starts);
                 self.pipeline = outer;
                 flow
             }
@@ -291,6 +302,20 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Says of the commands of a pipeline, whose stages start there, what comes before and after.
+    fn connect(&mut self, starts: &[usize]) {
+        let mut stages = Vec::new();
+        let mut rest = self.commands.get_mut(starts.first().copied().unwrap_or(0)..).unwrap_or_default();
+        for pair in starts.windows(2) {
+            let &[from, to] = pair else { continue };
+            let (stage, after) = rest.split_at_mut(to.saturating_sub(from).min(rest.len()));
+            stages.push(stage);
+            rest = after;
+        }
+        stages.push(rest);
+        record::connect(&mut stages);
+    }
+
     fn assign(&mut self, node: Node<'_>, depth: usize) {
         let (Some(name), Some(value)) = (node.child_by_field_name("name"), node.child_by_field_name("value")) else {
             return;
@@ -302,8 +327,11 @@ impl<'a> Run<'a> {
 
     /// A statement with redirections, here-documents and here-strings.
     fn redirected(&mut self, node: Node<'_>, mut input: Value, depth: usize) -> Value {
+        let first = self.commands.len();
         let mut to_files = Vec::new();
         let mut rest_of_pipeline = Vec::new();
+        // The grammar may give a here-document to a whole pipeline; it belongs to the last command.
+        let mut fed = Value::default();
         let mut cursor = node.walk();
         let redirects: Vec<Node<'_>> = node.children_by_field_name("redirect", &mut cursor).collect();
         for redirect in redirects {
@@ -317,7 +345,10 @@ impl<'a> Run<'a> {
                 "heredoc_redirect" => {
                     for child in syntax::named(redirect) {
                         match child.kind() {
-                            "heredoc_body" => input = self.word(child, depth + 1),
+                            "heredoc_body" => {
+                                input = self.word(child, depth + 1);
+                                fed = input.clone();
+                            }
                             "heredoc_start" | "heredoc_end" | "file_descriptor" => {}
                             "file_redirect" => self.file_redirect(child, &mut input, &mut to_files, depth),
                             _ => rest_of_pipeline.push(child),
@@ -335,6 +366,8 @@ impl<'a> Run<'a> {
             output = self.statement(stage, output, depth + 1);
         }
         for (file, append) in to_files {
+            self.record_output(&file, &fed, first);
+            self.record_output(&file, &output, first);
             self.written(&file, output.clone(), append, node.byte_range());
         }
         output
@@ -352,6 +385,7 @@ impl<'a> Run<'a> {
         let raw = self.raw(redirect);
         let operator = raw.trim_start_matches(|c: char| c.is_ascii_digit());
         if operator.starts_with('<') {
+            self.input_files.push(target.shape().to_owned());
             // `< file`, or the output of `<(…)` itself.
             *input = match self.find_file(target.shape()) {
                 Some(content) if target.urls.is_empty() => content.clone(),

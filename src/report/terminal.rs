@@ -374,6 +374,6 @@ fn advice(report: &Report, options: Options) -> Option<&'static str> {
     })
 }
 
-fn plural(count: usize, word: &str) -> String {
+pub(crate) fn plural(count: usize, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
 }

@@ -15,6 +15,7 @@ pub(crate) static URL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"(?i)\b(?:https?|wss?)://[^\s<>"'`\\)\]|]+"#).expect("pattern is constant"));
 
 /// Table of host classes, from `lists/hosts.csv`.
+#[derive(Default)]
 pub struct Hosts {
     /// Host to class.
     classes: HashMap<String, String>,

@@ -25,6 +25,7 @@ pub struct Indicator {
 }
 
 /// All indicators, indexed for exact lookup.
+#[derive(Default)]
 pub struct Indicators {
     exact: HashMap<String, HashMap<String, Indicator>>,
     /// Hosts, addresses and the hosts of listed URLs, for finding candidates in one pass.

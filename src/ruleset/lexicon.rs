@@ -12,6 +12,7 @@ use crate::text;
 const CACHE: usize = 768 * 1024;
 
 /// Named phrase lists, from `lexicons/*.txt`.
+#[derive(Default)]
 pub struct Lexicons(BTreeMap<String, Lexicon>);
 
 /// One phrase list. A line is a phrase; ` * ` stands for up to four words (or, in

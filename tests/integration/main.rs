@@ -7,6 +7,7 @@ mod evidence;
 mod hostile;
 mod output;
 mod packages;
+mod packs;
 mod places;
 mod schema;
 mod shadowed;

@@ -60,8 +60,12 @@ impl<'t> Strings<'t> {
         match node.kind() {
             "string" | "template_string" | "concatenated_string" | "binary_expression" | "binary_operator" => {
                 if let Some((bytes, map)) = self.fold(node, 0) {
-                    if shell::worth_parsing(&bytes) {
+                    let is_known = shell::worth_parsing(&bytes);
+                    if is_known || bytes.contains(' ') {
                         let (in_process_call, assigned_to) = self.position(node);
+                        if !is_known && !in_process_call {
+                            return false;
+                        }
                         self.found.push(Found { bytes, map, range: node.byte_range(), in_process_call, assigned_to });
                     }
                     return false;

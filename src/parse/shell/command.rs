@@ -136,8 +136,20 @@ impl Words {
 
 impl Run<'_> {
     pub(super) fn command(&mut self, node: Node<'_>, mut input: Value, depth: usize) -> Value {
+        let first = self.commands.len();
         let mut words = Vec::new();
+        let mut end = node.start_byte();
         for child in syntax::named(node) {
+            // Before a here-document the grammar takes the next line for more words.
+            let between = self.text.get(end..child.start_byte()).unwrap_or("").replace("\\\n", "");
+            if between.contains('\n') && !words.is_empty() {
+                let line = std::mem::take(&mut words);
+                if let Some(words) = unwrapped(line, &input, node.start_byte()..end) {
+                    self.record(&words, &input, first);
+                    self.apply(&words, std::mem::take(&mut input));
+                }
+            }
+            end = child.end_byte();
             match child.kind() {
                 "variable_assignment" => self.assign(child, depth),
                 "herestring_redirect" => {
@@ -153,51 +165,10 @@ impl Run<'_> {
             }
         }
         // An unquoted value that holds several words is several words.
-        let Some(words) = self.unwrapped(words, &input, node.byte_range()) else { return input };
+        let start = words.first().map_or(node.start_byte(), |word| word.range.start.max(node.start_byte()));
+        let Some(words) = unwrapped(words, &input, start..node.end_byte()) else { return input };
+        self.record(&words, &input, first);
         self.apply(&words, input)
-    }
-
-    fn unwrapped(&self, words: Vec<Value>, input: &Value, range: Range<usize>) -> Option<Words> {
-        let mut words = words;
-        let mut is_root = false;
-        loop {
-            let first = words.first()?;
-            if let (Some(text), true) = (first.text(), first.shape().contains(char::is_whitespace)) {
-                let split: Vec<Value> = text.split_whitespace().map(|word| first.with_text(word)).collect();
-                if !split.is_empty() {
-                    words.splice(..1, split);
-                    continue;
-                }
-            }
-            let name = base_name(words.first()?.shape());
-            if !WRAPPERS.contains(&name.as_str()) {
-                let args = words.split_off(1);
-                let path = words.first()?.shape().to_owned();
-                return Some(Words { name, path, args, range, is_root });
-            }
-            is_root |= matches!(name.as_str(), "sudo" | "doas");
-            words.remove(0);
-            while words.first().is_some_and(|word| {
-                let shape = word.shape();
-                shape.starts_with('-')
-                    || (name == "env" && shape.contains('='))
-                    || (name == "timeout" && shape.starts_with(|c: char| c.is_ascii_digit()))
-            }) {
-                let option = words.remove(0);
-                let takes_value =
-                    matches!(option.shape(), "-u" | "-n" | "-I" | "-L" | "-P" | "-d" | "-g" | "-C" | "-S")
-                        && option.shape().len() == 2;
-                if takes_value && words.len() > 1 && !(name == "env" && option.shape() == "-S") {
-                    words.remove(0);
-                }
-            }
-            if name == "xargs" {
-                words.push(input.clone());
-            }
-            if words.is_empty() {
-                return None;
-            }
-        }
     }
 
     fn apply(&mut self, words: &Words, input: Value) -> Value {
@@ -339,6 +310,50 @@ impl Run<'_> {
 
     pub(super) fn find_file(&self, name: &str) -> Option<&Value> {
         self.files.get(super::file_key(name))
+    }
+}
+
+/// Takes wrappers off the words of a command.
+pub(super) fn unwrapped(words: Vec<Value>, input: &Value, range: Range<usize>) -> Option<Words> {
+    let mut words = words;
+    let mut is_root = false;
+    loop {
+        let first = words.first()?;
+        if let (Some(text), true) = (first.text(), first.shape().contains(char::is_whitespace)) {
+            let split: Vec<Value> = text.split_whitespace().map(|word| first.with_text(word)).collect();
+            if !split.is_empty() {
+                words.splice(..1, split);
+                continue;
+            }
+        }
+        let name = base_name(words.first()?.shape());
+        // Alone it is a command of its own: `env` prints what is in it.
+        if !WRAPPERS.contains(&name.as_str()) || (name == "env" && words.len() == 1) {
+            let args = words.split_off(1);
+            let path = words.first()?.shape().to_owned();
+            return Some(Words { name, path, args, range, is_root });
+        }
+        is_root |= matches!(name.as_str(), "sudo" | "doas");
+        words.remove(0);
+        while words.first().is_some_and(|word| {
+            let shape = word.shape();
+            shape.starts_with('-')
+                || (name == "env" && shape.contains('='))
+                || (name == "timeout" && shape.starts_with(|c: char| c.is_ascii_digit()))
+        }) {
+            let option = words.remove(0);
+            let takes_value = matches!(option.shape(), "-u" | "-n" | "-I" | "-L" | "-P" | "-d" | "-g" | "-C" | "-S")
+                && option.shape().len() == 2;
+            if takes_value && words.len() > 1 && !(name == "env" && option.shape() == "-S") {
+                words.remove(0);
+            }
+        }
+        if name == "xargs" {
+            words.push(input.clone());
+        }
+        if words.is_empty() {
+            return None;
+        }
     }
 }
 

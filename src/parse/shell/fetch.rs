@@ -107,7 +107,7 @@ fn sends_data(name: &str, args: &[Value]) -> bool {
 }
 
 /// Whether an argument of a fetcher is an address: has a scheme, or reads as host and path.
-pub(super) fn is_address(arg: &str) -> bool {
+pub(crate) fn is_address(arg: &str) -> bool {
     if arg.contains("://") {
         return !arg.starts_with("file:");
     }

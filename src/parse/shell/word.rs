@@ -105,6 +105,9 @@ impl Run<'_> {
             return Value::literal(" ", range);
         }
         let known = self.variables.get(name).cloned();
+        if known.is_none() && name == "HOME" && operation.is_empty() {
+            return Value::literal("~", range);
+        }
         match (known, operation) {
             (Some(value), "") => value,
             (Some(value), _) => match (value.text(), substring(operation)) {

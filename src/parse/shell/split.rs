@@ -1,0 +1,218 @@
+//! Shell text that runs nothing it fetched or built, taken apart into commands without a grammar: quotes, pipes,
+//! redirections and here-documents, no expansion.
+
+use std::ops::Range;
+
+use super::record::{Command, connect};
+use super::value::UNKNOWN;
+
+/// Commands of `text`.
+pub(crate) fn commands(text: &str) -> Vec<Command> {
+    let mut splitter = Splitter { text, found: Vec::new(), pipeline: Vec::new(), at: 0 };
+    while splitter.at < text.len() {
+        splitter.statement();
+    }
+    splitter.end_pipeline();
+    splitter.found
+}
+
+struct Splitter<'t> {
+    text: &'t str,
+    found: Vec<Command>,
+    /// Commands that are joined by pipes so far.
+    pipeline: Vec<Command>,
+    at: usize,
+}
+
+/// What a word is to its command.
+enum Role {
+    Word,
+    Input,
+    Output,
+    HereString,
+    /// The word after which a here-document ends.
+    HereDocument,
+}
+
+impl Splitter<'_> {
+    /// One command up to its separator.
+    fn statement(&mut self) {
+        let start = self.at;
+        let mut words = Vec::new();
+        let mut command = Command::default();
+        let mut until = None;
+        let mut role = Role::Word;
+        let mut is_piped = false;
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or("");
+            let Some(c) = rest.chars().next() else { break };
+            match c {
+                ' ' | '\t' | '\r' => self.at += 1,
+                '\\' if rest.starts_with("\\\n") => self.at += 2,
+                '#' if self.at == start
+                    || self.text.as_bytes().get(self.at - 1).is_some_and(u8::is_ascii_whitespace) =>
+                {
+                    self.at += rest.find('\n').unwrap_or(rest.len());
+                }
+                '\n' | ';' | '(' | ')' | '`' => {
+                    self.at += 1;
+                    break;
+                }
+                '|' => {
+                    self.at += 1;
+                    is_piped = !rest.starts_with("||");
+                    self.at += usize::from(!is_piped);
+                    break;
+                }
+                '&' if rest.starts_with("&>") => {
+                    self.at += 2;
+                    role = Role::Output;
+                }
+                '&' => {
+                    self.at += 1 + usize::from(rest.starts_with("&&"));
+                    break;
+                }
+                '<' => {
+                    (role, self.at) = if rest.starts_with("<<<") {
+                        (Role::HereString, self.at + 3)
+                    } else if rest.starts_with("<<") {
+                        (Role::HereDocument, self.at + 2 + usize::from(rest.starts_with("<<-")))
+                    } else {
+                        (Role::Input, self.at + 1)
+                    };
+                }
+                '>' => {
+                    self.at += 1 + usize::from(rest.starts_with(">>"));
+                    if let Some(fd) = self.text.get(self.at..).filter(|rest| rest.starts_with('&')) {
+                        self.at += fd.find(|c: char| c.is_whitespace() || c == ';').unwrap_or(fd.len());
+                    } else {
+                        role = Role::Output;
+                    }
+                }
+                _ => {
+                    let word = self.word();
+                    match std::mem::replace(&mut role, Role::Word) {
+                        // The number of a stream belongs to the redirection that follows.
+                        Role::Word
+                            if is_stream(&word) && self.text.get(self.at..).is_some_and(|r| r.starts_with('>')) => {}
+                        Role::Word => words.push(word),
+                        Role::Input => command.inputs.push(word),
+                        Role::Output => command.outputs.push(word),
+                        Role::HereString => command.add_content(&word),
+                        Role::HereDocument => until = Some(word),
+                    }
+                }
+            }
+        }
+        let range = start + (self.text.get(start..self.at).map_or(0, |s| s.len() - s.trim_start().len()))..self.at;
+        self.finish(words, command, range.start..range.end.max(range.start));
+        if let Some(until) = until {
+            self.here_document(&until);
+        }
+        if !is_piped {
+            self.end_pipeline();
+        }
+    }
+
+    fn finish(&mut self, words: Vec<String>, command: Command, range: Range<usize>) {
+        const KEYWORDS: [&str; 9] = ["if", "then", "else", "elif", "do", "while", "until", "!", "{"];
+        let is_assignment = |word: &String| {
+            word.split_once('=').is_some_and(|(name, _)| {
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            })
+        };
+        let is_prompt = |word: &String| matches!(word.as_str(), "$" | "%" | ">");
+        let words: Vec<String> = words
+            .into_iter()
+            .skip_while(|word| is_assignment(word) || is_prompt(word) || KEYWORDS.contains(&word.as_str()))
+            .collect();
+        let has_written = !command.outputs.is_empty();
+        let Some(mut known) = Command::of_words(words, range) else { return };
+        known.inputs = command.inputs;
+        known.outputs = command.outputs;
+        known.content = command.content;
+        if has_written && matches!(known.name.as_str(), "echo" | "printf") {
+            let text = known.args.join(" ");
+            known.add_content(&text);
+        }
+        if let Some(before) = self.pipeline.last()
+            && matches!(before.name.as_str(), "echo" | "printf")
+        {
+            let text = before.args.join(" ");
+            known.add_content(&text);
+        }
+        self.pipeline.push(known);
+    }
+
+    fn end_pipeline(&mut self) {
+        let mut stages: Vec<&mut [Command]> = self.pipeline.iter_mut().map(std::slice::from_mut).collect();
+        connect(&mut stages);
+        self.found.append(&mut self.pipeline);
+    }
+
+    /// Takes the lines up to the one that is `until`, which the command is fed.
+    fn here_document(&mut self, until: &str) {
+        let start = self.at;
+        let mut end = start;
+        for line in self.text.get(start..).unwrap_or("").split_inclusive('\n') {
+            self.at += line.len();
+            if line.trim() == until {
+                break;
+            }
+            end = self.at;
+        }
+        if let (Some(command), Some(body)) = (self.pipeline.last_mut(), self.text.get(start..end)) {
+            command.add_content(body);
+        }
+    }
+
+    /// One word, without its quotes; expansions read as unknown.
+    fn word(&mut self) -> String {
+        let mut out = String::new();
+        let mut quote = None;
+        while let Some(c) = self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
+            let next = self.at + c.len_utf8();
+            match (c, quote) {
+                ('\'', Some('\'')) | ('"', Some('"')) => quote = None,
+                (c, Some('\'')) => out.push(c),
+                ('\'' | '"', None) => quote = Some(c),
+                ('\\', _) => {
+                    let escaped = self.text.get(next..).and_then(|rest| rest.chars().next());
+                    self.at = next + escaped.map_or(0, char::len_utf8);
+                    out.extend(escaped.filter(|c| *c != '\n'));
+                    continue;
+                }
+                ('$', _) => {
+                    let rest = self.text.get(next..).unwrap_or("");
+                    if let Some(name) = ["{HOME}", "HOME"].iter().find(|name| rest.starts_with(**name)) {
+                        out.push('~');
+                        self.at = next + name.len();
+                    } else {
+                        out.push(UNKNOWN);
+                        self.at = next + expansion(rest);
+                    }
+                    continue;
+                }
+                (c, None) if c.is_whitespace() || matches!(c, '|' | ';' | '&' | '<' | '>' | '(' | ')' | '`') => break,
+                ('\n', Some(_)) if self.text.len() - self.at > 64 * 1024 => break,
+                (c, _) => out.push(c),
+            }
+            self.at = next;
+        }
+        out
+    }
+}
+
+/// Length of the expansion after a `$`.
+fn expansion(rest: &str) -> usize {
+    let closing = match rest.bytes().next() {
+        Some(b'{') => rest.find('}').map(|at| at + 1),
+        Some(b'(') => rest.find(')').map(|at| at + 1),
+        _ => Some(rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count()),
+    };
+    closing.unwrap_or(rest.len())
+}
+
+fn is_stream(word: &str) -> bool {
+    word.len() == 1 && word.bytes().all(|b| b.is_ascii_digit())
+}

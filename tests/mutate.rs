@@ -268,6 +268,7 @@ fn of_prose(body: &Value) -> Vec<Place> {
         places.extend(present(body, &signal, &["required", "token", "nearby", "unless", "weak-links", "code-phrases"]));
         places.push(signal);
     }
+    places.extend(elements(body, &[Step::Key("grade")]));
     places
 }
 

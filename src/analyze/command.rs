@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error as _};
 use super::Input;
 use crate::artifact::{ArtifactId, Span};
 use crate::finding::{Confidence, Finding, Severity};
-use crate::parse::shell::{Command, is_address};
+use crate::parse::shell::{Command, is_address, unversioned};
 use crate::rule::{Meta, RuleId};
 use crate::ruleset::paths::Paths;
 
@@ -118,9 +118,10 @@ impl CommandCase {
         let one_of = |wanted: &[String], found: &[&str]| {
             wanted.is_empty() || wanted.iter().any(|class| found.contains(&class.as_str()))
         };
+        let is_named = |wanted: &GlobSet, name: &str| wanted.is_match(name) || wanted.is_match(unversioned(name));
         let through =
-            |wanted: &GlobSet, found: &[String]| wanted.is_empty() || found.iter().any(|name| wanted.is_match(name));
-        (self.program.is_empty() || self.program.is_match(&command.name))
+            |wanted: &GlobSet, found: &[String]| wanted.is_empty() || found.iter().any(|name| is_named(wanted, name));
+        (self.program.is_empty() || is_named(&self.program, &command.name))
             && one_of(&self.reads, &looked.read)
             && one_of(&self.writes, &looked.written)
             && one_of(&self.deletes, &looked.deleted)

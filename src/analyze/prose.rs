@@ -32,6 +32,23 @@ pub struct ProseRule {
     /// What is scored.
     #[serde(rename = "signal")]
     pub signals: Vec<Signal>,
+    /// Other grades for higher scores; the first that is reached decides.
+    #[serde(default, rename = "grade")]
+    pub grades: Vec<Grade>,
+}
+
+/// What a score means, where that is not what the rule says.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grade {
+    /// From this score on.
+    pub score: u32,
+    /// Instead of the rule's severity.
+    pub severity: Option<Severity>,
+    /// Instead of the rule's confidence.
+    pub confidence: Option<Confidence>,
+    /// Instead of the rule's message.
+    pub message: Option<String>,
 }
 
 /// How much text is judged together.
@@ -123,31 +140,39 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for artifact in input.expanded.arena.iter() {
         let Some(document) = document_of(artifact) else { continue };
-        let judge = Judge::new(input, &document);
-        let mut folded = None;
-        for (id, rule) in &input.rules.prose {
-            let Some(meta) = input.rules.get(id).map(|r| &r.meta) else { continue };
-            // A program has no sections: its text is one only by accident.
-            if rule.scope == Scope::Section && artifact.kind.is_code() {
-                continue;
-            }
-            if !judge.may_hold(rule, &mut folded) {
-                continue;
-            }
-            let mut last_end = 0;
-            for unit in judge.units(rule) {
-                let Some(finding) = judge.unit(rule, &unit).map(|seen| report(id, meta, artifact, seen)) else {
-                    continue;
-                };
-                // Overlapping units of one passage are one finding.
-                if finding.span().start as usize >= last_end {
-                    last_end = finding.span().end as usize;
-                    found.push(finding);
-                }
-            }
+        judge(input, artifact, &document, &mut found);
+        if !document.hidden.is_empty() {
+            // What the page does not show, the agent reads all the same.
+            judge(input, artifact, &document.of_hidden(&text::view(&artifact.bytes)), &mut found);
         }
     }
     found
+}
+
+fn judge(input: &Input<'_>, artifact: &Artifact, document: &Document, found: &mut Vec<Finding>) {
+    let judge = Judge::new(input, document);
+    let mut folded = None;
+    for (id, rule) in &input.rules.prose {
+        let Some(meta) = input.rules.get(id).map(|r| &r.meta) else { continue };
+        // A program has no sections: its text is one only by accident.
+        if rule.scope == Scope::Section && artifact.kind.is_code() {
+            continue;
+        }
+        if !judge.may_hold(rule, &mut folded) {
+            continue;
+        }
+        let mut last_end = 0;
+        for unit in judge.units(rule) {
+            let Some((score, seen)) = judge.unit(rule, &unit) else { continue };
+            let grade = rule.grades.iter().find(|grade| score >= grade.score);
+            let finding = report(id, meta, grade, artifact, seen);
+            // Overlapping units of one passage are one finding.
+            if finding.span().start as usize >= last_end {
+                last_end = finding.span().end as usize;
+                found.push(finding);
+            }
+        }
+    }
 }
 
 /// An artifact as a document: Markdown and markup as parsed, strings of data, other text by paragraphs.
@@ -182,10 +207,18 @@ fn is_text_of_its_own(op: Op) -> bool {
         )
 }
 
-fn report(id: &crate::rule::RuleId, meta: &Meta, artifact: &Artifact, seen: Vec<Seen>) -> Finding {
-    let (severity, confidence): (Severity, Confidence) = (meta.severity, meta.confidence);
+fn report(
+    id: &crate::rule::RuleId,
+    meta: &Meta,
+    grade: Option<&Grade>,
+    artifact: &Artifact,
+    seen: Vec<Seen>,
+) -> Finding {
+    let severity = grade.and_then(|grade| grade.severity).unwrap_or(meta.severity);
+    let confidence = grade.and_then(|grade| grade.confidence).unwrap_or(meta.confidence);
+    let message = grade.and_then(|grade| grade.message.as_ref()).unwrap_or(&meta.message);
     let mut seen = seen.into_iter();
     let (range, note) = seen.next().unwrap_or((0..0, String::new()));
-    let finding = Finding::new(id.clone(), severity, confidence, &meta.message, Span::new(artifact.id, range), note);
+    let finding = Finding::new(id.clone(), severity, confidence, message, Span::new(artifact.id, range), note);
     finding.with(seen.map(|(range, note)| Evidence::new(Span::new(artifact.id, range), Role::Context, note)))
 }

@@ -142,6 +142,15 @@ impl Document {
             .find(|&index| offset < self.blocks[index].range.end.max(self.blocks[index].range.start + 1))
     }
 
+    /// What the page does not show, as paragraphs of a document of its own.
+    pub fn of_hidden(&self, text: &str) -> Self {
+        let mut document = plain("");
+        for hidden in &self.hidden {
+            build::paragraph(text, hidden.range.clone(), &mut document);
+        }
+        document
+    }
+
     /// The section's headings, innermost first.
     pub fn headings(&self, section: usize) -> impl Iterator<Item = &str> {
         std::iter::successors(Some(section), |&at| self.sections.get(at)?.parent)

@@ -27,6 +27,7 @@ mod word;
 
 pub(crate) use fetch::is_address;
 pub use record::Command;
+pub(crate) use record::unversioned;
 pub(crate) use split::commands;
 use value::Value;
 

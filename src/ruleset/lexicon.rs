@@ -15,7 +15,7 @@ const CACHE: usize = 768 * 1024;
 #[derive(Default)]
 pub struct Lexicons(BTreeMap<String, Lexicon>);
 
-/// One phrase list. A line is a phrase; ` * ` stands for up to four words (or, in
+/// One phrase list. A line is a phrase; one that ends in `*` is the beginning of a word; ` * ` stands for up to four words (or, in
 /// scripts other than ASCII, 24 characters), `#` starts a comment.
 pub struct Lexicon {
     regex: Option<Regex>,
@@ -71,10 +71,15 @@ impl Lexicon {
 }
 
 fn pattern(phrase: &str) -> String {
-    let (folded, _) = text::fold(phrase);
+    let (stem, is_stem) = match phrase.strip_suffix('*') {
+        Some(stem) if !stem.ends_with(' ') => (stem, true),
+        _ => (phrase, false),
+    };
+    let (folded, _) = text::fold(stem);
     let spaced = folded.is_ascii();
     let gap = if spaced { r" (?:[^ .!?]+ ){0,4}" } else { r"[^.!?。！？\n]{0,24}?" };
     let body = folded.split('*').map(|part| regex::escape(part.trim())).collect::<Vec<_>>().join(gap);
     let edge = |c: Option<char>| if c.is_some_and(|c| c.is_ascii_alphanumeric()) { r"(?-u:\b)" } else { "" };
-    format!("{}{body}{}", edge(folded.chars().next()), edge(folded.chars().last()))
+    let end = if is_stem { "" } else { edge(folded.chars().last()) };
+    format!("{}{body}{end}", edge(folded.chars().next()))
 }

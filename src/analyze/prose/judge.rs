@@ -98,7 +98,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    pub(super) fn unit(&self, rule: &ProseRule, unit: &Unit<'a>) -> Option<Vec<Seen>> {
+    /// The score of a unit and what it is made of, if it is enough.
+    pub(super) fn unit(&self, rule: &ProseRule, unit: &Unit<'a>) -> Option<(u32, Vec<Seen>)> {
         let mut score = 0;
         let mut places = Vec::new();
         // Required signals first: most text fails there, at little cost.
@@ -114,7 +115,7 @@ impl<'a> Judge<'a> {
                 places.push(seen);
             }
         }
-        (score >= rule.threshold).then_some(places)
+        (score >= rule.threshold).then_some((score, places))
     }
 
     fn signal(&self, signal: &Signal, unit: &Unit<'a>) -> Option<Seen> {

@@ -357,6 +357,12 @@ fn bare_block(kind: BlockKind, text: &str, range: Range<usize>) -> Block {
 /// Longest paragraph of plain text, in bytes: generated files have no blank lines.
 const PARAGRAPH: usize = 4096;
 
+/// One paragraph, whatever is in it.
+pub(super) fn paragraph(text: &str, range: Range<usize>, document: &mut Document) {
+    let part = text.get(range.clone()).unwrap_or("");
+    document.blocks.push(bare_block(BlockKind::Paragraph, part, range));
+}
+
 /// Runs of lines between blank ones.
 pub(super) fn paragraphs(text: &str, document: &mut Document) {
     let mut start = 0;

@@ -43,7 +43,7 @@ impl Command {
     fn of(words: &Words) -> Self {
         Self {
             range: words.range.clone(),
-            name: program(&words.name),
+            name: words.name.trim_end_matches(".exe").trim_end_matches(".cmd").to_owned(),
             args: words.args.iter().map(|arg| arg.shape().to_owned()).collect(),
             ..Self::default()
         }
@@ -76,11 +76,10 @@ pub(super) fn connect(stages: &mut [&mut [Command]]) {
     }
 }
 
-/// Name of a program without version and ending.
-fn program(name: &str) -> String {
-    let name = name.trim_end_matches(".exe").trim_end_matches(".cmd");
+/// Name of a program without its version: `python` for `python3.12`.
+pub(crate) fn unversioned(name: &str) -> &str {
     let short = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    if short.len() < 2 { name.to_owned() } else { short.to_owned() }
+    if short.len() < 2 { name } else { short }
 }
 
 impl Run<'_> {

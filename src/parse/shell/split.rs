@@ -47,7 +47,7 @@ impl Splitter<'_> {
             let rest = self.text.get(self.at..).unwrap_or("");
             let Some(c) = rest.chars().next() else { break };
             match c {
-                ' ' | '\t' | '\r' => self.at += 1,
+                c if c.is_whitespace() && c != '\n' => self.at += c.len_utf8(),
                 '\\' if rest.starts_with("\\\n") => self.at += 2,
                 '#' if self.at == start
                     || self.text.as_bytes().get(self.at - 1).is_some_and(u8::is_ascii_whitespace) =>
@@ -90,7 +90,13 @@ impl Splitter<'_> {
                     }
                 }
                 _ => {
+                    let begin = self.at;
                     let word = self.word();
+                    if self.at == begin {
+                        // Nothing can be taken for a word here; it must go on all the same.
+                        self.at += c.len_utf8();
+                        continue;
+                    }
                     match std::mem::replace(&mut role, Role::Word) {
                         // The number of a stream belongs to the redirection that follows.
                         Role::Word

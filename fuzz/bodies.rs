@@ -58,10 +58,12 @@ pub(crate) fn python(bytes: &[u8]) {
 pub(crate) fn data(bytes: &[u8]) {
     parse(Kind::Json, &["package.json", "try.ipynb"], bytes);
     parse(Kind::Yaml, &["config.yaml"], bytes);
+    parse(Kind::Toml, &["config.toml"], bytes);
+    parse(Kind::Ini, &["setup.cfg", ".env", ".gitconfig", "try.service"], bytes);
 }
 
 pub(crate) fn markup(bytes: &[u8]) {
-    parse(Kind::Markup, &["logo.svg"], bytes);
+    parse(Kind::Markup, &["logo.svg", "agent.plist"], bytes);
 }
 
 pub(crate) fn text(bytes: &[u8]) {

@@ -24,6 +24,7 @@ pub mod join;
 pub mod meta;
 pub mod pattern;
 pub mod prose;
+pub mod setting;
 
 pub use context::{Context, ContextKind};
 pub use inventory::Inventory;
@@ -83,10 +84,11 @@ pub(crate) fn analyze(
     let mut gaps = package.gaps.clone();
     let mut pattern_gaps = Vec::new();
     let mut found = Vec::new();
-    let engines: [Engine<'_>; 6] = [
+    let engines: [Engine<'_>; 7] = [
         ("pattern", &mut || patterns.scan(&input, &mut pattern_gaps)),
         ("fact", &mut || fact::findings(&input)),
         ("command", &mut || command::findings(&input)),
+        ("setting", &mut || setting::findings(&input)),
         ("prose", &mut || prose::findings(&input)),
         ("indicator", &mut || indicator::findings(&input)),
         ("meta", &mut || meta::findings(&input)),

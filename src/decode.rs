@@ -23,7 +23,7 @@ pub fn layers(text: &str, kind: Kind) -> Vec<Child> {
     if text.contains('\\') {
         runs::escapes(text, &mut children);
     }
-    if text.contains("&#") && matches!(kind, Kind::Markdown | Kind::Markup | Kind::Text) {
+    if text.contains("&#") && matches!(kind, Kind::Markdown | Kind::Markup | Kind::Text | Kind::Toml | Kind::Ini) {
         // A single one inside markup is enough to hide a scheme.
         runs::entities(text, if kind == Kind::Markup { 1 } else { 3 }, &mut children);
     }

@@ -42,6 +42,10 @@ pub enum Kind {
     Json,
     /// YAML.
     Yaml,
+    /// TOML.
+    Toml,
+    /// Settings by lines, in sections: INI and its relatives.
+    Ini,
     /// HTML, XML and SVG.
     Markup,
     /// Other text.
@@ -64,6 +68,8 @@ impl Kind {
             Self::Python => "python",
             Self::Json => "json",
             Self::Yaml => "yaml",
+            Self::Toml => "toml",
+            Self::Ini => "ini",
             Self::Markup => "markup",
             Self::Text => "text",
             Self::Office => "office",
@@ -94,6 +100,8 @@ impl Kind {
             "py" | "python" | "python3" => Self::Python,
             "json" | "json5" | "jsonc" => Self::Json,
             "yaml" | "yml" => Self::Yaml,
+            "toml" => Self::Toml,
+            "ini" | "systemd" => Self::Ini,
             "html" | "xml" | "svg" | "xhtml" => Self::Markup,
             "md" | "markdown" | "mdx" => Self::Markdown,
             _ => return None,
@@ -115,6 +123,9 @@ impl Kind {
         let extension = path.extension();
         if let Some(kind) = Self::from_tag(&extension).filter(|_| extension != "node" && extension != "terminal") {
             return kind;
+        }
+        if is_settings(path, &extension) && Self::sniff(head) == Self::Text {
+            return Self::Ini;
         }
         match extension.as_str() {
             "command" | "bashrc" | "zshrc" | "profile" | "envrc" => Self::Shell,
@@ -162,6 +173,41 @@ impl Kind {
     }
 }
 
+/// Whether a file of this name is read as settings by lines.
+fn is_settings(path: &SkillPath, extension: &str) -> bool {
+    const ENDINGS: [&str; 12] = [
+        "cfg",
+        "cnf",
+        "conf",
+        "desktop",
+        "env",
+        "gitconfig",
+        "path",
+        "properties",
+        "service",
+        "socket",
+        "timer",
+        "npmrc",
+    ];
+    const NAMES: [&str; 10] = [
+        ".editorconfig",
+        ".env",
+        ".gitconfig",
+        ".gitmodules",
+        ".hgrc",
+        ".npmrc",
+        ".pypirc",
+        "gitconfig",
+        "hgrc",
+        "npmrc",
+    ];
+    let name = path.name().to_ascii_lowercase();
+    ENDINGS.contains(&extension)
+        || NAMES.contains(&name.as_str())
+        || name.contains(".env.")
+        || (name == "config" && path.shown().split('/').any(|part| part.eq_ignore_ascii_case(".git")))
+}
+
 pub(crate) fn is_text(head: &[u8]) -> bool {
     if head.contains(&0) {
         return false;
@@ -185,7 +231,7 @@ pub enum Body {
     None,
     /// A Markdown document.
     Markdown(Box<markdown::Document>),
-    /// Strings of a data file or front matter.
+    /// Values of a data file or front matter.
     Data(data::Data),
 }
 
@@ -277,8 +323,8 @@ pub fn parse(path: &SkillPath, kind: Kind, op: Option<Op>, bytes: &[u8], limits:
         Kind::Markdown => markdown::parse(&text, limits),
         Kind::Shell => shell::parse(&text, limits),
         Kind::JavaScript | Kind::TypeScript | Kind::Tsx | Kind::Python => code::parse(kind, &text, limits),
-        Kind::Json | Kind::Yaml => data::parse(path, kind, &text, limits),
-        Kind::Markup => markup::parse(&text),
+        Kind::Json | Kind::Yaml | Kind::Toml | Kind::Ini => data::parse(path, kind, &text, limits),
+        Kind::Markup => data::plist::parse(path, &text, markup::parse(&text)),
         // What was decoded may be a command; a file of plain text rarely is.
         Kind::Text if op.is_some_and(|op| op.is_decoding() || op == Op::DataString) => shell::parse(&text, limits),
         Kind::Office => binary::office::member(path.shown(), bytes),
@@ -317,7 +363,7 @@ fn windows(kind: Kind, bytes: &[u8], limits: &Limits) -> Parsed {
     /// Longer than any command or sentence.
     const OVERLAP: usize = 4096;
     let mut parsed = Parsed::default();
-    if !matches!(kind, Kind::Text | Kind::Json) {
+    if !matches!(kind, Kind::Text | Kind::Json | Kind::Toml | Kind::Ini) {
         let why = format!("{} larger than {} bytes was read as plain text only", kind.name(), limits.parse_bytes);
         parsed.skipped.push((GapKind::OverLimit, why));
     }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::de::DeserializeOwned;
 
-use crate::analyze::{command::CommandRule, fact::FactRule, indicator::ListRule, join::JoinRule, prose::ProseRule};
+use crate::analyze::{
+    command::CommandRule, fact::FactRule, indicator::ListRule, join::JoinRule, prose::ProseRule, setting::SettingRule,
+};
 use crate::rule::{Rule, RuleError, RuleErrors, RuleId};
 
 pub mod hosts;
@@ -40,6 +42,7 @@ pub struct Ruleset {
     pub(crate) yara: yara_x::Rules,
     pub(crate) facts: Vec<(RuleId, FactRule)>,
     pub(crate) commands: Vec<(RuleId, CommandRule)>,
+    pub(crate) settings: Vec<(RuleId, SettingRule)>,
     pub(crate) prose: Vec<(RuleId, ProseRule)>,
     pub(crate) joins: Vec<(RuleId, JoinRule)>,
     pub(crate) lists: Vec<(RuleId, ListRule)>,
@@ -113,6 +116,7 @@ impl Ruleset {
             yara,
             facts: Vec::new(),
             commands: Vec::new(),
+            settings: Vec::new(),
             prose: Vec::new(),
             joins: Vec::new(),
             lists: Vec::new(),
@@ -163,6 +167,11 @@ impl Ruleset {
                 complain(format!("rules/{id}{COMMAND}"), why);
             }
         }
+        for (id, setting) in &self.settings {
+            if let Err(why) = setting.check() {
+                complain(format!("rules/{id}{SETTING}"), why);
+            }
+        }
         for rule in self.rules.values() {
             if rule.engines.is_empty() && rule.meta.engine.as_deref() != Some("native") {
                 let why = "no body beside it, and not `engine = \"native\"`";
@@ -191,6 +200,7 @@ impl Ruleset {
         match ending {
             FACT => self.facts.push((id, toml_body(name, text)?)),
             COMMAND => self.commands.push((id, toml_body(name, text)?)),
+            SETTING => self.settings.push((id, toml_body(name, text)?)),
             PROSE => self.prose.push((id, toml_body(name, text)?)),
             JOIN => self.joins.push((id, toml_body(name, text)?)),
             LIST => self.lists.push((id, toml_body(name, text)?)),

@@ -13,7 +13,7 @@ use super::{Input, Weighed};
 use crate::artifact::{Artifact, ArtifactId, Op, Span};
 use crate::finding::Finding;
 use crate::parse::code::{self, Structure};
-use crate::parse::data::Data;
+use crate::parse::data::{Data, is_run};
 use crate::parse::{Body, Kind};
 use crate::text;
 
@@ -109,6 +109,8 @@ impl<'a> Reader<'a> {
             let is_run_here = std::mem::replace(&mut is_run, matches!(op, Some(Op::ProcessCall | Op::ManifestScript)));
             match &artifact.body {
                 Body::Data(_) | Body::None if is_run_here => {}
+                // What is set is no quotation, whatever the key is called.
+                Body::Data(_) if artifact.id == finding.span().artifact && self.is_about_settings(finding) => {}
                 Body::Markdown(document) => document::read(self, artifact, document, span, &mut contexts)?,
                 Body::Data(data) => self.data(artifact, data, span, &mut contexts),
                 Body::None if artifact.kind.is_code() && op != Some(Op::InlineCode) => {
@@ -199,6 +201,11 @@ impl<'a> Reader<'a> {
         false
     }
 
+    /// Whether a rule on settings may have found it.
+    fn is_about_settings(&self, finding: &Finding) -> bool {
+        self.input.rules.settings.iter().any(|(id, _)| *id == finding.rule)
+    }
+
     /// A string of a data file: a quotation unless something takes it for a command.
     fn data(&self, artifact: &Artifact, data: &Data, span: Span, contexts: &mut Contexts) {
         let range = span.range();
@@ -233,7 +240,10 @@ impl<'a> Reader<'a> {
             "postcreatecommand",
         ];
         let is_command = key.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| COMMANDS.contains(&part));
-        if is_command || self.reach().is_fed(artifact.path.shown()) {
+        let runs = is_run(artifact.kind, &string.key, &string.text);
+        // Lines between the settings are text.
+        let is_text = string.key.is_empty() && matches!(artifact.kind, Kind::Ini | Kind::Toml | Kind::Markup);
+        if is_command || runs || is_text || self.reach().is_fed(artifact.path.shown()) {
             return;
         }
         let place = Span::new(artifact.id, string.range.clone());

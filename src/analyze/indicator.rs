@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Input;
 use crate::artifact::{Artifact, Span};
 use crate::finding::Finding;
-use crate::parse::Body;
+use crate::parse::{Body, Kind};
 use crate::ruleset::indicators::Indicator;
 
 /// Body `<rule>.list.toml`.
@@ -141,7 +141,8 @@ fn packages<'a>(input: &'a Input<'_>, artifact: &Artifact, hits: &mut Vec<(Span,
         check(name, version.trim_end_matches('.'), Span::new(artifact.id, at - before..at + sign + after));
     }
     let Body::Data(data) = &artifact.body else { return };
-    for string in &data.strings {
+    // Tables of that name in TOML are those of another registry.
+    for string in data.strings.iter().filter(|_| artifact.kind != Kind::Toml) {
         let Some((table, name)) = string.key.split_once("ependencies.") else { continue };
         if !table.contains('.') {
             check(

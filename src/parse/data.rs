@@ -1,19 +1,26 @@
-//! JSON, YAML and front matter as the strings that they hold, each with its
+//! Data files and front matter as the values that they hold, each with its
 //! key path and place; nesting beyond that does not matter to any rule.
 
-use std::fmt;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Location, Spanned};
-
-use crate::artifact::{Map, Op};
+use crate::artifact::{Map, Op, Piece};
+use crate::finding::GapKind;
 use crate::limits::Limits;
 use crate::package::SkillPath;
 use crate::parse::{Body, Child, Kind, Parsed, shell};
 
-/// A string value.
+mod ini;
+mod json;
+pub(super) mod plist;
+mod run;
+mod toml;
+mod yaml;
+
+pub(crate) use run::is_run;
+
+/// A value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataString {
     /// Keys from the root, joined by `.`; list items by `[]`.
@@ -29,6 +36,8 @@ pub struct DataString {
 pub struct Data {
     /// String values in document order.
     pub strings: Vec<DataString>,
+    /// Numbers, `true`, `false` and `null` in document order, as text; of those that repeat, the first few.
+    pub scalars: Vec<DataString>,
 }
 
 impl Data {
@@ -38,142 +47,101 @@ impl Data {
     }
 }
 
-enum Value {
-    String(String),
-    List(Vec<Spanned<Value>>),
-    Map(Vec<(String, Spanned<Value>)>),
-    Other,
+/// Scalars kept of one file.
+const SCALARS: usize = 200_000;
+
+/// Numbers kept under one key path of a list, and scalars of the same key path and text.
+const NUMBERS: u8 = 32;
+const SAME: u8 = 4;
+
+/// What a reader finds, with its count of what repeats.
+#[derive(Default)]
+struct Values {
+    data: Data,
+    seen: HashMap<u64, u8>,
+    /// Whether there were more scalars than are kept.
+    is_full: bool,
+    /// Comments, a range for each line.
+    comments: Vec<Range<usize>>,
+    /// What is wrong with the text.
+    complaint: Option<String>,
 }
 
-struct ValueVisitor;
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
+impl Values {
+    fn string(&mut self, key: String, text: String, range: Range<usize>) {
+        self.data.strings.push(DataString { key, text, range });
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Value::deserialize(deserializer)
-    }
-
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Value::deserialize(deserializer)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::String(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            list.push(item);
+    /// Keeps what is no string. Tables of numbers are no settings, and would fill the memory.
+    fn scalar(&mut self, key: String, text: &str, range: Range<usize>) {
+        let is_listed = text.starts_with(|c: char| !c.is_ascii_alphabetic()) && key.contains("[]");
+        let mut hasher = DefaultHasher::new();
+        (&key, if is_listed { "" } else { text }).hash(&mut hasher);
+        let count = self.seen.entry(hasher.finish()).or_default();
+        if *count >= if is_listed { NUMBERS } else { SAME } {
+            return;
         }
-        Ok(Value::List(list))
+        *count += 1;
+        if self.data.scalars.len() >= SCALARS {
+            self.is_full = true;
+            return;
+        }
+        self.data.scalars.push(DataString { key, text: text.to_owned(), range });
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut pairs = Vec::new();
-        while let Some(key) = map.next_key::<String>()? {
-            pairs.push((key, map.next_value()?));
+    /// Adds what was read to what parsing the file gave.
+    fn give(self, kind: Kind, file: Option<&str>, text: &str, parsed: &mut Parsed) {
+        if let Some(complaint) = self.complaint {
+            parsed.malformed.push((0..text.chars().next().map_or(0, char::len_utf8), complaint));
         }
-        Ok(Value::Map(pairs))
+        if self.is_full {
+            let why =
+                format!("more than {SCALARS} numbers and the like in one file; rules on settings did not see all");
+            parsed.skipped.push((GapKind::OverLimit, why));
+        }
+        parsed.children.extend(children(&self.data, kind, file));
+        parsed.children.extend(commentary(text, &self.comments));
+        parsed.body = Body::Data(self.data);
     }
 }
 
 /// Parses a data file.
 pub fn parse(path: &SkillPath, kind: Kind, text: &str, _: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
-    let (data, complaint) = read(kind, text, 0);
-    if let Some(complaint) = complaint.filter(|_| kind == Kind::Yaml) {
-        parsed.malformed.push((0..text.chars().next().map_or(0, char::len_utf8), complaint));
-    }
-    parsed.children = children(&data, Some(path.name()));
+    let mut cells = Vec::new();
+    let style = if kind == Kind::Ini { ini::Style::of(path, text) } else { ini::Style::default() };
+    let values = values(kind, style, text, 0);
     if path.extension() == "ipynb" {
-        notebook(&data, &mut parsed.children);
+        notebook(&values.data, &mut cells);
     }
-    parsed.body = Body::Data(data);
+    values.give(kind, Some(path.name()), text, &mut parsed);
+    parsed.children.extend(cells);
     parsed
 }
 
-/// Reads the strings of a text that starts at `offset` of its document, with a complaint if it
+fn values(kind: Kind, style: ini::Style, text: &str, offset: usize) -> Values {
+    let mut values = Values::default();
+    match kind {
+        Kind::Json => json::read(text, offset, &mut values),
+        Kind::Toml => toml::read(text, offset, &mut values),
+        Kind::Ini => ini::read(text, offset, style, &mut values),
+        _ => yaml::read(text, offset, &mut values),
+    }
+    values
+}
+
+/// Reads the values of a text that starts at `offset` of its document, with a complaint if it
 /// is malformed; what a lenient reading finds is returned all the same.
 pub(super) fn read(kind: Kind, text: &str, offset: usize) -> (Data, Option<String>) {
-    if kind == Kind::Json {
-        return (Data { strings: json_strings(text, offset) }, None);
-    }
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_nodes: 50_000, max_depth: 64, max_aliases: 200 },
-        strict_booleans: true,
-    };
-    match serde_saphyr::from_str_with_options::<Spanned<Value>>(text, options) {
-        Ok(root) => {
-            let mut data = Data::default();
-            flatten(&mut data.strings, text, offset, &root);
-            (data, None)
-        }
-        Err(error) => {
-            // What the YAML parser rejects is still text that the model reads.
-            let complaint = error.to_string().lines().next().unwrap_or("").to_owned();
-            (Data { strings: lines(text, offset) }, Some(complaint))
-        }
-    }
+    let values = values(kind, ini::Style::default(), text, offset);
+    (values.data, values.complaint)
 }
 
-/// Strings of JSON in any of its forms.
-pub(super) fn json(text: &str) -> Data {
-    Data { strings: json_strings(text, 0) }
-}
-
-/// Strings of a parsed tree; a worklist, since nesting is the input's choice.
-fn flatten(strings: &mut Vec<DataString>, text: &str, offset: usize, root: &Spanned<Value>) {
-    let mut stack = vec![(String::new(), root)];
-    while let Some((key, node)) = stack.pop() {
-        match &node.value {
-            Value::String(value) => {
-                let range = place(text, value, &node.referenced);
-                strings.push(DataString { key, text: value.clone(), range: range.start + offset..range.end + offset });
-            }
-            Value::List(items) => stack.extend(items.iter().rev().map(|item| (short(format!("{key}[]")), item))),
-            Value::Map(pairs) => stack.extend(pairs.iter().rev().map(|(name, value)| {
-                let key = if key.is_empty() { name.clone() } else { short(format!("{key}.{name}")) };
-                (key, value)
-            })),
-            Value::Other => {}
-        }
-    }
+/// Values of JSON in any of its forms.
+pub(crate) fn json(text: &str) -> Data {
+    let mut values = Values::default();
+    json::read(text, 0, &mut values);
+    values.data
 }
 
 /// Levels of keys that a path shows, innermost last.
@@ -184,115 +152,9 @@ fn short(key: String) -> String {
     if key.len() <= 200 { key } else { crate::text::slice(&key, key.len() - 200..key.len()).to_owned() }
 }
 
-/// Byte range of a scalar: exactly its content where that stands in the text unchanged.
-fn place(text: &str, value: &str, location: &Location) -> Range<usize> {
-    let start = location.span().byte_offset().map_or(0, |at| at as usize).min(text.len());
-    let length = location.span().byte_len().map_or(0, |len| len as usize);
-    let end = (start + length.max(1)).min(text.len());
-    let window = crate::text::slice(text, start..(start + value.len() + 8).min(text.len()));
-    match window.find(value) {
-        Some(at) if !value.is_empty() => start + at..start + at + value.len(),
-        _ => start..end,
-    }
-}
-
-/// String tokens of JSON, JSON5 or JSON with comments, with their key paths. Lenient: whatever
-/// stands between quotes is a string, so a broken file hides nothing.
-fn json_strings(text: &str, offset: usize) -> Vec<DataString> {
-    let bytes = text.as_bytes();
-    let mut strings: Vec<DataString> = Vec::new();
-    let mut path: Vec<String> = Vec::new();
-    let mut key = String::new();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' | b'\'' => {
-                let start = at + 1;
-                let mut end = start;
-                while bytes.get(end).is_some_and(|&b| b != byte && b != b'\n') {
-                    end += if bytes.get(end) == Some(&b'\\') { 2 } else { 1 };
-                }
-                let end = end.min(bytes.len());
-                let raw = crate::text::slice(text, start..end);
-                let value = crate::decode::unescape(raw).map_or_else(|| raw.to_owned(), |(value, _)| value);
-                at = end + 1;
-                let follows = bytes.get(at..).unwrap_or(b"").iter().find(|b| !b.is_ascii_whitespace());
-                if follows == Some(&b':') {
-                    key = short(value);
-                } else {
-                    let full = path
-                        .get(path.len().saturating_sub(KEYS)..)
-                        .unwrap_or(&[])
-                        .iter()
-                        .chain(std::iter::once(&key))
-                        .filter(|k| !k.is_empty())
-                        .cloned()
-                        .collect::<Vec<_>>()
-                        .join(".");
-                    strings.push(DataString { key: full, text: value, range: start + offset..end + offset });
-                }
-            }
-            b'{' | b'[' => {
-                let name = std::mem::take(&mut key);
-                path.push(if byte == b'[' { format!("{name}[]") } else { name });
-                if path.len() > 256 {
-                    path.remove(0);
-                }
-                at += 1;
-            }
-            b'}' | b']' => {
-                path.pop();
-                key.clear();
-                at += 1;
-            }
-            b',' => {
-                key.clear();
-                at += 1;
-            }
-            b'/' if bytes.get(at + 1) == Some(&b'/') => {
-                at += memchr::memchr(b'\n', bytes.get(at..).unwrap_or(b"")).unwrap_or(bytes.len())
-            }
-            b'/' if bytes.get(at + 1) == Some(&b'*') => {
-                let end = memchr::memmem::find(bytes.get(at..).unwrap_or(b""), b"*/");
-                at = end.map_or(bytes.len(), |length| at + length + 2);
-            }
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' => {
-                // A key of JSON5 needs no quotes.
-                let is_word = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b'-');
-                let length = bytes.get(at..).unwrap_or(b"").iter().take_while(is_word).count();
-                let word = crate::text::slice(text, at..at + length);
-                at += length;
-                if bytes.get(at..).unwrap_or(b"").iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':') {
-                    key = short(word.to_owned());
-                }
-            }
-            _ => at += 1,
-        }
-    }
-    strings
-}
-
-/// `key: value` lines of text that is not YAML.
-fn lines(text: &str, offset: usize) -> Vec<DataString> {
-    let mut strings = Vec::new();
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let (key, value) = line.split_once(':').unwrap_or(("", line));
-        let value_start = at + line.len() - value.len();
-        let trimmed = value.trim();
-        let start = value_start + (value.len() - value.trim_start().len());
-        if !trimmed.is_empty() {
-            let is_key = !key.contains(char::is_whitespace) || key.trim_start().len() == key.len();
-            let key = if is_key { key.trim() } else { "" };
-            strings.push(DataString {
-                key: key.to_owned(),
-                text: trimmed.to_owned(),
-                range: start + offset..start + trimmed.len() + offset,
-            });
-        }
-        at += line.len();
-    }
-    strings
+/// The key path of `key` below `path`.
+fn below(path: &str, key: &str) -> String {
+    short(if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") })
 }
 
 /// Cells of a notebook: each is a list of lines, and neighbours of one key belong together.
@@ -329,24 +191,69 @@ fn notebook(data: &Data, children: &mut Vec<Child>) {
     }
 }
 
-/// Strings that are commands become artifacts; scripts of a package manifest always do.
-pub(super) fn children(data: &Data, file: Option<&str>) -> Vec<Child> {
+/// Strings that are commands become artifacts; those that some program runs by itself (scripts of a package
+/// manifest, hooks, units) always do.
+pub(super) fn children(data: &Data, kind: Kind, file: Option<&str>) -> Vec<Child> {
     let manifest = file.is_some_and(|name| name.eq_ignore_ascii_case("package.json"));
     let mut children = Vec::new();
     for string in &data.strings {
         let is_script = manifest && string.key.starts_with("scripts.");
-        if !is_script && !shell::worth_parsing(&string.text) {
+        let is_text = || is_script || shell::worth_parsing(&string.text);
+        let Some(command) =
+            run::command(kind, &string.key, &string.text).or_else(|| is_text().then_some(string.text.as_str()))
+        else {
             continue;
-        }
-        let map = if string.range.len() == string.text.len() { Map::slice(string.range.clone()) } else { Map::Opaque };
+        };
+        let map = if string.range.len() == string.text.len() {
+            // What is left out of a value stands before the command.
+            Map::slice(string.range.end - command.len()..string.range.end)
+        } else {
+            Map::Opaque
+        };
         children.push(Child {
             op: if is_script { Op::ManifestScript } else { Op::DataString },
             range: string.range.clone(),
-            bytes: string.text.clone().into(),
+            bytes: command.into(),
             map,
             kind: Kind::Shell,
             name: None,
         });
     }
+    children.extend(run::joined(data, kind));
     children
+}
+
+/// Comments of a file as one text, so that they are read as they were when the file had no structure.
+fn commentary(text: &str, comments: &[Range<usize>]) -> Option<Child> {
+    let (mut out, mut map) = (String::new(), Vec::<Piece>::new());
+    let mut end = None;
+    for range in comments {
+        let content = crate::text::slice(text, range.clone());
+        let bare = content.trim_start_matches(['#', ';']).trim();
+        if bare.is_empty() {
+            continue;
+        }
+        if let Some(end) = end {
+            // Comments on neighbouring lines are one paragraph.
+            let between = crate::text::slice(text, end..range.start);
+            let is_near = between.len() < 200 && between.bytes().filter(|byte| *byte == b'\n').count() <= 1;
+            let gap = if is_near { "\n" } else { "\n\n" };
+            map.push(Piece { at: out.len() as u32, from: end as u32, len: gap.len() as u32, from_len: 0 });
+            out.push_str(gap);
+        }
+        let start = range.start + content.len() - content.trim_start_matches(['#', ';']).trim_start().len();
+        let len = bare.len() as u32;
+        map.push(Piece { at: out.len() as u32, from: start as u32, len, from_len: len });
+        out.push_str(bare);
+        end = Some(start + bare.len());
+    }
+    let (first, last) = (map.first()?.from as usize, end?);
+    Some(Child {
+        op: Op::Comment,
+        range: first..last,
+        bytes: out.into_bytes(),
+        map: Map::Pieces(map),
+        kind: Kind::Text,
+        name: None,
+    })
 }

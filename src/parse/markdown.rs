@@ -179,7 +179,7 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
         for string in &data.strings {
             document.blocks.push(build::front_matter_block(string));
         }
-        parsed.children.extend(data::children(&data, None));
+        parsed.children.extend(data::children(&data, Kind::Yaml, None));
         document.front = Some(data);
     }
     build::blocks(text, body_start, &mut document);

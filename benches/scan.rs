@@ -2,12 +2,14 @@
 //! real ones that the variable `SKILLSCAN_ARCHIVE` names.
 
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use skillscan::expand::expand;
 use skillscan::package::{Package, discover};
+use skillscan::ruleset::Pack;
 use skillscan::{Limits, Policy, Ruleset, Scanner};
 
 fn skills() -> PathBuf {
@@ -92,5 +94,58 @@ fn hostile(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, stages, process, archive, hostile);
+/// Ten times the known-bad values of today: what the lists may grow to before anyone waits for them.
+fn indicators(criterion: &mut Criterion) {
+    const TIMES: u32 = 10;
+    let files = Ruleset::builtin_files();
+    let today = &files["lists/indicators.csv"];
+    let mut rows = format!("{}\n", today.lines().next().expect("a list has a header"));
+    for (line, round) in today.lines().skip(1).flat_map(|line| (1..TIMES).map(move |round| (line, round))) {
+        let mut columns = line.splitn(3, ',');
+        let mut next = || columns.next().expect("a row has a kind, a value and more");
+        let (kind, value, more) = (next(), next(), next());
+        let value = match kind {
+            "ip" => {
+                let ip: Ipv4Addr = value.parse().expect("listed addresses are of version 4");
+                Ipv4Addr::from(u32::from(ip).wrapping_add(round * 1_000_003)).to_string()
+            }
+            "sha256" => format!("{round:02x}{}", value.get(2..).expect("a digest is longer")),
+            "url" => format!("{}{round}", value.trim_end_matches('/')),
+            "account" => format!("{value}{round}"),
+            "slug" => match value.split_once('/') {
+                Some((owner, name)) => format!("{owner}/{round}-{name}"),
+                None => format!("{round}-{value}"),
+            },
+            _ => format!("{round}-{value}"),
+        };
+        rows.push_str(&format!("{kind},{value},{more}\n"));
+    }
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let lists = folder.path().join("lists");
+    std::fs::create_dir(&lists).expect("a new directory");
+    std::fs::write(lists.join("indicators.csv"), rows).expect("a new file");
+    let pack = Pack::read(folder.path()).expect("the pack is well-formed");
+    let scanner = |rules: Ruleset| Scanner::new(rules, Limits::default(), Policy::new(&[]).expect("no globs"));
+    let load = || Ruleset::with_packs(std::slice::from_ref(&pack)).expect("the long list loads");
+    let without: Vec<String> = vec!["ioc/*".to_owned()];
+    let mut group = criterion.benchmark_group("indicators");
+    group.bench_function("load, today", |bench| bench.iter(Ruleset::builtin));
+    group.bench_function("load, ten times", |bench| bench.iter(load));
+    let (today, long) = (scanner(Ruleset::builtin().expect("built-in rules load")), scanner(load()));
+    let ignoring = Scanner::new(load(), Limits::default(), Policy::new(&without).expect("a glob"));
+    let root = skills();
+    group.bench_function("scan, today", |bench| bench.iter(|| today.scan(&root, &())));
+    group.bench_function("scan, ten times", |bench| bench.iter(|| long.scan(&root, &())));
+    group.bench_function("scan, ten times, findings dropped", |bench| bench.iter(|| ignoring.scan(&root, &())));
+    // Text that is nothing but near misses: every word stops the search.
+    let near = "see 203.0.113.67, 0xCB007143, https://github.com/owner and hxxps://not-bad-host[.]invalid/a\n";
+    let text = folder.path().join("near");
+    std::fs::create_dir(&text).expect("a new directory");
+    std::fs::write(text.join("notes.txt"), near.repeat(1024 * 1024 / near.len())).expect("a new file");
+    group.sample_size(10);
+    group.bench_function("1 MiB of near misses, ten times", |bench| bench.iter(|| long.scan(&text, &())));
+    group.finish();
+}
+
+criterion_group!(benches, stages, process, archive, hostile, indicators);
 criterion_main!(benches);

@@ -25,6 +25,7 @@ pub mod meta;
 pub mod pattern;
 pub mod prose;
 pub mod setting;
+mod supply;
 
 pub use context::{Context, ContextKind};
 pub use inventory::Inventory;
@@ -80,6 +81,7 @@ pub(crate) fn analyze(
     let mut expanded = expand(package, limits);
     document::add_facts(&mut expanded, rules);
     asset::add_facts(&mut expanded, package, rules);
+    supply::add_facts(&mut expanded, rules);
     let input = Input { package, expanded: &expanded, rules, limits, reach: OnceCell::new() };
     let mut gaps = package.gaps.clone();
     let mut pattern_gaps = Vec::new();

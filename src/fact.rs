@@ -42,6 +42,8 @@ pub enum FactKind {
     Script,
     /// The header of a skill, as its two readers see it.
     Header,
+    /// A package that the skill pulls in, or what installs it.
+    Dependency,
     /// A part that was not looked at.
     Unread,
 }

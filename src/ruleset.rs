@@ -13,6 +13,7 @@ pub mod hosts;
 pub mod indicators;
 pub mod lexicon;
 pub mod pack;
+pub mod packages;
 pub mod paths;
 pub(crate) mod yara;
 
@@ -48,6 +49,7 @@ pub struct Ruleset {
     pub(crate) lists: Vec<(RuleId, ListRule)>,
     pub(crate) hosts: Hosts,
     pub(crate) paths: Paths,
+    pub(crate) packages: packages::Packages,
     pub(crate) indicators: Indicators,
     pub(crate) lexicons: Lexicons,
     /// Names of well-known programs, in lower case.
@@ -122,6 +124,10 @@ impl Ruleset {
             lists: Vec::new(),
             hosts: kept(Hosts::parse(text("lists/hosts.csv")), &mut errors),
             paths: kept(Paths::parse(text("lists/paths.csv")), &mut errors),
+            packages: kept(
+                packages::Packages::parse(text("lists/popular.csv"), text("lists/registries.csv")),
+                &mut errors,
+            ),
             indicators: kept(Indicators::parse(&lists), &mut errors),
             lexicons: kept(Lexicons::parse(files), &mut errors),
             tools: kept(csv(tools, text(tools)), &mut errors)

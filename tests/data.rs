@@ -28,8 +28,8 @@ const HOST_CLASSES: [&str; 13] = [
 ];
 
 /// Kinds of indicators that an analyzer looks for.
-const INDICATOR_KINDS: [&str; 11] =
-    ["email", "host", "ip", "npm", "publisher", "pypi", "sha256", "slug", "string", "url", "wallet"];
+const INDICATOR_KINDS: [&str; 13] =
+    ["account", "email", "go", "host", "ip", "npm", "publisher", "pypi", "sha256", "slug", "string", "url", "wallet"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -75,8 +75,17 @@ fn every_list_is_checked() {
     let folder = fs::read_dir(root().join("signatures/lists")).expect("the lists are there");
     let names: BTreeSet<String> =
         folder.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-    let known =
-        ["DATE", "extensions.csv", "hosts.csv", "indicators-test.csv", "indicators.csv", "paths.csv", "tools.csv"];
+    let known = [
+        "DATE",
+        "extensions.csv",
+        "hosts.csv",
+        "indicators-test.csv",
+        "indicators.csv",
+        "paths.csv",
+        "popular.csv",
+        "registries.csv",
+        "tools.csv",
+    ];
     assert_eq!(names, known.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
 }
 
@@ -128,7 +137,10 @@ fn indicators_are_of_known_kinds() {
             assert!(["low", "medium", "high"].contains(&row[2].as_str()), "{list}: confidence `{}`", row[2]);
             let parts: Vec<usize> = row[4].split('-').map(str::len).collect();
             let is_date = parts == [4, 2, 2] || parts == [4, 2];
-            assert!(row[4].is_empty() || is_date, "{list}: first seen `{}`", row[4]);
+            assert!(is_date, "{list}: first seen `{}`", row[4]);
+            assert!(!row[3].is_empty() && !row[5].is_empty(), "{list}: `{}` comes from nowhere", row[1]);
+            let is_hint = row[1].contains('*') && row[0] == "slug";
+            assert!(!is_hint || row[2] == "low", "{list}: `{}` is a hint", row[1]);
         }
     }
 }

@@ -292,7 +292,7 @@ fn of_join(body: &Value) -> Vec<Place> {
         for form in &forms {
             places.extend(elements(body, &below(form, "rules")));
             places.extend(labels(body, &below(form, "labels")));
-            places.extend(present(body, form, &["severity", "within"]));
+            places.extend(present(body, form, &["severity", "confidence", "within"]));
         }
         // The only form of a part is the part.
         if forms.len() > 1 {

@@ -10,7 +10,7 @@ use super::{Input, Weighed};
 use crate::analyze::fact::{Case, all_labels, own_hosts};
 use crate::artifact::Span;
 use crate::fact::FactKind;
-use crate::finding::{Evidence, Finding, Role, Severity};
+use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
 use crate::parse::Body;
 use crate::rule::Class;
 
@@ -56,6 +56,8 @@ pub struct Form {
     pub rules: GlobSet,
     /// Least severity of the finding, before context.
     pub severity: Option<Severity>,
+    /// Least confidence of the finding.
+    pub confidence: Option<Confidence>,
     /// Least effective severity in all findings: the part is there only if every threat stands in a lowering context.
     #[serde(default)]
     pub only_in_context: bool,
@@ -148,7 +150,9 @@ fn candidates(input: &Input<'_>, found: &[Weighed], part: &Form, own: &BTreeSet<
     }
     for weighed in found {
         let finding = &weighed.finding;
-        if part.rules.is_match(finding.rule.as_str()) && part.severity.is_none_or(|least| finding.severity >= least) {
+        let is_strong = part.severity.is_none_or(|least| finding.severity >= least)
+            && part.confidence.is_none_or(|least| finding.confidence >= least);
+        if part.rules.is_match(finding.rule.as_str()) && is_strong {
             let (span, section) = place(finding.span());
             out.push(Candidate {
                 within: part.within,

@@ -5,6 +5,7 @@ mod common;
 mod context;
 mod evidence;
 mod hostile;
+mod indicators;
 mod output;
 mod packages;
 mod packs;

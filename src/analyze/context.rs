@@ -9,12 +9,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::{Input, Weighed};
+use super::{Input, Weighed, supply};
 use crate::artifact::{Artifact, ArtifactId, Op, Span};
+use crate::fact::FactKind;
 use crate::finding::Finding;
 use crate::parse::code::{self, Structure};
 use crate::parse::data::{Data, is_run};
 use crate::parse::{Body, Kind};
+use crate::ruleset::indicators;
 use crate::text;
 
 mod document;
@@ -136,7 +138,7 @@ impl<'a> Reader<'a> {
             }
         }
         let (located, _) = arena.locate(finding.span());
-        self.file(located, &mut contexts);
+        self.file(located, finding, &mut contexts);
         Some(contexts)
     }
 
@@ -203,7 +205,11 @@ impl<'a> Reader<'a> {
 
     /// Whether a rule on settings may have found it.
     fn is_about_settings(&self, finding: &Finding) -> bool {
-        self.input.rules.settings.iter().any(|(id, _)| *id == finding.rule)
+        let rules = self.input.rules;
+        rules.settings.iter().any(|(id, _)| *id == finding.rule)
+            || rules.facts.iter().any(|(id, rule)| *id == finding.rule && rule.fact == FactKind::Dependency)
+            || (rules.lists.iter().any(|(id, list)| *id == finding.rule && list.kinds.contains(&indicators::Kind::Npm))
+                && supply::is_package_file(self.input.expanded.arena.get(finding.span().artifact)))
     }
 
     /// A string of a data file: a quotation unless something takes it for a command.
@@ -256,7 +262,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Contexts of the file as a whole.
-    fn file(&self, located: Span, contexts: &mut Contexts) {
+    fn file(&self, located: Span, finding: &Finding, contexts: &mut Contexts) {
         let artifact = self.input.expanded.arena.get(located.artifact);
         let path = artifact.path.shown();
         if self.reach().is_uncommented(path) {
@@ -277,6 +283,8 @@ impl<'a> Reader<'a> {
             return;
         }
         if artifact.kind.is_code()
+            // What builds a package is started by the package manager.
+            && !self.is_about_settings(finding)
             && !self.reach().is_mentioned(path)
             && !matches!(
                 name.as_str(),

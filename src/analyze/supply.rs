@@ -209,6 +209,12 @@ pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
     expanded.facts.extend(facts);
 }
 
+/// Whether a package manager reads the file as it stands.
+pub(super) fn is_package_file(artifact: &Artifact) -> bool {
+    let path = artifact.named();
+    artifact.is_file() && is_read(&path.name().to_ascii_lowercase(), &path.shown().to_ascii_lowercase())
+}
+
 /// Whether a file is one that is read here.
 fn is_read(name: &str, path: &str) -> bool {
     matches!(

@@ -164,7 +164,9 @@ fn registries(seen: &Seen<'_>, rules: &Ruleset) -> Vec<Fact> {
     for place in places.iter().flatten() {
         *hosts.entry(place.host.clone()).or_default() += 1;
     }
-    let total: usize = hosts.values().sum();
+    // Some lock files name an address only where it is not the usual one.
+    let usual = seen.read.entries.iter().filter(|entry| !entry.is_own && entry.source.is_none()).count();
+    let total = hosts.values().sum::<usize>().max(usual);
     let mut facts = Vec::new();
     let mut reported: HashMap<String, usize> = HashMap::new();
     for ((entry, url, anchor), place) in addresses().zip(&places) {

@@ -285,7 +285,9 @@ pub(super) fn package_list(content: &str, ecosystem: Ecosystem) -> Option<Read> 
             if entry.resolved.is_empty() {
                 entry.resolved = registry.to_owned();
             }
-            read.strays.push((registry.to_owned(), Anchor::words([named.as_str(), registry])));
+            if host(registry) != host(&entry.resolved) {
+                read.strays.push((registry.to_owned(), Anchor::words([named.as_str(), registry])));
+            }
         } else if let Some(address) = address.filter(|_| text(from, "type") != Some("legacy")) {
             let address =
                 if is_git && !address.starts_with("git") { format!("git+{address}") } else { address.to_owned() };

@@ -261,6 +261,10 @@ pub(super) fn build_file(artifact: &Artifact, name: &str, files: &Files<'_>) -> 
     });
     let view = text::view(&artifact.bytes);
     let source = text::slice(&view, 0..READ);
+    // Many a skill calls a script of its own so, which no installer runs.
+    if name == "setup.py" && !["setuptools", "distutils", "skbuild"].iter().any(|tool| source.contains(tool)) {
+        return Vec::new();
+    }
     let (kind, is_cmake) = match name {
         "setup.py" => ("setup-py", false),
         "build.rs" => ("build-rs", false),

@@ -5,12 +5,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::de::DeserializeOwned;
 
 use crate::analyze::{
-    command::CommandRule, fact::FactRule, indicator::ListRule, join::JoinRule, prose::ProseRule, setting::SettingRule,
+    command::{self, CommandRule},
+    fact::FactRule,
+    indicator::ListRule,
+    join::JoinRule,
+    prose::ProseRule,
+    setting::SettingRule,
 };
 use crate::rule::{Rule, RuleError, RuleErrors, RuleId};
 
 pub mod hosts;
 pub mod indicators;
+pub mod lazy;
 pub mod lexicon;
 pub mod pack;
 pub mod packages;
@@ -43,6 +49,7 @@ pub struct Ruleset {
     pub(crate) yara: yara_x::Rules,
     pub(crate) facts: Vec<(RuleId, FactRule)>,
     pub(crate) commands: Vec<(RuleId, CommandRule)>,
+    pub(crate) command_index: command::Index,
     pub(crate) settings: Vec<(RuleId, SettingRule)>,
     pub(crate) prose: Vec<(RuleId, ProseRule)>,
     pub(crate) joins: Vec<(RuleId, JoinRule)>,
@@ -92,6 +99,7 @@ impl Ruleset {
         };
         let (set, more) = Self::assemble(&files, yara);
         errors.extend(more);
+        errors.extend(set.uncompilable(&files));
         Self::checked((set, errors))
     }
 
@@ -118,6 +126,7 @@ impl Ruleset {
             yara,
             facts: Vec::new(),
             commands: Vec::new(),
+            command_index: command::Index::default(),
             settings: Vec::new(),
             prose: Vec::new(),
             joins: Vec::new(),
@@ -152,8 +161,20 @@ impl Ruleset {
             let Some(name) = name.strip_prefix("rules/") else { continue };
             errors.extend(set.add_body(name, text).err());
         }
+        set.command_index = command::Index::new(&set.commands);
         errors.extend(set.inconsistent(files));
         (set, errors)
+    }
+
+    /// Regular expressions that are well formed and cannot be compiled all the same.
+    fn uncompilable(&self, files: &BTreeMap<String, String>) -> Vec<RuleError> {
+        let commands = self.commands.iter().map(|(id, rule)| (format!("rules/{id}{COMMAND}"), rule.compile()));
+        let settings = self.settings.iter().map(|(id, rule)| (format!("rules/{id}{SETTING}"), rule.compile()));
+        let paths = ("lists/paths.csv".to_owned(), self.paths.compile().map(drop));
+        let broken = commands.chain(settings).chain([paths]).filter_map(|(file, result)| Some((file, result.err()?)));
+        broken
+            .map(|(file, why)| RuleError::body(file.clone(), files.get(&file).map_or("", String::as_str), why))
+            .collect()
     }
 
     /// What names something that does not exist.

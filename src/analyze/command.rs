@@ -1,7 +1,8 @@
 //! Rules over single commands: which program does what to which place.
 
+use std::collections::{BTreeSet, HashMap};
+
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use regex::Regex;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
@@ -10,6 +11,7 @@ use crate::artifact::{ArtifactId, Span};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::parse::shell::{Command, is_address, unversioned};
 use crate::rule::{Meta, RuleId};
+use crate::ruleset::lazy::Pattern;
 use crate::ruleset::paths::Paths;
 
 /// Body `<rule>.command.toml`: for each command the first case that fits decides.
@@ -21,19 +23,109 @@ pub struct CommandRule {
     pub cases: Vec<CommandCase>,
 }
 
+/// Which cases a command can concern, by the name of its program.
+#[derive(Default)]
+pub struct Index {
+    named: HashMap<String, Vec<Place>>,
+    /// Cases that name programs by a glob, or none.
+    others: Vec<Place>,
+}
+
+/// A rule and one of its cases.
+type Place = (usize, usize);
+
+impl Index {
+    /// The index of these rules.
+    pub fn new(rules: &[(RuleId, CommandRule)]) -> Self {
+        let mut index = Self::default();
+        for (rule, (_, body)) in rules.iter().enumerate() {
+            for (at, case) in body.cases.iter().enumerate() {
+                if case.program.names.is_empty() || !case.program.globs.is_empty() {
+                    index.others.push((rule, at));
+                }
+                for name in &case.program.names {
+                    index.named.entry(name.clone()).or_default().push((rule, at));
+                }
+            }
+        }
+        index
+    }
+
+    /// Cases that a program of this name may fit, in order.
+    fn of(&self, name: &str) -> Vec<Place> {
+        let short = unversioned(name);
+        let mut all = self.others.clone();
+        all.extend(self.named.get(name).into_iter().flatten());
+        all.extend(self.named.get(short).filter(|_| short != name).into_iter().flatten());
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+/// Names of programs, some of which may be globs.
+#[derive(Debug, Clone, Default)]
+pub struct Programs {
+    names: BTreeSet<String>,
+    globs: GlobSet,
+}
+
+impl Programs {
+    fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.globs.is_empty()
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        let short = unversioned(name);
+        self.names.contains(name)
+            || self.names.contains(short)
+            || (!self.globs.is_empty() && (self.globs.is_match(name) || self.globs.is_match(short)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Programs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (mut names, mut globs) = (BTreeSet::new(), GlobSetBuilder::new());
+        for glob in Vec::<String>::deserialize(deserializer)? {
+            match braces(&glob) {
+                Some(all) => names.extend(all),
+                None => drop(globs.add(GlobBuilder::new(&glob).build().map_err(D::Error::custom)?)),
+            }
+        }
+        Ok(Self { names, globs: globs.build().map_err(D::Error::custom)? })
+    }
+}
+
+/// What `a{b,c}` stands for; `None` if it is a glob in other ways.
+fn braces(glob: &str) -> Option<Vec<String>> {
+    if glob.contains(['*', '?', '[', '\\']) {
+        return None;
+    }
+    let Some((before, rest)) = glob.split_once('{') else { return Some(vec![glob.to_owned()]) };
+    let (inside, after) = rest.split_once('}')?;
+    if inside.contains('{') {
+        return None;
+    }
+    let mut all = Vec::new();
+    for choice in inside.split(',') {
+        all.extend(braces(&format!("{before}{choice}{after}"))?);
+    }
+    Some(all)
+}
+
 /// What must hold of a command; what is not given holds.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CommandCase {
     /// Base names of programs.
-    #[serde(default, deserialize_with = "globs")]
-    pub program: GlobSet,
+    #[serde(default)]
+    pub program: Programs,
     /// Each must match a whole argument.
     #[serde(default, deserialize_with = "whole")]
-    pub args: Vec<Regex>,
+    pub args: Vec<Pattern>,
     /// None may match a whole argument.
     #[serde(default, deserialize_with = "whole")]
-    pub not_args: Vec<Regex>,
+    pub not_args: Vec<Pattern>,
     /// Path classes, one of which it reads from.
     #[serde(default)]
     pub reads: Vec<String>,
@@ -44,20 +136,18 @@ pub struct CommandCase {
     #[serde(default)]
     pub deletes: Vec<String>,
     /// Stands in what it writes or is fed.
-    #[serde(default, deserialize_with = "regex")]
-    pub content: Option<Regex>,
+    pub content: Option<Pattern>,
     /// Does not stand there.
-    #[serde(default, deserialize_with = "regex")]
-    pub not_content: Option<Regex>,
+    pub not_content: Option<Pattern>,
     /// Host classes, or `throwaway`, one of which it names an address of.
     #[serde(default)]
     pub hosts: Vec<String>,
     /// Programs, one of which gets its output.
-    #[serde(default, deserialize_with = "globs")]
-    pub piped_to: GlobSet,
+    #[serde(default)]
+    pub piped_to: Programs,
     /// Programs, one of which gives its input.
-    #[serde(default, deserialize_with = "globs")]
-    pub piped_from: GlobSet,
+    #[serde(default)]
+    pub piped_from: Programs,
     /// Instead of the rule's severity.
     pub severity: Option<Severity>,
     /// Instead of the rule's confidence.
@@ -66,25 +156,24 @@ pub struct CommandCase {
     pub message: Option<String>,
 }
 
-fn globs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GlobSet, D::Error> {
-    let mut set = GlobSetBuilder::new();
-    for glob in Vec::<String>::deserialize(deserializer)? {
-        set.add(GlobBuilder::new(&glob).build().map_err(D::Error::custom)?);
-    }
-    set.build().map_err(D::Error::custom)
-}
-
-fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Regex>, D::Error> {
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pattern>, D::Error> {
     let patterns = Vec::<String>::deserialize(deserializer)?;
-    patterns.iter().map(|p| Regex::new(&format!("^(?:{p})$")).map_err(D::Error::custom)).collect()
-}
-
-fn regex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Regex>, D::Error> {
-    let pattern = Option::<String>::deserialize(deserializer)?;
-    pattern.map(|p| Regex::new(&p).map_err(D::Error::custom)).transpose()
+    patterns.iter().map(|p| Pattern::new(format!("^(?:{p})$")).map_err(D::Error::custom)).collect()
 }
 
 impl CommandRule {
+    /// Compiles all regular expressions.
+    ///
+    /// # Errors
+    /// Names one that cannot be.
+    pub fn compile(&self) -> Result<(), String> {
+        let all = |case: &CommandCase| {
+            let lists = case.args.iter().chain(&case.not_args).chain(&case.content).chain(&case.not_content);
+            lists.cloned().collect::<Vec<_>>()
+        };
+        self.cases.iter().flat_map(all).try_for_each(|pattern| pattern.compile())
+    }
+
     /// Checks what the schema cannot say.
     ///
     /// # Errors
@@ -118,13 +207,13 @@ impl CommandCase {
         let one_of = |wanted: &[String], found: &[&str]| {
             wanted.is_empty() || wanted.iter().any(|class| found.contains(&class.as_str()))
         };
-        let is_named = |wanted: &GlobSet, name: &str| wanted.is_match(name) || wanted.is_match(unversioned(name));
         let through =
-            |wanted: &GlobSet, found: &[String]| wanted.is_empty() || found.iter().any(|name| is_named(wanted, name));
-        (self.program.is_empty() || is_named(&self.program, &command.name))
-            && one_of(&self.reads, &looked.read)
+            |wanted: &Programs, found: &[String]| wanted.is_empty() || found.iter().any(|name| wanted.holds(name));
+        // Where it reads and writes first: most commands do neither where anything is asked for.
+        one_of(&self.reads, &looked.read)
             && one_of(&self.writes, &looked.written)
             && one_of(&self.deletes, &looked.deleted)
+            && (self.program.is_empty() || self.program.holds(&command.name))
             && self.args.iter().all(|regex| command.args.iter().any(|arg| regex.is_match(arg)))
             && !self.not_args.iter().any(|regex| command.args.iter().any(|arg| regex.is_match(arg)))
             && through(&self.piped_to, &command.to)
@@ -138,13 +227,15 @@ impl CommandCase {
 /// Findings of all command rules.
 pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    let rules: Vec<(&RuleId, &CommandRule, &Meta)> =
-        input.rules.commands.iter().filter_map(|(id, rule)| Some((id, rule, &input.rules.get(id)?.meta))).collect();
     for (artifact, command) in &input.expanded.commands {
         let looked = look(input, command);
-        for (id, rule, meta) in &rules {
-            if let Some(case) = rule.cases.iter().find(|case| case.fits(&looked)) {
-                found.push(report(id, meta, case, *artifact, command));
+        let mut last = None;
+        for (at, case) in input.rules.command_index.of(&command.name) {
+            let Some((id, rule)) = input.rules.commands.get(at).filter(|_| last != Some(at)) else { continue };
+            let Some(case) = rule.cases.get(case).filter(|case| case.fits(&looked)) else { continue };
+            last = Some(at);
+            if let Some(rule) = input.rules.get(id) {
+                found.push(report(id, &rule.meta, case, *artifact, command));
             }
         }
     }

@@ -151,14 +151,13 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
 
 fn judge(input: &Input<'_>, artifact: &Artifact, document: &Document, found: &mut Vec<Finding>) {
     let judge = Judge::new(input, document);
-    let mut folded = None;
     for (id, rule) in &input.rules.prose {
         let Some(meta) = input.rules.get(id).map(|r| &r.meta) else { continue };
         // A program has no sections: its text is one only by accident.
         if rule.scope == Scope::Section && artifact.kind.is_code() {
             continue;
         }
-        if !judge.may_hold(rule, &mut folded) {
+        if !judge.may_hold(rule) {
             continue;
         }
         let mut last_end = 0;

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use regex::{Regex, RegexSet};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
@@ -16,6 +15,7 @@ use crate::parse::Body;
 use crate::parse::data::{self, Data, DataString};
 use crate::report::mask;
 use crate::rule::{Meta, RuleId};
+use crate::ruleset::lazy::{Pattern, Patterns};
 use crate::text;
 
 /// Body `<rule>.setting.toml`: for each value the first case that fits decides.
@@ -55,13 +55,13 @@ impl Default for Files {
 pub struct SettingCase {
     /// Its key path is one of these.
     #[serde(default, deserialize_with = "keys")]
-    pub keys: Option<Regex>,
+    pub keys: Option<Pattern>,
     /// One of these is found in it.
-    #[serde(default, deserialize_with = "regexes")]
-    pub values: RegexSet,
+    #[serde(default)]
+    pub values: Patterns,
     /// None of these is.
-    #[serde(default, deserialize_with = "regexes")]
-    pub not_values: RegexSet,
+    #[serde(default)]
+    pub not_values: Patterns,
     /// Instead of the rule's severity.
     pub severity: Option<Severity>,
     /// Instead of the rule's confidence.
@@ -71,6 +71,18 @@ pub struct SettingCase {
 }
 
 impl SettingRule {
+    /// Compiles all regular expressions.
+    ///
+    /// # Errors
+    /// Names one that cannot be.
+    pub fn compile(&self) -> Result<(), String> {
+        self.cases.iter().try_for_each(|case| {
+            case.keys.as_ref().map_or(Ok(()), Pattern::compile)?;
+            case.values.compile()?;
+            case.not_values.compile()
+        })
+    }
+
     /// Checks what the schema cannot say.
     ///
     /// # Errors
@@ -100,17 +112,13 @@ fn files<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Files, D::Error> 
     Ok(files)
 }
 
-fn keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Regex>, D::Error> {
+fn keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Pattern>, D::Error> {
     let globs = Vec::<String>::deserialize(deserializer)?;
     if globs.is_empty() {
         return Ok(None);
     }
     let patterns: Vec<String> = globs.iter().map(|glob| key_pattern(glob)).collect();
-    Regex::new(&format!("(?is)^(?:{})$", patterns.join("|"))).map(Some).map_err(D::Error::custom)
-}
-
-fn regexes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RegexSet, D::Error> {
-    RegexSet::new(Vec::<String>::deserialize(deserializer)?).map_err(D::Error::custom)
+    Pattern::new(format!("(?is)^(?:{})$", patterns.join("|"))).map(Some).map_err(D::Error::custom)
 }
 
 /// A glob over a key path as a regular expression: `*` stays within a key, `**` does not, `{a,b}` is either, and

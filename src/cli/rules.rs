@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Subcommand;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
 use super::Exit;
 use crate::Ruleset;
@@ -41,6 +41,9 @@ enum Command {
 
 /// The built-in rules with those of these directories.
 pub fn load(packs: &[PathBuf]) -> anyhow::Result<Ruleset> {
+    if packs.is_empty() {
+        return Ok(Ruleset::builtin()?);
+    }
     let packs = packs.iter().map(|dir| Pack::read(dir)).collect::<Result<Vec<_>, _>>()?;
     Ok(Ruleset::with_packs(&packs)?)
 }
@@ -56,6 +59,9 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
                 .set_content_arrangement(ContentArrangement::Dynamic)
                 .set_width(super::width() as u16);
             table.set_header(["rule", "severity", "confidence", "finds"]);
+            if let Some(id) = table.column_mut(0) {
+                id.set_constraint(ColumnConstraint::ContentWidth);
+            }
             for rule in rules.iter() {
                 table.add_row([
                     rule.id.as_str(),

@@ -366,10 +366,15 @@ impl<'a> Run<'a> {
         for stage in rest_of_pipeline {
             output = self.statement(stage, output, depth + 1);
         }
+        let is_silent = to_files.iter().any(|(file, _)| file.shape() == "/dev/null");
+        let before = self.facts.len();
         for (file, append) in to_files {
             self.record_output(&file, &fed, first);
             self.record_output(&file, &output, first);
             self.written(&file, output.clone(), append, node.byte_range());
+        }
+        for fact in self.facts.iter_mut().skip(before).filter(|_| is_silent) {
+            fact.labels.insert("silent".to_owned());
         }
         output
     }
@@ -414,7 +419,7 @@ impl<'a> Run<'a> {
             if append {
                 fact = fact.label("appends");
             }
-            if content.text().is_some_and(|text| text.contains("ssh-") || text.contains("ecdsa-")) {
+            if ["ssh-", "ecdsa-"].iter().any(|kind| content.shape().contains(kind)) {
                 fact = fact.label("literal-key");
             }
             self.facts.push(fact);

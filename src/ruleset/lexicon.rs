@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use regex::{Regex, RegexBuilder};
 
 use crate::rule::RuleError;
@@ -13,29 +15,59 @@ const CACHE: usize = 768 * 1024;
 
 /// Named phrase lists, from `lexicons/*.txt`.
 #[derive(Default)]
-pub struct Lexicons(BTreeMap<String, Lexicon>);
+pub struct Lexicons {
+    lists: BTreeMap<String, Lexicon>,
+    /// The longest literal part of every phrase of all lists: one pass tells which lists a text can hold at all.
+    automaton: Option<AhoCorasick>,
+    /// The list of each pattern of the automaton.
+    owners: Vec<LexiconId>,
+}
+
+/// Which of the lists.
+pub type LexiconId = u16;
 
 /// One phrase list. A line is a phrase; one that ends in `*` is the beginning of a word; ` * ` stands for up to four words (or, in
 /// scripts other than ASCII, 24 characters), `#` starts a comment.
 pub struct Lexicon {
-    regex: Option<Regex>,
+    /// Which of the lists it is.
+    pub id: LexiconId,
+    phrases: Vec<String>,
+    /// Compiled when it is first needed: there are many lists, and a skill needs few.
+    regex: OnceLock<Option<Regex>>,
 }
 
 impl Lexicons {
     pub(crate) fn parse(files: &BTreeMap<String, String>) -> Result<Self, RuleError> {
-        let mut lexicons = BTreeMap::new();
+        let mut lists = BTreeMap::new();
+        let (mut parts, mut owners) = (Vec::new(), Vec::new());
         for (file, text) in files {
             let Some(name) = file.strip_prefix("lexicons/").and_then(|n| n.strip_suffix(".txt")) else { continue };
-            let lexicon =
-                Lexicon::parse(text).map_err(|error| RuleError::Body { file: file.clone(), why: error.to_string() })?;
-            lexicons.insert(name.to_owned(), lexicon);
+            let broken = |why: String| RuleError::Body { file: file.clone(), why };
+            let id = LexiconId::try_from(lists.len()).map_err(|error| broken(error.to_string()))?;
+            let lexicon = Lexicon { id, phrases: phrases(text).map(str::to_owned).collect(), regex: OnceLock::new() };
+            for part in phrases(text).filter_map(literal) {
+                parts.push(part);
+                owners.push(id);
+            }
+            lists.insert(name.to_owned(), lexicon);
         }
-        Ok(Self(lexicons))
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&parts);
+        let automaton =
+            automaton.map_err(|error| RuleError::Body { file: "lexicons".to_owned(), why: error.to_string() })?;
+        Ok(Self { lists, automaton: Some(automaton), owners })
+    }
+
+    /// Where the text may hold a phrase of which list: each such phrase has a place in it.
+    pub fn candidates<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = (LexiconId, usize)> + 'a {
+        self.automaton
+            .iter()
+            .flat_map(move |automaton| automaton.find_overlapping_iter(folded))
+            .filter_map(|found| Some((*self.owners.get(found.pattern().as_usize())?, found.start())))
     }
 
     /// The list called `name`.
     pub fn get(&self, name: &str) -> Option<&Lexicon> {
-        self.0.get(name)
+        self.lists.get(name)
     }
 
     /// Whether any phrase of the list `name` stands in `folded`.
@@ -45,29 +77,33 @@ impl Lexicons {
 }
 
 impl Lexicon {
-    fn parse(text: &str) -> Result<Self, Box<regex::Error>> {
-        let phrases: Vec<String> = text
-            .lines()
-            .map(|line| line.split('#').next().unwrap_or("").trim())
-            .filter(|line| !line.is_empty())
-            .map(pattern)
-            .collect();
-        if phrases.is_empty() {
-            return Ok(Self { regex: None });
-        }
-        let regex = RegexBuilder::new(&phrases.join("|")).dfa_size_limit(CACHE).build()?;
-        Ok(Self { regex: Some(regex) })
+    fn regex(&self) -> Option<&Regex> {
+        let compile = || {
+            let all: Vec<String> = self.phrases.iter().map(|phrase| pattern(phrase)).collect();
+            RegexBuilder::new(&all.join("|")).dfa_size_limit(CACHE).build().ok().filter(|_| !all.is_empty())
+        };
+        self.regex.get_or_init(compile).as_ref()
     }
 
     /// First phrase in text that went through [`text::fold`], as a range of it.
     pub fn find(&self, folded: &str) -> Option<Range<usize>> {
-        self.regex.as_ref()?.find(folded).map(|found| found.range())
+        self.regex()?.find(folded).map(|found| found.range())
     }
 
     /// All phrases in folded text.
     pub fn find_all<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
-        self.regex.iter().flat_map(move |regex| regex.find_iter(folded)).map(|found| found.range())
+        self.regex().into_iter().flat_map(move |regex| regex.find_iter(folded)).map(|found| found.range())
     }
+}
+
+fn phrases(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(|line| line.split('#').next().unwrap_or("").trim()).filter(|line| !line.is_empty())
+}
+
+/// The longest part of a phrase that stands in a folded text as it is.
+fn literal(phrase: &str) -> Option<String> {
+    let (folded, _) = text::fold(phrase);
+    folded.split('*').map(str::trim).max_by_key(|part| part.len()).filter(|part| !part.is_empty()).map(str::to_owned)
 }
 
 fn pattern(phrase: &str) -> String {
@@ -79,7 +115,8 @@ fn pattern(phrase: &str) -> String {
     let spaced = folded.is_ascii();
     let gap = if spaced { r" (?:[^ .!?]+ ){0,4}" } else { r"[^.!?。！？\n]{0,24}?" };
     let body = folded.split('*').map(|part| regex::escape(part.trim())).collect::<Vec<_>>().join(gap);
+    // Of the phrase as it was written: other letters fold to those of ASCII, and their words have other edges.
     let edge = |c: Option<char>| if c.is_some_and(|c| c.is_ascii_alphanumeric()) { r"(?-u:\b)" } else { "" };
-    let end = if is_stem { "" } else { edge(folded.chars().last()) };
-    format!("{}{body}{end}", edge(folded.chars().next()))
+    let end = if is_stem { "" } else { edge(stem.chars().last()) };
+    format!("{}{body}{end}", edge(stem.chars().next()))
 }

@@ -1,6 +1,8 @@
 //! Classes of paths: whose place in a file system it is, for rules that weigh what is read, written or deleted.
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use std::sync::OnceLock;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::rule::RuleError;
 
@@ -10,25 +12,35 @@ const FILE: &str = "lists/paths.csv";
 /// Table of path classes, from `lists/paths.csv`.
 #[derive(Default)]
 pub struct Paths {
-    globs: GlobSet,
+    patterns: Vec<String>,
+    /// Compiled when a path is first compared.
+    globs: OnceLock<GlobSet>,
     classes: Vec<String>,
 }
 
 impl Paths {
     pub(crate) fn parse(text: &str) -> Result<Self, RuleError> {
-        let mut globs = GlobSetBuilder::new();
-        let mut classes = Vec::new();
+        let (mut patterns, mut classes) = (Vec::new(), Vec::new());
         for row in super::csv(FILE, text)? {
             let [pattern, class, ..] = row.as_slice() else { return Err(super::bad_row(FILE, &row)) };
             let is_anchored = pattern.starts_with(['~', '/']) || pattern.starts_with("**");
             let pattern = if is_anchored { pattern.clone() } else { format!("**/{pattern}") };
-            let glob = globset::GlobBuilder::new(&pattern.to_ascii_lowercase()).literal_separator(true).build();
-            let glob: Glob = glob.map_err(|error| RuleError::Body { file: FILE.to_owned(), why: error.to_string() })?;
-            globs.add(glob);
+            patterns.push(pattern.to_ascii_lowercase());
             classes.push(class.clone());
         }
-        let globs = globs.build().map_err(|error| RuleError::Body { file: FILE.to_owned(), why: error.to_string() })?;
-        Ok(Self { globs, classes })
+        Ok(Self { patterns, globs: OnceLock::new(), classes })
+    }
+
+    /// Compiles all patterns.
+    ///
+    /// # Errors
+    /// Names what is no glob.
+    pub fn compile(&self) -> Result<GlobSet, String> {
+        let mut globs = GlobSetBuilder::new();
+        for pattern in &self.patterns {
+            globs.add(GlobBuilder::new(pattern).literal_separator(true).build().map_err(|error| error.to_string())?);
+        }
+        globs.build().map_err(|error| error.to_string())
     }
 
     /// Whether any row has this class.
@@ -38,7 +50,11 @@ impl Paths {
 
     /// Classes of a path as it stands in code or text.
     pub fn classes(&self, path: &str) -> impl Iterator<Item = &str> {
-        let found = if path.len() <= 1024 { self.globs.matches(folded(path)) } else { Vec::new() };
+        let found = if path.len() <= 1024 {
+            self.globs.get_or_init(|| self.compile().unwrap_or_default()).matches(folded(path))
+        } else {
+            Vec::new()
+        };
         found.into_iter().filter_map(|index| self.classes.get(index)).map(String::as_str)
     }
 }

@@ -97,8 +97,8 @@ fn unknown_rule_is_refused_with_a_hint() {
     let ran = run(place.path(), &["rules", "explain", "exec/nothing"]);
     assert_refused(&ran, "exec/nothing");
     assert!(ran.stderr.contains("skillscan rules list"), "{}", ran.stderr);
-    let ran = run(place.path(), &["rules", "explain", "encoded"]);
-    assert_refused(&ran, "encoded");
+    let ran = run(place.path(), &["rules", "explain", "encoded-s"]);
+    assert_refused(&ran, "encoded-s");
     assert!(ran.stderr.contains("did you mean exec/encoded-shell?"), "{}", ran.stderr);
 }
 

@@ -11,6 +11,22 @@ rule script_in_svg {
         kind == "markup" and $svg in (0..2048) and (not $page or @svg[1] < @page[1]) and any of ($script, $handler, $foreign, $data, $entity)
 }
 
+// No picture has a reason to read what a page keeps for its user.
+rule script_in_svg_reads_what_the_page_keeps {
+    meta:
+        severity = "critical"
+        message = "a picture whose script reads the keys that a page keeps for its user"
+    strings:
+        $svg = /<([a-z]{1,10}:)?svg[\s>]/ nocase
+        $page = /<(!doctype html|html)[\s>]/ nocase
+        $script = /<([a-z]{1,10}:)?script[\s>\/]/ nocase
+        $handler = /\son(load|error|click|begin|end|repeat|focus|focusin|mouseover|mouseenter|mousemove|activate|scroll|toggle|pointerenter)\s{0,4}=\s{0,4}["']/ nocase
+        $keys = /\b(localStorage|sessionStorage|indexedDB)\b\s{0,4}[.\[]/
+        $cookie = /\bdocument\s{0,4}\.\s{0,4}cookie\b/
+    condition:
+        kind == "markup" and $svg in (0..2048) and (not $page or @svg[1] < @page[1]) and any of ($script, $handler) and any of ($keys, $cookie)
+}
+
 // Written plainly, or with character references, which are decoded before the rule looks.
 rule script_scheme_in_link {
     strings:

@@ -60,7 +60,9 @@ impl<'a> Place<'a> {
         if self.block.is_quoted {
             self.add(contexts, ContextKind::Quoted, self.block.range.clone(), "stands in a block quote");
         }
-        if self.block.kind == BlockKind::Cell && self.block.row > 0 {
+        // What goes over several cells is said by the table itself.
+        let is_inside = self.range.end <= self.block.range.end;
+        if self.block.kind == BlockKind::Cell && self.block.row > 0 && is_inside {
             self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is a cell of a table");
             let head = self.column_head().map(|head| text::fold(&head.text).0);
             if head.is_some_and(|head| self.holds("example-head", &head)) {

@@ -8,6 +8,7 @@ use super::target::{helper_name, is_download, target_classes};
 use super::{ProseRule, Scope, Seen, Signal, Unit};
 use crate::analyze::Input;
 use crate::parse::markdown::{Block, BlockKind, Document, Link};
+use crate::ruleset::lexicon::LexiconId;
 use crate::text::{self, sentences};
 
 pub(super) struct Judge<'a> {
@@ -16,6 +17,14 @@ pub(super) struct Judge<'a> {
     downloads: OnceCell<HashMap<&'a str, Vec<(Place, &'a Link)>>>,
     /// Classes of all links together: there may be very many, and every rule asks.
     classes: OnceCell<BTreeSet<String>>,
+    hints: OnceCell<Hints>,
+}
+
+/// Where which phrase list may hold something.
+struct Hints {
+    all: HashSet<LexiconId>,
+    /// For each block the lists, with offsets in its text.
+    blocks: Vec<Vec<(LexiconId, u32)>>,
 }
 
 /// Section, and whether it is the front matter.
@@ -23,11 +32,40 @@ type Place = (usize, bool);
 
 impl<'a> Judge<'a> {
     pub(super) fn new(input: &'a Input<'a>, document: &'a Document) -> Self {
-        Self { input, document, downloads: OnceCell::new(), classes: OnceCell::new() }
+        Self { input, document, downloads: OnceCell::new(), classes: OnceCell::new(), hints: OnceCell::new() }
+    }
+
+    fn hints(&self) -> &Hints {
+        self.hints.get_or_init(|| {
+            let mut hints = Hints { all: HashSet::new(), blocks: Vec::with_capacity(self.document.blocks.len()) };
+            for block in &self.document.blocks {
+                if !block.is_prose() {
+                    hints.blocks.push(Vec::new());
+                    continue;
+                }
+                let (folded, from) = text::fold(&block.text);
+                let found = self.input.rules.lexicons.candidates(&folded);
+                let mut own: Vec<_> = found.map(|(list, at)| (list, from.get(at).copied().unwrap_or(0))).collect();
+                own.sort_unstable();
+                own.dedup();
+                hints.all.extend(own.iter().map(|(list, _)| *list));
+                hints.blocks.push(own);
+            }
+            hints
+        })
+    }
+
+    /// Whether a part of a block's text may hold a phrase of the list.
+    fn may_stand(&self, list: LexiconId, block: &Block, range: &Range<usize>) -> bool {
+        let first = self.document.blocks.as_ptr().addr();
+        let index = std::ptr::from_ref(block).addr().wrapping_sub(first) / size_of::<Block>();
+        let Some(own) = self.hints().blocks.get(index) else { return true };
+        let after = own.partition_point(|hint| *hint < (list, range.start as u32));
+        own.get(after).is_some_and(|(found, at)| *found == list && (*at as usize) < range.end)
     }
 
     /// Whether the document holds what the rule requires at all: most do not, which one look at the whole tells.
-    pub(super) fn may_hold(&self, rule: &ProseRule, folded: &mut Option<String>) -> bool {
+    pub(super) fn may_hold(&self, rule: &ProseRule) -> bool {
         rule.signals.iter().filter(|signal| signal.required).all(|signal| {
             if let Some(classes) = &signal.links {
                 let all = self.classes.get_or_init(|| {
@@ -39,11 +77,8 @@ impl<'a> Judge<'a> {
                 return classes.iter().chain(&signal.weak_links).any(|class| all.contains(class.as_str()));
             }
             let Some(name) = signal.phrases.as_ref().filter(|_| signal.code_phrases.is_none()) else { return true };
-            let folded = folded.get_or_insert_with(|| {
-                let texts: Vec<&str> = self.document.blocks.iter().map(|block| block.text.as_str()).collect();
-                text::fold(&texts.join("\n")).0
-            });
-            self.input.rules.lexicons.holds(name, folded)
+            let list = self.input.rules.lexicons.get(name);
+            list.is_some_and(|list| self.hints().all.contains(&list.id))
         })
     }
 
@@ -187,6 +222,9 @@ impl<'a> Judge<'a> {
                 Some(sentence) => sentence.clone(),
                 None => 0..block.text.len(),
             };
+            if !self.may_stand(lexicon.id, block, &range) {
+                continue;
+            }
             let part = text::slice(&block.text, range.clone());
             let (folded, from) = text::fold(part);
             for found in lexicon.find_all(&folded) {

@@ -1,6 +1,7 @@
 //! Shell text that runs nothing it fetched or built, taken apart into commands without a grammar: quotes, pipes,
 //! redirections and here-documents, no expansion.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::record::{Command, connect};
@@ -8,7 +9,19 @@ use super::value::UNKNOWN;
 
 /// Commands of `text`.
 pub(crate) fn commands(text: &str) -> Vec<Command> {
-    let mut splitter = Splitter { text, found: Vec::new(), pipeline: Vec::new(), at: 0 };
+    nested(text, 0, &HashMap::new())
+}
+
+fn nested(text: &str, depth: usize, known: &HashMap<String, String>) -> Vec<Command> {
+    let mut splitter = Splitter {
+        text,
+        depth,
+        variables: known.clone(),
+        inner: Vec::new(),
+        found: Vec::new(),
+        pipeline: Vec::new(),
+        at: 0,
+    };
     while splitter.at < text.len() {
         splitter.statement();
     }
@@ -16,8 +29,18 @@ pub(crate) fn commands(text: &str) -> Vec<Command> {
     splitter.found
 }
 
+/// Substitutions inside substitutions are followed this deep.
+const NESTING: usize = 4;
+/// Variables that are kept, and the longest value of one.
+const VARIABLES: (usize, usize) = (256, 1024);
+
 struct Splitter<'t> {
     text: &'t str,
+    depth: usize,
+    /// Variables that were given a value.
+    variables: HashMap<String, String>,
+    /// Commands whose output stands in the words of the one that is read.
+    inner: Vec<Command>,
     found: Vec<Command>,
     /// Commands that are joined by pipes so far.
     pipeline: Vec<Command>,
@@ -127,13 +150,29 @@ impl Splitter<'_> {
                 !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
             })
         };
+        for word in words.iter().take_while(|word| is_assignment(word)) {
+            let (name, value) = word.split_once('=').unwrap_or((word, ""));
+            if self.variables.len() < VARIABLES.0 && value.len() <= VARIABLES.1 {
+                self.variables.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let inner = std::mem::take(&mut self.inner);
         let is_prompt = |word: &String| matches!(word.as_str(), "$" | "%" | ">");
         let words: Vec<String> = words
             .into_iter()
             .skip_while(|word| is_assignment(word) || is_prompt(word) || KEYWORDS.contains(&word.as_str()))
             .collect();
         let has_written = !command.outputs.is_empty();
-        let Some(mut known) = Command::of_words(words, range) else { return };
+        let alone = || Command { range: range.clone(), ..Command::default() };
+        let Some(mut known) = Command::of_words(words, range.clone()).or_else(|| has_written.then(alone)) else {
+            self.found.extend(inner);
+            return;
+        };
+        for mut inner in inner {
+            inner.to.push(known.name.clone());
+            known.from.push(inner.name.clone());
+            self.found.push(inner);
+        }
         known.inputs = command.inputs;
         known.outputs = command.outputs;
         known.content = command.content;
@@ -182,6 +221,11 @@ impl Splitter<'_> {
                 ('\'', Some('\'')) | ('"', Some('"')) => quote = None,
                 (c, Some('\'')) => out.push(c),
                 ('\'' | '"', None) => quote = Some(c),
+                ('\\', Some('"'))
+                    if !self.text.get(next..).is_some_and(|r| r.starts_with(['"', '\\', '$', '`', '\n'])) =>
+                {
+                    out.push(c);
+                }
                 ('\\', _) => {
                     let escaped = self.text.get(next..).and_then(|rest| rest.chars().next());
                     self.at = next + escaped.map_or(0, char::len_utf8);
@@ -193,9 +237,21 @@ impl Splitter<'_> {
                     if let Some(name) = ["{HOME}", "HOME"].iter().find(|name| rest.starts_with(**name)) {
                         out.push('~');
                         self.at = next + name.len();
+                    } else if rest.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("env:")) {
+                        // As PowerShell spells it; places are told by that name.
+                        out.push(c);
+                        self.at = next;
                     } else {
-                        out.push(UNKNOWN);
-                        self.at = next + expansion(rest);
+                        let length = expansion(rest);
+                        let whole = rest.get(..length).unwrap_or("");
+                        match self.variables.get(whole.trim_matches(['{', '}'])) {
+                            Some(value) if out.len() < 64 * 1024 => out.push_str(value),
+                            _ => {
+                                self.substitution(next, whole);
+                                out.push(UNKNOWN);
+                            }
+                        }
+                        self.at = next + length;
                     }
                     continue;
                 }
@@ -209,14 +265,48 @@ impl Splitter<'_> {
     }
 }
 
+impl Splitter<'_> {
+    /// Keeps the commands in a `(…)` whose output becomes part of a word.
+    fn substitution(&mut self, at: usize, whole: &str) {
+        let Some(inner) = whole.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else { return };
+        if self.depth >= NESTING || inner.starts_with('(') {
+            return;
+        }
+        let start = at + 1;
+        self.inner.extend(
+            nested(inner, self.depth + 1, &self.variables)
+                .into_iter()
+                .map(|command| Command { range: start + command.range.start..start + command.range.end, ..command }),
+        );
+    }
+}
+
 /// Length of the expansion after a `$`.
 fn expansion(rest: &str) -> usize {
     let closing = match rest.bytes().next() {
         Some(b'{') => rest.find('}').map(|at| at + 1),
-        Some(b'(') => rest.find(')').map(|at| at + 1),
+        Some(b'(') => closed(rest),
         _ => Some(rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count()),
     };
     closing.unwrap_or(rest.len())
+}
+
+/// Length of a parenthesis with all that is in it.
+fn closed(rest: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, byte) in rest.bytes().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 fn is_stream(word: &str) -> bool {

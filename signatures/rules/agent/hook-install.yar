@@ -1,0 +1,22 @@
+// A program that puts a hook into the settings of the person or the project.
+rule program_adds_hook_to_settings {
+    meta:
+        severity = "medium"
+    strings:
+        $settings = /['"`\/\\]\.(claude|gemini|cursor|windsurf)['"`]?[\/\\,][ ]{0,2}(['"`]?)(settings|hooks)(\.local)?\.json['"`]/ private
+        $event = /\b(SessionStart|PreToolUse|PostToolUse|UserPromptSubmit|BeforeTool|beforeShellExecution|afterFileEdit|beforeSubmitPrompt)\b/ private
+        $command = /['"]?\bcommand['"]?[ ]?:/ private
+        $write = /\b(writeFile|outputFile|outputJson|writeJson)(Sync)?\(|\bjson\.dump\(|\.write_text\(/
+    condition:
+        (kind == "javascript" or kind == "typescript" or kind == "python") and all of them
+}
+
+// Likewise for an editor that runs a task when a folder is opened.
+rule program_adds_folder_open_task {
+    strings:
+        $task = /\brunOn['"]?[ ]?:[ ]?['"]folderOpen['"]/ private
+        $file = /['"`\/\\]\.vscode['"`]?[\/\\,][ ]{0,2}['"`]?tasks\.json['"`]/ private
+        $write = /\b(writeFile|outputFile|outputJson|writeJson)(Sync)?\(|\bjson\.dump\(|\.write_text\(/
+    condition:
+        all of them
+}

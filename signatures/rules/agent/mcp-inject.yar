@@ -1,0 +1,16 @@
+// A program that registers a server with one assistant after the other.
+rule program_registers_server_everywhere {
+    strings:
+        $servers = /\bmcp_?[sS]ervers\b/ private
+        $write = /\b(writeFile|outputFile|outputJson|writeJson)(Sync)?\(|\bjson\.dump\(|\.write_text\(/
+        $claude = /claude_desktop_config\.json['"`]|['"`\/\\]\.claude\.json['"`]/ private
+        $cursor = /\.cursor['"`]?[\/\\,][ ]{0,2}['"`]?mcp\.json['"`]/ private
+        $windsurf = /windsurf['"`]?[\/\\,][ ]{0,2}['"`]?mcp_config\.json['"`]/ private
+        $cline = /['"`\/\\](cline_)?mcp_settings\.json['"`]/ private
+        $gemini = /\.gemini['"`]?[\/\\,][ ]{0,2}['"`]?settings\.json['"`]/ private
+        $vscode = /(\.vscode|Code['"`\/\\, ]{1,4}User)['"`]?[\/\\,][ ]{0,2}['"`]?mcp\.json['"`]/ private
+        $claw = /['"`\/\\](openclaw|clawdbot|moltbot|mcporter)\.json['"`]/ private
+    condition:
+        (kind == "javascript" or kind == "typescript" or kind == "python") and $servers and $write and
+        3 of ($claude, $cursor, $windsurf, $cline, $gemini, $vscode, $claw)
+}

@@ -1,0 +1,34 @@
+rule walks_home_and_encrypts {
+    strings:
+        $walk_python = /(os\.walk|glob\.i?glob)\(\s{0,8}(f?['"]~|os\.path\.expanduser\(['"]~|(pathlib\.)?Path\.home\(\)|['"]\/(home|Users)?['"]|os\.environ\[['"]HOME['"]\])|Path\.home\(\)(\s?\/\s?['"](Documents|Desktop|Pictures)['"]\))?\)?\.rglob\(/
+        $cipher_python = /Fernet\(|AES\.new\(|ChaCha20(_Poly1305|Poly1305)?(\.new)?\(|AESGCM\(|\bCipher\(/
+        $gone_python = /os\.(remove|unlink|rename|replace)\(|\.unlink\(|\.rename\(|\.write_bytes\(/
+        $walk_node = /(walk|walkSync|readdir|readdirSync|glob|globSync|encryptDir|traverse)\(\s{0,8}((os\.)?homedir\(\)|process\.env\.(HOME|USERPROFILE))/
+        $cipher_node = /createCipheriv\(|publicEncrypt\(|subtle\.encrypt\(/
+        $gone_node = /\b(unlink|rm|rename)(Sync)?\(|writeFileSync\(/
+        $shell = /\bfind ["']?(~|\$HOME|\$\{HOME\}|\/home|\/)["']?\/?[ ][\s\S]{0,200}\b(openssl enc|gpg|age)[ ][\s\S]{0,200}\b(rm|shred|unlink|mv)[ ]/
+    condition:
+        ($walk_python and $cipher_python and $gone_python) or ($walk_node and $cipher_node and $gone_node) or $shell
+}
+
+rule encrypts_tree_and_asks_for_payment {
+    strings:
+        $walk = /os\.walk\(|\.rglob\(|readdir(Sync)?\(|\bfind [^\n]{0,60}-type f/
+        $cipher = /Fernet\(|AES\.new\(|AESGCM\(|createCipheriv\(|openssl enc|\bgpg (-c|--symmetric|-e|--encrypt)/
+        $note = /files (have been|are|were) (now )?(encrypted|locked)/ nocase
+        $pay = /\b(bitcoin|btc|monero|xmr|ransom)\b/ nocase
+    condition:
+        all of them and kind != "markdown"
+}
+
+rule encrypts_tree_and_removes_originals {
+    meta:
+        severity = "medium"
+        message = "walks through a directory, encrypts each file and removes the originals"
+    strings:
+        $python = /(os\.walk\(|\.rglob\(|glob\.i?glob\()[\s\S]{0,800}(\.encrypt\(|AES\.new\(|encrypt_file\()[\s\S]{0,400}(os\.(remove|unlink)\(|\.unlink\()/
+        $node = /(readdir(Sync)?\(|\bwalk\()[\s\S]{0,800}(createCipheriv\(|\bencrypt\w{0,12}\()[\s\S]{0,600}\bunlink(Sync)?\(/
+        $shell = /\bfind [^\n]{0,100}-type f[\s\S]{0,200}(openssl enc|gpg (-c|--symmetric|-e|--encrypt))[\s\S]{0,200}(\brm -|\bshred )/
+    condition:
+        any of them and kind != "markdown"
+}

@@ -1,0 +1,38 @@
+// PowerShell and script host texts; no shell grammar covers them.
+rule powershell_runs_what_it_downloads {
+    strings:
+        $string = /\.download(string|data)\([^\n]{1,300}\|[ ]{0,3}(iex|invoke-expression)\b/ nocase
+        $block = /\[scriptblock\]::create\([^\n]{0,60}(iwr|irm|invoke-webrequest|invoke-restmethod|downloadstring|frombase64string)/ nocase
+        $assembly = /reflection\.assembly\]::load\([^\n]{0,80}(frombase64string|downloaddata|invoke-webrequest)/ nocase
+    condition:
+        any of them
+}
+
+rule powershell_runs_what_it_decodes {
+    strings:
+        $before = /\b(iex|invoke-expression)\b[^\n]{0,120}frombase64string\(/ nocase
+        $after = /frombase64string\([^\n]{1,4000}\|[ ]{0,3}(iex|invoke-expression)\b/ nocase
+        $split = /-join[^\n|]{0,80}\|[ ]{0,3}(iex|invoke-expression)\b/ nocase
+        $tick = /\b(i`ex|ie`x|i`e`x|i`n`v`o|inv`oke-)/ nocase
+    condition:
+        any of them
+}
+
+rule script_host_downloads_and_runs {
+    strings:
+        $request = /\b(msxml2\.(server)?xmlhttp|winhttp\.winhttprequest|microsoft\.xmlhttp)/ nocase
+        $stream = "adodb.stream" nocase
+        $shell = /\b(wscript\.shell|shell\.application)\b/ nocase
+        $run = /\.(run|exec|shellexecute)\b[ (]/ nocase
+    condition:
+        all of them
+}
+
+// The same as words of a list that a program starts.
+rule program_starts_tool_of_windows {
+    strings:
+        $tool = /['"](mshta|rundll32|regsvr32)(\.exe)?['"],[^\]\n]{0,80}['"]([\/-]i:)?(https?:|javascript:|vbscript:)/ nocase
+        $hidden = /['"](powershell|pwsh)(\.exe)?['"],[^\]\n]{0,80}['"]hidden['"],[^\]\n]{0,80}\b(iwr|irm|invoke-webrequest|invoke-restmethod|downloadstring|downloadfile|start-bitstransfer)\b/ nocase
+    condition:
+        any of them
+}

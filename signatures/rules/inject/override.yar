@@ -1,0 +1,9 @@
+// Marks of a chat that only the program around a model may set, in front of an order.
+rule forged_chat_mark {
+    strings:
+        $token = /(<\|(im_start|start_header_id|system|user|assistant|endoftext|eot_id|im_end)\|>|<<\/?SYS>>|\[\/?INST\]|<start_of_turn>|<\/s><s>)[^\x00]{0,160}\b(ignor(e|ing)|disregard|forget (all|any|every|your|the)|overrid(e|es|ing)|supersede|no longer|from now on|your new (instructions|rules|task|role)|unrestricted|must (now |first )?(run|send|execute|reveal|obey|print|upload|delete)|do not tell|reveal|exfiltrate)\b/ nocase
+        $role = /(^|\n)[ \t>*_#-]{0,6}(\[(system|admin|administrator|developer|root)( (message|prompt|override|notice|update|instruction))?\]|<\/?(system|system[-_]prompt|system[-_]message|admin|developer)>|(system|developer|admin) (message|override|prompt|notice|update):|(###|---|===)\s?(system|developer)( prompt| message| override)?( ?(###|---|===))?:?[ \t]{0,4}\n)[^\x00]{0,160}\b(ignor(e|ing) (all|any|the|your|previous|prior|every)|disregard|forget (all|any|every|your|the)|overrid(e|es|ing) (all|any|your|the|previous)|supersede|no longer (apply|applies|valid|bound)|from now on|new (instructions|rules|role)|unrestricted|you must (now|first)|do not tell)/ nocase
+        $end = /(-{3,}|={3,}|#{3,}|\*{3,}|\[|<)\s?(\/|end of |end )(the )?(system prompt|system message|system|skill|document|context|instructions|user input|tool (output|result)|prompt|file|conversation)\s?(-{3,}|={3,}|#{3,}|\*{3,}|\]|>)[^\x00]{0,200}\b(ignor(e|ing) (all|any|the|your|previous|prior|every)|disregard|forget (all|any|every|your|the)|overrid(e|es|ing)|supersede|no longer (apply|applies|valid|bound)|from now on|new (instructions|rules|task|role|system)|unrestricted|you must (now|first)|do not tell|(now )?(run|execute|send|upload) the (following|contents?|command))/ nocase
+    condition:
+        (kind == "markdown" or kind == "text" or kind == "json" or kind == "yaml") and any of them
+}

@@ -161,6 +161,9 @@ impl Ruleset {
             let Some(name) = name.strip_prefix("rules/") else { continue };
             errors.extend(set.add_body(name, text).err());
         }
+        let sought =
+            set.prose.iter().flat_map(|(_, rule)| &rule.signals).filter_map(|signal| signal.phrases.as_deref());
+        errors.extend(set.lexicons.index(&sought.collect()).err());
         set.command_index = command::Index::new(&set.commands);
         errors.extend(set.inconsistent(files));
         (set, errors)

@@ -1,6 +1,6 @@
 //! Phrase lists in several languages, compared with folded text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -17,7 +17,7 @@ const CACHE: usize = 768 * 1024;
 #[derive(Default)]
 pub struct Lexicons {
     lists: BTreeMap<String, Lexicon>,
-    /// The longest literal part of every phrase of all lists: one pass tells which lists a text can hold at all.
+    /// The longest literal part of every phrase that rules look for: one pass tells which lists a text can hold at all.
     automaton: Option<AhoCorasick>,
     /// The list of each pattern of the automaton.
     owners: Vec<LexiconId>,
@@ -39,22 +39,31 @@ pub struct Lexicon {
 impl Lexicons {
     pub(crate) fn parse(files: &BTreeMap<String, String>) -> Result<Self, RuleError> {
         let mut lists = BTreeMap::new();
-        let (mut parts, mut owners) = (Vec::new(), Vec::new());
         for (file, text) in files {
             let Some(name) = file.strip_prefix("lexicons/").and_then(|n| n.strip_suffix(".txt")) else { continue };
             let broken = |why: String| RuleError::Body { file: file.clone(), why };
             let id = LexiconId::try_from(lists.len()).map_err(|error| broken(error.to_string()))?;
             let lexicon = Lexicon { id, phrases: phrases(text).map(str::to_owned).collect(), regex: OnceLock::new() };
-            for part in phrases(text).filter_map(literal) {
-                parts.push(part);
-                owners.push(id);
-            }
             lists.insert(name.to_owned(), lexicon);
         }
+        Ok(Self { lists, automaton: None, owners: Vec::new() })
+    }
+
+    /// Makes these lists findable by [`Self::candidates`].
+    pub(crate) fn index(&mut self, names: &BTreeSet<&str>) -> Result<(), RuleError> {
+        let mut parts = Vec::new();
+        self.owners.clear();
+        for list in names.iter().filter_map(|name| self.lists.get(*name)) {
+            for part in list.phrases.iter().filter_map(|phrase| literal(phrase)) {
+                parts.push(part);
+                self.owners.push(list.id);
+            }
+        }
         let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&parts);
-        let automaton =
-            automaton.map_err(|error| RuleError::Body { file: "lexicons".to_owned(), why: error.to_string() })?;
-        Ok(Self { lists, automaton: Some(automaton), owners })
+        let broken =
+            |error: aho_corasick::BuildError| RuleError::Body { file: "lexicons".to_owned(), why: error.to_string() };
+        self.automaton = Some(automaton.map_err(broken)?);
+        Ok(())
     }
 
     /// Where the text may hold a phrase of which list: each such phrase has a place in it.

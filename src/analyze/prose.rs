@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::Input;
 use crate::artifact::{Artifact, Op, Span};
 use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
-use crate::parse::Body;
 use crate::parse::markdown::{self, Block, Document};
+use crate::parse::{Body, Kind};
 use crate::rule::Meta;
 use crate::ruleset::lexicon::Lexicons;
 use crate::text;
@@ -182,6 +182,10 @@ fn document_of(artifact: &Artifact) -> Option<Cow<'_, Document>> {
         Body::Markdown(document) => Some(Cow::Borrowed(document)),
         Body::Data(data) => Some(Cow::Owned(markdown::of_strings(data))),
         Body::None if artifact.kind.is_binary() => None,
+        // A block without a tag may be taken for a command and be an order all the same.
+        Body::None if op == Some(Op::CodeBlock) && artifact.kind == Kind::Shell => {
+            Some(Cow::Owned(markdown::plain(&text::view(&artifact.bytes))))
+        }
         Body::None if artifact.is_file() || op.is_some_and(is_text_of_its_own) => {
             Some(Cow::Owned(markdown::plain(&text::view(&artifact.bytes))))
         }

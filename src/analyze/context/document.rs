@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::{ContextKind, Contexts, Reader};
 use crate::artifact::{Artifact, Span};
 use crate::parse::markdown::{Block, BlockKind, Document};
+use crate::parse::shell;
 use crate::text;
 
 /// Adds the contexts of a place in a document; `None` if the document tells the reader to run it.
@@ -91,7 +92,12 @@ impl<'a> Place<'a> {
             {
                 self.add(contexts, ContextKind::Negated, self.range.clone(), "the line is marked as wrong");
             }
-            if ["regex", "yara", "diff", "text", "txt", "log"].contains(&tag.as_str()) || super::is_search(line) {
+            // A block that names no language and holds no command is text that is shown.
+            let is_text = tag.is_empty() && !shell::names_command(&self.block.text);
+            if is_text
+                || ["regex", "yara", "diff", "text", "txt", "log"].contains(&tag.as_str())
+                || super::is_search(line)
+            {
                 self.add(
                     contexts,
                     ContextKind::PatternTable,

@@ -232,7 +232,10 @@ impl Expansion<'_> {
         }
         self.out.facts.extend(parsed.facts.into_iter().take(room).map(|fact| (id, fact)));
         let room = self.limits.facts.saturating_sub(self.out.commands.len());
-        self.is_full |= parsed.commands.len() > room;
+        if parsed.commands.len() > room && !std::mem::replace(&mut self.is_full, true) {
+            let why = format!("more than {} commands and the like in one package", self.limits.facts);
+            self.out.gaps.push(Gap::new(GapKind::OverLimit, path.shown(), why));
+        }
         self.out.commands.extend(parsed.commands.into_iter().take(room).map(|command| (id, command)));
         self.out.malformed.extend(parsed.malformed.into_iter().map(|(range, why)| (Span::new(id, range), why)));
         self.locked.extend(parsed.locked.into_iter().map(|locked| (id, locked)));

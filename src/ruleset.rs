@@ -173,8 +173,13 @@ impl Ruleset {
     fn uncompilable(&self, files: &BTreeMap<String, String>) -> Vec<RuleError> {
         let commands = self.commands.iter().map(|(id, rule)| (format!("rules/{id}{COMMAND}"), rule.compile()));
         let settings = self.settings.iter().map(|(id, rule)| (format!("rules/{id}{SETTING}"), rule.compile()));
+        let lists = self.lexicons.uncompilable().map(|(name, why)| (format!("lexicons/{name}.txt"), Err(why)));
         let paths = ("lists/paths.csv".to_owned(), self.paths.compile().map(drop));
-        let broken = commands.chain(settings).chain([paths]).filter_map(|(file, result)| Some((file, result.err()?)));
+        let broken = commands
+            .chain(settings)
+            .chain(lists)
+            .chain([paths])
+            .filter_map(|(file, result)| Some((file, result.err()?)));
         broken
             .map(|(file, why)| RuleError::body(file.clone(), files.get(&file).map_or("", String::as_str), why))
             .collect()

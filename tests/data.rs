@@ -89,6 +89,13 @@ fn every_list_is_checked() {
     assert_eq!(names, known.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
 }
 
+/// Regular expressions, phrase lists and globs of the built-in rules are compiled only when a scan needs them.
+#[test]
+fn everything_that_is_compiled_late_compiles() {
+    let rules = Ruleset::with_packs(&[]).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(rules.iter().count() > 100);
+}
+
 #[test]
 fn extensions_are_of_known_groups() {
     let groups = ["archive", "font", "markup", "media", "document", "office", "text"];

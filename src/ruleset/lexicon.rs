@@ -66,6 +66,11 @@ impl Lexicons {
         Ok(())
     }
 
+    /// Names of lists that are too large to be searched for, and why.
+    pub(crate) fn uncompilable(&self) -> impl Iterator<Item = (&str, String)> {
+        self.lists.iter().filter_map(|(name, list)| Some((name.as_str(), list.compile().err()?.to_string())))
+    }
+
     /// Where the text may hold a phrase of which list: each such phrase has a place in it.
     pub fn candidates<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = (LexiconId, usize)> + 'a {
         self.automaton
@@ -87,11 +92,16 @@ impl Lexicons {
 
 impl Lexicon {
     fn regex(&self) -> Option<&Regex> {
-        let compile = || {
-            let all: Vec<String> = self.phrases.iter().map(|phrase| pattern(phrase)).collect();
-            RegexBuilder::new(&all.join("|")).dfa_size_limit(CACHE).build().ok().filter(|_| !all.is_empty())
-        };
-        self.regex.get_or_init(compile).as_ref()
+        self.regex.get_or_init(|| self.compile().ok().flatten()).as_ref()
+    }
+
+    /// One regular expression for all phrases; none if there are none.
+    fn compile(&self) -> Result<Option<Regex>, regex::Error> {
+        let all: Vec<String> = self.phrases.iter().map(|phrase| pattern(phrase)).collect();
+        if all.is_empty() {
+            return Ok(None);
+        }
+        RegexBuilder::new(&all.join("|")).dfa_size_limit(CACHE).build().map(Some)
     }
 
     /// First phrase in text that went through [`text::fold`], as a range of it.

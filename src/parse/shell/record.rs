@@ -86,6 +86,8 @@ impl Run<'_> {
     /// Keeps a command; what was recorded since `first` stands in its words, so its output goes there.
     pub(super) fn record(&mut self, words: &Words, input: &Value, first: usize) {
         if self.commands.len() >= COMMANDS {
+            // Said as a part that was not followed.
+            self.gave_up = true;
             return;
         }
         let mut command = Command::of(words);

@@ -24,6 +24,7 @@ pub mod join;
 pub mod meta;
 pub mod pattern;
 pub mod prose;
+pub mod secret;
 pub mod setting;
 mod supply;
 
@@ -86,12 +87,13 @@ pub(crate) fn analyze(
     let mut gaps = package.gaps.clone();
     let mut pattern_gaps = Vec::new();
     let mut found = Vec::new();
-    let engines: [Engine<'_>; 7] = [
+    let engines: [Engine<'_>; 8] = [
         ("pattern", &mut || patterns.scan(&input, &mut pattern_gaps)),
         ("fact", &mut || fact::findings(&input)),
         ("command", &mut || command::findings(&input)),
         ("setting", &mut || setting::findings(&input)),
         ("prose", &mut || prose::findings(&input)),
+        ("secret", &mut || secret::findings(&input)),
         ("indicator", &mut || indicator::findings(&input)),
         ("meta", &mut || meta::findings(&input)),
     ];

@@ -10,6 +10,7 @@ use crate::analyze::{
     indicator::ListRule,
     join::JoinRule,
     prose::ProseRule,
+    secret::SecretRule,
     setting::SettingRule,
 };
 use crate::rule::{Rule, RuleError, RuleErrors, RuleId};
@@ -42,6 +43,7 @@ const SETTING: &str = ".setting.toml";
 const PROSE: &str = ".prose.toml";
 const JOIN: &str = ".join.toml";
 const LIST: &str = ".list.toml";
+const SECRET: &str = ".secret.toml";
 
 /// Rules, bodies and data, ready to scan with.
 pub struct Ruleset {
@@ -54,6 +56,7 @@ pub struct Ruleset {
     pub(crate) prose: Vec<(RuleId, ProseRule)>,
     pub(crate) joins: Vec<(RuleId, JoinRule)>,
     pub(crate) lists: Vec<(RuleId, ListRule)>,
+    pub(crate) secrets: Vec<(RuleId, SecretRule)>,
     pub(crate) hosts: Hosts,
     pub(crate) paths: Paths,
     pub(crate) packages: packages::Packages,
@@ -131,6 +134,7 @@ impl Ruleset {
             prose: Vec::new(),
             joins: Vec::new(),
             lists: Vec::new(),
+            secrets: Vec::new(),
             hosts: kept(Hosts::parse(text("lists/hosts.csv")), &mut errors),
             paths: kept(Paths::parse(text("lists/paths.csv")), &mut errors),
             packages: kept(
@@ -173,10 +177,12 @@ impl Ruleset {
     fn uncompilable(&self, files: &BTreeMap<String, String>) -> Vec<RuleError> {
         let commands = self.commands.iter().map(|(id, rule)| (format!("rules/{id}{COMMAND}"), rule.compile()));
         let settings = self.settings.iter().map(|(id, rule)| (format!("rules/{id}{SETTING}"), rule.compile()));
+        let secrets = self.secrets.iter().map(|(id, rule)| (format!("rules/{id}{SECRET}"), rule.compile()));
         let lists = self.lexicons.uncompilable().map(|(name, why)| (format!("lexicons/{name}.txt"), Err(why)));
         let paths = ("lists/paths.csv".to_owned(), self.paths.compile().map(drop));
         let broken = commands
             .chain(settings)
+            .chain(secrets)
             .chain(lists)
             .chain([paths])
             .filter_map(|(file, result)| Some((file, result.err()?)));
@@ -220,7 +226,7 @@ impl Ruleset {
         if name.ends_with(".md") {
             return Ok(());
         }
-        let (stem, ending) = [YARA, FACT, COMMAND, SETTING, PROSE, JOIN, LIST]
+        let (stem, ending) = [YARA, FACT, COMMAND, SETTING, PROSE, JOIN, LIST, SECRET]
             .into_iter()
             .find_map(|ending| Some((name.strip_suffix(ending)?, ending)))
             .ok_or_else(|| RuleError::Body {
@@ -239,6 +245,7 @@ impl Ruleset {
             PROSE => self.prose.push((id, toml_body(name, text)?)),
             JOIN => self.joins.push((id, toml_body(name, text)?)),
             LIST => self.lists.push((id, toml_body(name, text)?)),
+            SECRET => self.secrets.push((id, toml_body(name, text)?)),
             _ => {} // YARA bodies were compiled together.
         }
         Ok(())

@@ -1,0 +1,192 @@
+//! Which phrase lists a text may hold at all, in one pass over its words: two
+//! words of a phrase that stand together are looked up, and only then is the
+//! phrase compared.
+
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, BuildError};
+
+use super::LexiconId;
+
+/// Literal parts of phrases, found by their words.
+#[derive(Default)]
+pub(super) struct Index {
+    parts: Vec<Part>,
+    /// Keys of the anchors of parts, sorted.
+    anchors: Vec<Anchor>,
+    /// A bit for each key that there is.
+    filter: Filter,
+    /// Parts without a word of their own in ASCII.
+    loose: Option<Automaton>,
+    /// Parts in other scripts.
+    foreign: Option<Automaton>,
+    /// First bytes that are not ASCII of parts in other scripts.
+    leads: Leads,
+}
+
+struct Part {
+    text: String,
+    list: LexiconId,
+}
+
+/// One word of a part, or two that stand together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Anchor {
+    key: u64,
+    part: u32,
+    /// Where the last word of the anchor ends in the part.
+    end: u32,
+}
+
+struct Automaton {
+    automaton: AhoCorasick,
+    lists: Vec<LexiconId>,
+}
+
+impl Automaton {
+    fn build(parts: &[(String, LexiconId)]) -> Result<Option<Self>, BuildError> {
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        let automaton = AhoCorasick::new(parts.iter().map(|(text, _)| text))?;
+        Ok(Some(Self { automaton, lists: parts.iter().map(|(_, list)| *list).collect() }))
+    }
+
+    fn each(&self, folded: &str, found: &mut Vec<(LexiconId, usize)>) {
+        let all = self.automaton.find_overlapping_iter(folded);
+        found.extend(all.filter_map(|hit| Some((*self.lists.get(hit.pattern().as_usize())?, hit.start()))));
+    }
+}
+
+struct Leads([bool; 256]);
+
+impl Default for Leads {
+    fn default() -> Self {
+        Self([false; 256])
+    }
+}
+
+const FILTER_BITS: u32 = 16;
+
+#[derive(Default)]
+struct Filter(Vec<u64>);
+
+impl Filter {
+    fn new(keys: impl Iterator<Item = u64>) -> Self {
+        let mut bits = vec![0_u64; 1 << (FILTER_BITS - 6)];
+        for key in keys {
+            let bit = key >> (64 - FILTER_BITS);
+            bits[(bit >> 6) as usize] |= 1 << (bit & 63);
+        }
+        Self(bits)
+    }
+
+    fn may_hold(&self, key: u64) -> bool {
+        let bit = key >> (64 - FILTER_BITS);
+        self.0.get((bit >> 6) as usize).is_some_and(|word| word >> (bit & 63) & 1 == 1)
+    }
+}
+
+impl Index {
+    /// An index of the literal parts of phrases.
+    pub(super) fn new(literals: impl Iterator<Item = (Literal, LexiconId)>) -> Result<Self, BuildError> {
+        let mut index = Self::default();
+        let (mut loose, mut foreign) = (Vec::new(), Vec::new());
+        for (literal, list) in literals {
+            if let Some(lead) = literal.text.bytes().find(|byte| !byte.is_ascii()) {
+                index.leads.0[usize::from(lead)] = true;
+                foreign.push((literal.text, list));
+            } else if let Some((key, end)) = literal.anchor() {
+                index.anchors.push(Anchor { key, part: index.parts.len() as u32, end: end as u32 });
+                index.parts.push(Part { text: literal.text, list });
+            } else {
+                loose.push((literal.text, list));
+            }
+        }
+        index.anchors.sort_unstable();
+        index.filter = Filter::new(index.anchors.iter().map(|anchor| anchor.key));
+        index.loose = Automaton::build(&loose)?;
+        index.foreign = Automaton::build(&foreign)?;
+        Ok(index)
+    }
+
+    /// Where the text may hold a phrase of which list: each such phrase has a place in it.
+    pub(super) fn candidates(&self, folded: &str) -> Vec<(LexiconId, usize)> {
+        let mut found = Vec::new();
+        let mut before = None;
+        for (range, hash) in words(folded) {
+            self.compare(hash, range.end, folded, &mut found);
+            if let Some(before) = before.replace(hash) {
+                self.compare(pair(before, hash), range.end, folded, &mut found);
+            }
+        }
+        if let Some(loose) = &self.loose {
+            loose.each(folded, &mut found);
+        }
+        let Some(foreign) = &self.foreign else { return found };
+        if !folded.is_ascii() && folded.bytes().any(|byte| self.leads.0[usize::from(byte)]) {
+            foreign.each(folded, &mut found);
+        }
+        found
+    }
+
+    /// Adds the parts with this anchor that stand here.
+    fn compare(&self, key: u64, end: usize, folded: &str, found: &mut Vec<(LexiconId, usize)>) {
+        if !self.filter.may_hold(key) {
+            return;
+        }
+        let first = self.anchors.partition_point(|anchor| anchor.key < key);
+        for anchor in self.anchors.iter().skip(first).take_while(|anchor| anchor.key == key) {
+            let Some(part) = self.parts.get(anchor.part as usize) else { continue };
+            let Some(start) = end.checked_sub(anchor.end as usize) else { continue };
+            if folded.as_bytes().get(start..start + part.text.len()) == Some(part.text.as_bytes()) {
+                found.push((part.list, start));
+            }
+        }
+    }
+}
+
+/// A part of a phrase that stands in folded text as it is.
+pub(super) struct Literal {
+    pub(super) text: String,
+    /// Whether its first and its last word may be parts of longer ones.
+    pub(super) is_open: [bool; 2],
+}
+
+impl Literal {
+    /// The key of its longest pair of whole words, or of its only whole word, and where that ends.
+    fn anchor(&self) -> Option<(u64, usize)> {
+        let [open_start, open_end] = self.is_open;
+        let is_whole =
+            |range: &Range<usize>| !(open_start && range.start == 0 || open_end && range.end == self.text.len());
+        let all: Vec<_> = words(&self.text).filter(|(range, _)| is_whole(range)).collect();
+        let pairs = all.windows(2).max_by_key(|two| two[1].0.end - two[0].0.start);
+        pairs.map(|two| (pair(two[0].1, two[1].1), two[1].0.end)).or_else(|| Some((all.first()?.1, all.first()?.0.end)))
+    }
+}
+
+fn pair(first: u64, second: u64) -> u64 {
+    (first.rotate_left(23) ^ second).wrapping_mul(MULTIPLIER)
+}
+
+const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Words of letters, digits and underscores in ASCII, with a hash of each.
+fn words(text: &str) -> impl Iterator<Item = (Range<usize>, u64)> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + bytes.get(at..)?.iter().position(|byte| is_word(*byte))?;
+        let mut hash = MULTIPLIER;
+        at = start;
+        while let Some(byte) = bytes.get(at).filter(|byte| is_word(**byte)) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(MULTIPLIER);
+            at += 1;
+        }
+        Some((start..at, hash ^ hash >> 29))
+    })
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}

@@ -22,6 +22,7 @@ pub mod lexicon;
 pub mod pack;
 pub mod packages;
 pub mod paths;
+pub(crate) mod words;
 pub(crate) mod yara;
 
 use hosts::Hosts;
@@ -179,7 +180,7 @@ impl Ruleset {
         let settings = self.settings.iter().map(|(id, rule)| (format!("rules/{id}{SETTING}"), rule.compile()));
         let secrets = self.secrets.iter().map(|(id, rule)| (format!("rules/{id}{SECRET}"), rule.compile()));
         let lists = self.lexicons.uncompilable().map(|(name, why)| (format!("lexicons/{name}.txt"), Err(why)));
-        let paths = ("lists/paths.csv".to_owned(), self.paths.compile().map(drop));
+        let paths = ("lists/paths.csv".to_owned(), self.paths.check());
         let broken = commands
             .chain(settings)
             .chain(secrets)

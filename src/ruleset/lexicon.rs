@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 use crate::rule::RuleError;
+use crate::ruleset::words::{self, Index, Literal};
 use crate::text;
-
-mod index;
-
-use index::{Index, Literal};
 
 /// Memory that a list may take for each thread that searches with it, in bytes; there are many lists.
 const CACHE: usize = 768 * 1024;
@@ -25,7 +22,7 @@ pub struct Lexicons {
 }
 
 /// Which of the lists.
-pub type LexiconId = u16;
+pub type LexiconId = words::Owner;
 
 /// One phrase list. A line is a phrase; one that ends in `*` is the beginning of a word; ` * ` stands for up to four words (or, in
 /// scripts other than ASCII, 24 characters), `#` starts a comment.
@@ -67,7 +64,7 @@ impl Lexicons {
 
     /// Where the text may hold a phrase of which list: each such phrase has a place in it.
     pub fn candidates(&self, folded: &str) -> Vec<(LexiconId, usize)> {
-        self.index.candidates(folded)
+        self.index.find(folded)
     }
 
     /// The list called `name`.
@@ -92,17 +89,17 @@ impl Lexicon {
         if all.is_empty() {
             return Ok(None);
         }
-        RegexBuilder::new(&all.join("|")).dfa_size_limit(CACHE).build().map(Some)
+        RegexBuilder::new(&all.join("|")).unicode(false).dfa_size_limit(CACHE).build().map(Some)
     }
 
     /// First phrase in text that went through [`text::fold`], as a range of it.
     pub fn find(&self, folded: &str) -> Option<Range<usize>> {
-        self.regex()?.find(folded).map(|found| found.range())
+        self.regex()?.find(folded.as_bytes()).map(|found| found.range())
     }
 
     /// All phrases in folded text.
     pub fn find_all<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
-        self.regex().into_iter().flat_map(move |regex| regex.find_iter(folded)).map(|found| found.range())
+        self.regex().into_iter().flat_map(move |regex| regex.find_iter(folded.as_bytes())).map(|found| found.range())
     }
 }
 
@@ -141,10 +138,10 @@ fn pattern(phrase: &str) -> String {
     let (stem, is_stem) = stem(phrase);
     let (folded, _) = text::fold(stem);
     let spaced = folded.is_ascii();
-    let gap = if spaced { r" (?:[^ .!?]+ ){0,4}" } else { r"[^.!?。！？\n]{0,24}?" };
+    let gap = if spaced { r" (?:[^ .!?]+ ){0,4}" } else { r"(?u:[^.!?。！？\n]{0,24}?)" };
     let body = folded.split('*').map(|part| regex::escape(part.trim())).collect::<Vec<_>>().join(gap);
     // Of the phrase as it was written: other letters fold to those of ASCII, and their words have other edges.
-    let edge = |c: Option<char>| if has_edge(c) { r"(?-u:\b)" } else { "" };
+    let edge = |c: Option<char>| if has_edge(c) { r"\b" } else { "" };
     let end = if is_stem { "" } else { edge(stem.chars().last()) };
     format!("{}{body}{end}", edge(stem.chars().next()))
 }

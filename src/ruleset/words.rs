@@ -1,16 +1,17 @@
-//! Which phrase lists a text may hold at all, in one pass over its words: two
-//! words of a phrase that stand together are looked up, and only then is the
-//! phrase compared.
+//! Which of many literals stand in a text, in one pass over its words: two
+//! words of a literal that stand together are looked up, and only then is the
+//! literal compared. Costs next to nothing to build, unlike an automaton.
 
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, BuildError};
 
-use super::LexiconId;
+/// Whose literal it is.
+pub(crate) type Owner = u16;
 
-/// Literal parts of phrases, found by their words.
+/// Literals, found by their words.
 #[derive(Default)]
-pub(super) struct Index {
+pub(crate) struct Index {
     parts: Vec<Part>,
     /// Keys of the anchors of parts, sorted.
     anchors: Vec<Anchor>,
@@ -20,13 +21,13 @@ pub(super) struct Index {
     loose: Option<Automaton>,
     /// Parts in other scripts.
     foreign: Option<Automaton>,
-    /// First bytes that are not ASCII of parts in other scripts.
+    /// A byte of each part in other scripts, which none of it stands without.
     leads: Leads,
 }
 
 struct Part {
     text: String,
-    list: LexiconId,
+    owner: Owner,
 }
 
 /// One word of a part, or two that stand together.
@@ -40,21 +41,21 @@ struct Anchor {
 
 struct Automaton {
     automaton: AhoCorasick,
-    lists: Vec<LexiconId>,
+    owners: Vec<Owner>,
 }
 
 impl Automaton {
-    fn build(parts: &[(String, LexiconId)]) -> Result<Option<Self>, BuildError> {
+    fn build(parts: &[(String, Owner)]) -> Result<Option<Self>, BuildError> {
         if parts.is_empty() {
             return Ok(None);
         }
         let automaton = AhoCorasick::new(parts.iter().map(|(text, _)| text))?;
-        Ok(Some(Self { automaton, lists: parts.iter().map(|(_, list)| *list).collect() }))
+        Ok(Some(Self { automaton, owners: parts.iter().map(|(_, owner)| *owner).collect() }))
     }
 
-    fn each(&self, folded: &str, found: &mut Vec<(LexiconId, usize)>) {
-        let all = self.automaton.find_overlapping_iter(folded);
-        found.extend(all.filter_map(|hit| Some((*self.lists.get(hit.pattern().as_usize())?, hit.start()))));
+    fn each(&self, text: &str, found: &mut Vec<(Owner, usize)>) {
+        let all = self.automaton.find_overlapping_iter(text);
+        found.extend(all.filter_map(|hit| Some((*self.owners.get(hit.pattern().as_usize())?, hit.start()))));
     }
 }
 
@@ -88,19 +89,20 @@ impl Filter {
 }
 
 impl Index {
-    /// An index of the literal parts of phrases.
-    pub(super) fn new(literals: impl Iterator<Item = (Literal, LexiconId)>) -> Result<Self, BuildError> {
+    /// An index of literals.
+    pub(crate) fn new(literals: impl Iterator<Item = (Literal, Owner)>) -> Result<Self, BuildError> {
         let mut index = Self::default();
         let (mut loose, mut foreign) = (Vec::new(), Vec::new());
-        for (literal, list) in literals {
-            if let Some(lead) = literal.text.bytes().find(|byte| !byte.is_ascii()) {
-                index.leads.0[usize::from(lead)] = true;
-                foreign.push((literal.text, list));
-            } else if let Some((key, end)) = literal.anchor() {
+        for (literal, owner) in literals {
+            if let Some((key, end)) = literal.anchor() {
                 index.anchors.push(Anchor { key, part: index.parts.len() as u32, end: end as u32 });
-                index.parts.push(Part { text: literal.text, list });
+                index.parts.push(Part { text: literal.text, owner });
+            // The greatest is of a script; below it there are dashes and quotation marks, which are everywhere.
+            } else if let Some(lead) = literal.text.bytes().filter(|byte| !byte.is_ascii()).max() {
+                index.leads.0[usize::from(lead)] = true;
+                foreign.push((literal.text, owner));
             } else {
-                loose.push((literal.text, list));
+                loose.push((literal.text, owner));
             }
         }
         index.anchors.sort_unstable();
@@ -110,28 +112,28 @@ impl Index {
         Ok(index)
     }
 
-    /// Where the text may hold a phrase of which list: each such phrase has a place in it.
-    pub(super) fn candidates(&self, folded: &str) -> Vec<(LexiconId, usize)> {
+    /// Where whose literals stand.
+    pub(crate) fn find(&self, text: &str) -> Vec<(Owner, usize)> {
         let mut found = Vec::new();
         let mut before = None;
-        for (range, hash) in words(folded) {
-            self.compare(hash, range.end, folded, &mut found);
+        for (range, hash) in words(text) {
+            self.compare(hash, range.end, text, &mut found);
             if let Some(before) = before.replace(hash) {
-                self.compare(pair(before, hash), range.end, folded, &mut found);
+                self.compare(pair(before, hash), range.end, text, &mut found);
             }
         }
         if let Some(loose) = &self.loose {
-            loose.each(folded, &mut found);
+            loose.each(text, &mut found);
         }
         let Some(foreign) = &self.foreign else { return found };
-        if !folded.is_ascii() && folded.bytes().any(|byte| self.leads.0[usize::from(byte)]) {
-            foreign.each(folded, &mut found);
+        if !text.is_ascii() && text.bytes().any(|byte| self.leads.0[usize::from(byte)]) {
+            foreign.each(text, &mut found);
         }
         found
     }
 
     /// Adds the parts with this anchor that stand here.
-    fn compare(&self, key: u64, end: usize, folded: &str, found: &mut Vec<(LexiconId, usize)>) {
+    fn compare(&self, key: u64, end: usize, text: &str, found: &mut Vec<(Owner, usize)>) {
         if !self.filter.may_hold(key) {
             return;
         }
@@ -139,18 +141,19 @@ impl Index {
         for anchor in self.anchors.iter().skip(first).take_while(|anchor| anchor.key == key) {
             let Some(part) = self.parts.get(anchor.part as usize) else { continue };
             let Some(start) = end.checked_sub(anchor.end as usize) else { continue };
-            if folded.as_bytes().get(start..start + part.text.len()) == Some(part.text.as_bytes()) {
-                found.push((part.list, start));
+            if text.as_bytes().get(start..start + part.text.len()) == Some(part.text.as_bytes()) {
+                found.push((part.owner, start));
             }
         }
     }
 }
 
-/// A part of a phrase that stands in folded text as it is.
-pub(super) struct Literal {
-    pub(super) text: String,
+/// What is looked for.
+#[derive(Clone)]
+pub(crate) struct Literal {
+    pub(crate) text: String,
     /// Whether its first and its last word may be parts of longer ones.
-    pub(super) is_open: [bool; 2],
+    pub(crate) is_open: [bool; 2],
 }
 
 impl Literal {
@@ -160,8 +163,13 @@ impl Literal {
         let is_whole =
             |range: &Range<usize>| !(open_start && range.start == 0 || open_end && range.end == self.text.len());
         let all: Vec<_> = words(&self.text).filter(|(range, _)| is_whole(range)).collect();
-        let pairs = all.windows(2).max_by_key(|two| two[1].0.end - two[0].0.start);
-        pairs.map(|two| (pair(two[0].1, two[1].1), two[1].0.end)).or_else(|| Some((all.first()?.1, all.first()?.0.end)))
+        let longest = all.windows(2).max_by_key(|two| two[1].0.end - two[0].0.start);
+        let pairs = longest.map(|two| (two[0].0.len() + two[1].0.len(), pair(two[0].1, two[1].1), two[1].0.end));
+        let words =
+            all.iter().max_by_key(|(range, _)| range.len()).map(|(range, hash)| (range.len(), *hash, range.end));
+        // Letters between others are no words, and stand everywhere.
+        let (_, key, end) = pairs.or(words).filter(|(length, ..)| *length >= 4 || self.text.is_ascii())?;
+        Some((key, end))
     }
 }
 

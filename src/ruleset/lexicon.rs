@@ -48,13 +48,11 @@ impl Lexicons {
     }
 
     /// Makes these lists findable by [`Self::candidates`].
-    pub(crate) fn index(&mut self, names: &BTreeSet<&str>) -> Result<(), RuleError> {
+    pub(crate) fn index(&mut self, names: &BTreeSet<&str>) {
         let lists = names.iter().filter_map(|name| self.lists.get(*name));
         let literals =
             lists.flat_map(|list| list.phrases.iter().filter_map(|phrase| Some((literal(phrase)?, list.id))));
-        let index = Index::new(literals);
-        self.index = index.map_err(|error| RuleError::Body { file: "lexicons".to_owned(), why: error.to_string() })?;
-        Ok(())
+        self.index = Index::new(literals);
     }
 
     /// Names of lists that are too large to be searched for, and why.

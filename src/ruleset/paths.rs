@@ -66,7 +66,7 @@ impl Paths {
         let index = self.literals.get_or_init(|| {
             let literals =
                 self.rows.iter().enumerate().filter_map(|(at, row)| Some((row.literal.clone()?, at as Owner)));
-            Index::new(literals).unwrap_or_default()
+            Index::new(literals)
         });
         let mut rows: BTreeSet<usize> = index.find(&path).into_iter().map(|(row, _)| usize::from(row)).collect();
         if path.len() <= SHORT {

@@ -169,9 +169,6 @@ impl Ruleset {
             let Some(name) = name.strip_prefix("rules/") else { continue };
             errors.extend(set.add_body(name, text).err());
         }
-        let sought =
-            set.prose.iter().flat_map(|(_, rule)| &rule.signals).filter_map(|signal| signal.phrases.as_deref());
-        set.lexicons.index(&sought.collect());
         set.command_index = command::Index::new(&set.commands);
         errors.extend(set.inconsistent(files));
         (set, errors)
@@ -182,12 +179,10 @@ impl Ruleset {
         let commands = self.commands.iter().map(|(id, rule)| (format!("rules/{id}{COMMAND}"), rule.compile()));
         let settings = self.settings.iter().map(|(id, rule)| (format!("rules/{id}{SETTING}"), rule.compile()));
         let secrets = self.secrets.iter().map(|(id, rule)| (format!("rules/{id}{SECRET}"), rule.compile()));
-        let lists = self.lexicons.uncompilable().map(|(name, why)| (format!("lexicons/{name}.txt"), Err(why)));
         let paths = ("lists/paths.csv".to_owned(), self.paths.check());
         let broken = commands
             .chain(settings)
             .chain(secrets)
-            .chain(lists)
             .chain([paths])
             .filter_map(|(file, result)| Some((file, result.err()?)));
         broken

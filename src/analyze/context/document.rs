@@ -192,7 +192,7 @@ impl<'a> Place<'a> {
                 if !is_near {
                     continue;
                 }
-                if self.holds("negation", &folded) {
+                if self.is_negated(block, &sentence) {
                     self.add(contexts, ContextKind::Negated, source.clone(), "the text says not to");
                 }
                 if self.holds("warn", &folded) {
@@ -206,6 +206,19 @@ impl<'a> Place<'a> {
                 }
             }
         }
+    }
+
+    /// Whether a sentence says not to: a negation that is part of what was found is what was found, not an opinion of it.
+    fn is_negated(&self, block: &Block, sentence: &Range<usize>) -> bool {
+        let part = text::slice(&block.text, sentence.clone());
+        let (folded, from) = text::fold(part);
+        let lexicons = &self.reader.input.rules.lexicons;
+        let mut negations = lexicons.get("negation").into_iter().flat_map(|list| list.find_all(&folded));
+        negations.any(|found| {
+            let at = |folded_at: usize| sentence.start + from.get(folded_at).map_or(part.len(), |&at| at as usize);
+            let source = block.source(at(found.start)..at(found.end));
+            !(self.range.start <= source.start && source.end <= self.range.end)
+        })
     }
 
     /// The block itself, and the prose right before and after a code block.

@@ -109,7 +109,7 @@ fn scanner(rules: Ruleset) -> Scanner {
 /// The fixtures of a rule, with what the unchanged rule says of each hit.
 struct Fixtures {
     rule: String,
-    hits: Vec<(PathBuf, Option<(Severity, Confidence)>)>,
+    hits: Vec<(PathBuf, Vec<Judged>)>,
     clean: Vec<PathBuf>,
 }
 
@@ -125,30 +125,38 @@ impl Fixtures {
                 .iter()
                 .filter(|case| if is_hit { case.rules.iter().any(|id| id == rule) } else { !case.is_hostile });
             found.extend(
-                others.map(|case| case.folder.clone()).filter(|case| is_hit || worst(unchanged, rule, case).is_none()),
+                others.map(|case| case.folder.clone()).filter(|case| is_hit || judged(unchanged, rule, case).is_empty()),
             );
             found.sort();
             found
         };
         let hits = cases("hit").into_iter().map(|case| {
-            let severity = worst(unchanged, rule, &case);
-            (case, severity)
+            let judged = judged(unchanged, rule, &case);
+            (case, judged)
         });
         Self { rule: rule.to_owned(), hits: hits.collect(), clean: cases("clean") }
     }
 
     /// Whether a hit is judged otherwise than by the unchanged rule, or a clean case is reported.
     fn notice(&self, changed: &Scanner) -> bool {
-        self.hits.iter().any(|(case, severity)| worst(changed, &self.rule, case) != *severity)
-            || self.clean.iter().any(|case| worst(changed, &self.rule, case).is_some())
+        self.hits.iter().any(|(case, unchanged)| judged(changed, &self.rule, case) != *unchanged)
+            || self.clean.iter().any(|case| !judged(changed, &self.rule, case).is_empty())
     }
 }
 
-/// Severity of the worst finding of `rule` in a case, before context.
-fn worst(scanner: &Scanner, rule: &str, case: &Path) -> Option<(Severity, Confidence)> {
+/// Where something was found, and how it was judged before context.
+type Judged = (String, usize, Severity, Confidence);
+
+/// All findings of `rule` in a case.
+fn judged(scanner: &Scanner, rule: &str, case: &Path) -> Vec<Judged> {
     let report = scanner.scan(case, &()).unwrap_or_else(|error| panic!("{error}"));
     let findings = report.packages.iter().flat_map(|package| &package.findings);
-    findings.filter(|finding| finding.rule.as_str() == rule).map(|finding| (finding.severity, finding.confidence)).max()
+    let of_rule = findings.filter(|finding| finding.rule.as_str() == rule);
+    let judged = of_rule.map(|finding| {
+        let place = &finding.locations[0];
+        (place.path.clone(), place.line, finding.severity, finding.confidence)
+    });
+    judged.collect()
 }
 
 /// Finds the conditions of a body.

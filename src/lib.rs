@@ -23,6 +23,7 @@ pub mod error;
 pub mod expand;
 pub mod fact;
 pub mod finding;
+pub mod hashes;
 pub mod limits;
 pub mod package;
 pub mod parse;
@@ -34,6 +35,7 @@ pub mod ruleset;
 pub mod sandbox;
 pub mod scan;
 pub mod text;
+pub mod verify;
 
 pub use error::Error;
 pub use limits::Limits;

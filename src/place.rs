@@ -40,13 +40,13 @@ impl Environment {
     }
 
     /// A variable as text without the space around it; an empty one counts as none.
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.variables.get(name)?.to_str().map(str::trim).filter(|text| !text.is_empty())
     }
 
     /// A variable that names a directory or file: `~` is home, and what is relative is so to the
     /// current directory.
-    fn path(&self, name: &str) -> Option<PathBuf> {
+    pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
         let path = match self.text(name) {
             Some(text) => self.expand(text),
             // A name that is not text has no space to trim.

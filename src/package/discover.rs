@@ -51,6 +51,8 @@ pub enum Content {
         /// The bytes.
         bytes: Arc<[u8]>,
     },
+    /// Files that are in memory already, each with its path in the package.
+    Held(Vec<(PathBuf, Arc<[u8]>)>),
 }
 
 /// A package that was found and not yet read.
@@ -73,6 +75,7 @@ impl PackageRef {
             Content::Tree(tree) => tree.files.iter().map(|(_, size)| size).sum(),
             Content::File { bytes, .. } => *bytes,
             Content::Given { bytes, .. } => bytes.len() as u64,
+            Content::Held(files) => files.iter().map(|(_, bytes)| bytes.len() as u64).sum(),
         }
     }
 
@@ -82,6 +85,7 @@ impl PackageRef {
             Content::Tree(tree) => tree.files.iter().map(|(path, _)| path.as_ref()).collect(),
             Content::File { path, .. } => path.file_name().map(Path::new).into_iter().collect(),
             Content::Given { name, .. } => vec![name],
+            Content::Held(files) => files.iter().map(|(path, _)| path.as_path()).collect(),
         }
     }
 
@@ -90,7 +94,7 @@ impl PackageRef {
         match &self.content {
             Content::Tree(tree) => Some(&tree.base),
             Content::File { path, .. } => Some(path),
-            Content::Given { .. } => None,
+            Content::Given { .. } | Content::Held(_) => None,
         }
     }
 
@@ -367,6 +371,11 @@ impl Discovered {
     pub fn given(name: &str, bytes: Vec<u8>) -> Self {
         let name = PathBuf::from(name);
         Self::one(name.clone(), Content::Given { name, bytes: bytes.into() })
+    }
+
+    /// A package of files that are in memory already, each with its path in it.
+    pub fn held(name: &str, files: Vec<(PathBuf, Arc<[u8]>)>) -> Self {
+        Self::one(PathBuf::from(name), Content::Held(files))
     }
 
     fn one(root: PathBuf, content: Content) -> Self {

@@ -39,6 +39,13 @@ impl Package {
                 let file = File { path: Arc::new(SkillPath::new(name)), bytes: Arc::clone(bytes), windows: Vec::new() };
                 unpack::into(&mut package, file, limits);
             }
+            Content::Held(files) => {
+                package.files.extend(files.iter().map(|(path, bytes)| File {
+                    path: Arc::new(SkillPath::new(path)),
+                    bytes: Arc::clone(bytes),
+                    windows: Vec::new(),
+                }));
+            }
         }
         package.files.sort_by(|a, b| a.path.raw().cmp(b.path.raw()));
         package.seal();

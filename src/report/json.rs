@@ -150,6 +150,11 @@ fn package(report: &PackageReport) -> Package<'_> {
     }
 }
 
+/// The package as a value, to stand in another document.
+pub(crate) fn value(report: &PackageReport) -> serde_json::Value {
+    serde_json::to_value(package(report)).unwrap_or_default()
+}
+
 /// Writes one object on a line of its own. Control and invisible characters are escaped, so a log that
 /// shows the lines is safe.
 ///
@@ -211,7 +216,7 @@ fn indented(text: &str, columns: usize) -> String {
 }
 
 /// JSON with everything beyond printable ASCII as `\uXXXX`, and the second of two `#`, which CI systems act on.
-fn ascii(json: &str) -> String {
+pub(crate) fn ascii(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if c == '#' && out.ends_with('#') {

@@ -1,12 +1,18 @@
 //! Everything that is proved through the program itself, in one binary.
 
+mod clawhub_cli;
 mod cli;
 mod common;
 mod context;
 mod evidence;
+mod gate;
+mod gate_install;
+mod gate_server;
 mod hashes;
 mod hostile;
 mod indicators;
+mod install_policy;
+mod mock;
 mod output;
 mod packages;
 mod packs;

@@ -282,9 +282,7 @@ fn print(args: &Args, scanner: &Scanner, reports: &[PackageReport], out: &mut dy
     let mut report = Report::new(scanner.rules());
     reports.iter().for_each(|package| report.add(package.clone(), true));
     let detail = if args.verbose { terminal::Detail::Verbose } else { terminal::Detail::Normal };
-    terminal::render(&report, terminal::Options { detail, width: super::width() }, out)?;
-    writeln!(out)?;
-    Ok(())
+    Ok(terminal::packages(&report, terminal::Options { detail, width: super::width() }, out)?)
 }
 
 /// Puts what was vetted into place, after asking where something of the user's is replaced.

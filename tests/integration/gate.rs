@@ -340,3 +340,48 @@ fn environment_chooses_the_registry_and_the_report_says_so() {
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{wrong}");
     }
 }
+
+/// The script that stands in for the registry's client, with the program and a real client on its path.
+fn wrapper(place: &Place, args: &[&str]) -> Ran {
+    let bin = place.path().join("bin");
+    fs::create_dir_all(&bin).expect("a new directory");
+    let link = |name: &str, target: &Path| {
+        let _ = std::os::unix::fs::symlink(target, bin.join(name));
+    };
+    link("skillscan", Path::new(env!("CARGO_BIN_EXE_skillscan")));
+    let real = place.path().join("real");
+    fs::create_dir_all(&real).expect("a new directory");
+    fs::write(real.join("clawhub"), "#!/bin/sh\necho real \"$@\"\n").expect("a new file");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(real.join("clawhub"), mode).expect("its own file");
+    link("clawhub", &Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/clawhub"));
+    let path = format!("{}:{}:/usr/bin:/bin", bin.display(), real.display());
+    let mut command = assert_cmd::Command::new(bin.join("clawhub"));
+    command.current_dir(place.path()).env_clear().env("PATH", path).env("HOME", place.path()).args(args);
+    let output = command.output().expect("the script starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ran { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().unwrap_or(-1) }
+}
+
+#[test]
+fn stand_in_for_the_client_lets_nothing_in_unvetted() {
+    let (place, registry) = (Place::new(), Registry::with(&HONEST));
+    let url = registry.url();
+    let own = ["--registry", &url, "--workdir", "."];
+    let with = |args: &[&'static str]| wrapper(&place, &[&own[..], args].concat());
+    let ran = with(&["install", "@alice/demo", "--version", "1.0.0", "--force"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(place.path().join("skills/@alice/demo/SKILL.md").is_file());
+    registry.publish("alice", "demo", "1.1.0", &HOSTILE);
+    for args in [
+        &["update", "@alice/demo"][..],
+        &["install", "--force", "@alice/demo"],
+        &["update", "@alice/demo", "--version=1.1.0"],
+    ] {
+        assert_eq!(with(args).code, 1, "{args:?}");
+        assert_eq!(place.read("skills/@alice/demo/scripts/run.sh").as_deref(), Some(HONEST[1].1), "{args:?}");
+    }
+    assert_eq!(with(&["update", "--all"]).code, 1);
+    let ran = with(&["search", "two words"]);
+    assert_eq!((ran.stdout.as_str(), ran.code), (&*format!("real --registry {url} --workdir . search two words\n"), 0));
+}

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 pub mod rules;
 pub mod scan;
+pub mod verify;
 
 /// Exit codes, in the order in which they win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,9 @@ enum Command {
     /// Scan a directory of skills, one skill, or one file
     #[command(after_help = EXIT_CODES)]
     Scan(scan::Args),
+    /// Compare installed skills with what installers recorded, or pin them
+    #[command(after_help = verify::EXIT_CODES)]
+    Verify(verify::Args),
     /// List and explain the rules
     Rules(rules::Args),
 }
@@ -55,6 +59,7 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Some(Command::Scan(args)) => scan::run(&args),
+        Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         None => scan::run(&cli.scan),
     }

@@ -96,6 +96,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = args.threads.filter(|n| *n > 0).unwrap_or(cores);
     let scanner = Scanner::new(super::rules::load(&args.rules)?, Limits::default(), policy.clone());
+    let scanner = scanner.with_pins(super::verify::pins(&Environment::of_process())?);
     let (roots, places) = targets(&scanner, &args.paths)?;
     refuse_scanned(&args.rules, &roots)?;
     // From here on nothing but the packages is read, and nothing is written.

@@ -15,3 +15,4 @@ mod records;
 mod schema;
 mod shadowed;
 mod targets;
+mod verify;

@@ -8,6 +8,7 @@ pub mod gate;
 pub mod install_policy;
 pub mod rules;
 pub mod scan;
+pub mod verify;
 
 /// Exit codes, in the order in which they win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,9 @@ enum Command {
     Gate(gate::Args),
     /// Answer OpenClaw's question whether something may be installed, through its install policy
     InstallPolicy(install_policy::Args),
+    /// Compare installed skills with what installers recorded, or pin them
+    #[command(after_help = verify::EXIT_CODES)]
+    Verify(verify::Args),
     /// List and explain the rules
     Rules(rules::Args),
 }
@@ -71,6 +75,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Scan(args)) => scan::run(&args),
         Some(Command::Gate(args)) => gate::run(&args),
         Some(Command::InstallPolicy(args)) => install_policy::run(&args),
+        Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         None => scan::run(&cli.scan),
     }

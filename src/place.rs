@@ -64,6 +64,12 @@ impl Environment {
         homes
     }
 
+    /// Where programs of this user keep what they must remember.
+    pub(crate) fn state_directory(&self) -> Option<PathBuf> {
+        let named = self.text("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        named.or_else(|| Some(self.home.as_ref()?.join(".local/state")))
+    }
+
     /// A path as OpenClaw reads it; what is relative stays so.
     fn expand(&self, text: &str) -> PathBuf {
         let text = text.replace('\0', "");

@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 
 use super::Exit;
+use crate::gate::changes::Changes;
 use crate::gate::contents::Contents;
 use crate::gate::install::{Plan, Present, System};
 use crate::gate::reference::{self, Reference};
@@ -18,6 +19,7 @@ use crate::net::registry::{Choice, Registry, choice};
 use crate::package::Discovered;
 use crate::place::{self, Environment, Source};
 use crate::report::{PackageReport, Report, escape, terminal};
+use crate::verify::{Pin, Pins, Tree};
 use crate::{Limits, Policy, Scanner, Verdict};
 
 #[derive(Debug, clap::Args)]
@@ -116,10 +118,11 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         bail!("only skills of the registry are installed; see --help");
     }
     let policy = Policy::new(&args.ignore_rule).context("--ignore-rule")?;
+    let pins = Arc::new(super::verify::pins(&environment)?);
     let scanner = Scanner::new(super::rules::load(&args.rules)?, Limits::default(), policy);
     let mut vetted = vet(args, &reference, &environment, &scanner)?;
     let workdir = workdir(args, &environment);
-    let plan = plan(args, &vetted, &workdir);
+    let plan = plan(args, &vetted, &workdir, &pins);
     let before = plan.as_ref().and_then(|plan| plan.as_ref().ok()).and_then(|plan| installed(&scanner, plan));
     let (reports, before) = scan(&scanner, std::mem::take(&mut vetted.views), before)?;
     let settings = Settings {
@@ -134,23 +137,27 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let candidate = &vetted.candidate;
     let outcome = Outcome { candidate, registry: registry_shown, reports: &reports, decision, settings };
     let mut out = super::stdout();
-    let changes = Changes::between(before.as_ref(), &reports);
+    let recorded = plan.as_ref().and_then(|plan| plan.as_ref().ok()).and_then(|plan| plan.recorded.clone());
+    let changes = Changes::between(before.as_ref(), recorded.as_deref(), &reports);
     if args.format == Format::Text {
         outcome.head(super::width(), &mut out)?;
         print(args, &scanner, &reports, &mut out)?;
-        changes.print(&mut out)?;
+        changes.print(super::width(), &mut out)?;
         outcome.foot(&mut out)?;
         out.flush()?;
     }
     let mut written = Written::default();
     if let (true, true, Some(plan), Some((registry, choice))) = (writes, decision.is_admitted, plan, registry) {
         written = match plan.and_then(|plan| put(args, plan, candidate, registry, choice, &changes)) {
-            Ok(written) => written,
+            Ok(written) => {
+                pin(&environment, candidate, &written);
+                written
+            }
             Err(problem) => Written { problem: Some(problem), ..Written::default() },
         };
     }
     match args.format {
-        Format::Json => show::write_document(&outcome.document(&written, changes.json()), &mut out)?,
+        Format::Json => show::write_document(&outcome.document(&written, changes.value()), &mut out)?,
         Format::Text => tell(&written, &mut out)?,
     }
     out.flush()?;
@@ -245,9 +252,9 @@ fn workdir(args: &Args, environment: &Environment) -> PathBuf {
 }
 
 /// Where the skill would go; none if it is none of the registry.
-fn plan(args: &Args, vetted: &Vetted, workdir: &Path) -> Option<Result<Plan, String>> {
+fn plan(args: &Args, vetted: &Vetted, workdir: &Path, pins: &Arc<Pins>) -> Option<Result<Plan, String>> {
     let identity = vetted.candidate.identity.as_ref()?;
-    Some(install::plan(workdir, &workdir.join(&args.dir), identity))
+    Some(install::plan(workdir, &workdir.join(&args.dir), identity, pins))
 }
 
 /// The version that is installed now.
@@ -294,7 +301,7 @@ fn put(
     choice: &Choice,
     changes: &Changes,
 ) -> Result<Written, String> {
-    let mut questions = changes.questions();
+    let mut questions: Vec<String> = changes.question().into_iter().collect();
     match plan.present {
         Present::Changed => questions.push("it was changed since it was installed".to_owned()),
         Present::Unrecorded => questions.push("a folder that no record tells of is there".to_owned()),
@@ -317,6 +324,21 @@ fn put(
     let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
     let path = install::install(plan, candidate, registry.address(), now, &mut System)?;
     Ok(Written { path: Some(path.display().to_string()), ..Written::default() })
+}
+
+/// Keeps what was vetted, outside of the skill, so that `verify` and every scan can tell each file that changes.
+fn pin(environment: &Environment, candidate: &Candidate, written: &Written) {
+    let (Some(path), Some(file)) = (&written.path, Pins::path(environment)) else { return };
+    let kept = std::fs::canonicalize(path).map_err(|error| error.to_string()).and_then(|place| {
+        let mut pins = Pins::load(&file)?;
+        let version = candidate.identity.as_ref().map(|identity| identity.version.clone());
+        pins.set(&place, Pin::of(&Tree::read(&place, &Limits::default()), version));
+        pins.save(&file).map_err(|error| error.to_string())
+    });
+    if let Err(why) = kept {
+        let file = escape::line(&file.display().to_string());
+        anstream::eprintln!("skillscan: {file}: {}; its files are not pinned", escape::line(&why));
+    }
 }
 
 fn confirm(args: &Args, target: &Path, questions: &[String]) -> Result<(), String> {
@@ -377,26 +399,4 @@ fn tell(written: &Written, out: &mut dyn Write) -> anyhow::Result<()> {
         anstream::eprintln!("skillscan: what it wrote is kept in {}", escape::line(path));
     }
     Ok(())
-}
-
-/// What the new version does that the installed one does not.
-#[derive(Debug, Default)]
-struct Changes {}
-
-impl Changes {
-    fn between(_before: Option<&PackageReport>, _after: &[PackageReport]) -> Self {
-        Self {}
-    }
-
-    fn print(&self, _out: &mut dyn Write) -> anyhow::Result<()> {
-        Ok(())
-    }
-
-    fn questions(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn json(&self) -> Option<serde_json::Value> {
-        None
-    }
 }

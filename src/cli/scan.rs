@@ -93,6 +93,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let policy = Policy::new(&args.ignore_rule).context("--ignore-rule")?;
     let scanner = Scanner::new(super::rules::load(&args.rules)?, Limits::default(), policy.clone());
+    let scanner = scanner.with_pins(super::verify::pins(&Environment::of_process())?);
     let (roots, places) = targets(&scanner, &args.paths)?;
     refuse_scanned(&args.rules, &roots)?;
     confine(&roots, args.threads)?;

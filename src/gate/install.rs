@@ -6,12 +6,15 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::contents::Unpacked;
 use super::{Candidate, Identity};
 use crate::hashes::{self, Cover, FileHash, IGNORE_FILES, Sha256};
+use crate::limits::Limits;
 use crate::report::escape;
 use crate::verify::record::{FOLDERS, Lock, LockEntry, Origin, Reference};
+use crate::verify::{self, Pins, Records, Status, Subject};
 
 mod disk;
 
@@ -52,7 +55,7 @@ pub enum Present {
 ///
 /// # Errors
 /// In our words and escaped: a lock file that cannot be read, a pinned skill, something else in its place.
-pub fn plan(workdir: &Path, root: &Path, identity: &Identity) -> Result<Plan, String> {
+pub fn plan(workdir: &Path, root: &Path, identity: &Identity, pins: &Arc<Pins>) -> Result<Plan, String> {
     let lock = load(workdir)?;
     let owner = identity.name.owner.as_deref().filter(|_| identity.is_owner_named);
     let key = lock.key_of(owner, &identity.name.slug);
@@ -67,7 +70,7 @@ pub fn plan(workdir: &Path, root: &Path, identity: &Identity) -> Result<Plan, St
         Err(error) => return Err(format!("{}: {}", shown(&target), error.kind())),
         Ok(meta) if !meta.is_dir() => return Err(format!("{}: is no folder of its own", shown(&target))),
         Ok(_) if entry.is_none() => Present::Unrecorded,
-        Ok(_) if is_untouched(&target) => Present::Untouched,
+        Ok(_) if is_untouched(root, &target, pins) => Present::Untouched,
         Ok(_) => Present::Changed,
     };
     let recorded = entry.and_then(LockEntry::version).map(str::to_owned);
@@ -93,17 +96,12 @@ fn shown(path: &Path) -> String {
     escape::line(&path.display().to_string())
 }
 
-/// Whether a skill has the fingerprint that was written when it was installed.
-fn is_untouched(skill: &Path) -> bool {
-    let Ok(Some(origin)) = Origin::load(skill) else { return false };
-    let Some(expected) = origin.claims.fingerprint else { return false };
-    let files = walkdir::WalkDir::new(skill).into_iter().filter_map(Result::ok);
-    let files = files.filter(|entry| entry.file_type().is_file()).filter_map(|entry| {
-        let path = entry.path().strip_prefix(skill).ok()?.to_str()?.replace('\\', "/");
-        Some(Unpacked { path, bytes: fs::read(entry.path()).ok()?.into() })
-    });
-    let files: Vec<Unpacked> = files.collect();
-    covered(&files).is_some_and(|files| hashes::is_hash_of(expected, &files, hashes::Lines::Fingerprint))
+/// Whether a skill is what its records say, so that nothing of the user's is lost with it.
+fn is_untouched(root: &Path, target: &Path, pins: &Arc<Pins>) -> bool {
+    let (Ok(root), Ok(place)) = (fs::canonicalize(root), fs::canonicalize(target)) else { return false };
+    let records = Records::around(&root, Arc::clone(pins));
+    let subject = Subject { folder: target.to_owned(), place };
+    verify::integrity(&subject, &records, &Limits::default()).status == Status::Matches
 }
 
 /// The files that the client's fingerprint covers.

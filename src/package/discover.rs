@@ -12,6 +12,7 @@ use walkdir::WalkDir;
 use crate::finding::{Gap, GapKind};
 use crate::limits::Limits;
 use crate::package::SkillPath;
+use crate::verify::target::Recorded;
 
 /// Source of what the user names.
 const PATH: &str = "path";
@@ -117,6 +118,8 @@ pub struct Discovered {
     pub precedence: Option<u8>,
     /// Its packages, in path order.
     pub packages: Vec<PackageRef>,
+    /// What installers wrote down about them.
+    pub recorded: Arc<Recorded>,
 }
 
 #[derive(Default)]
@@ -134,7 +137,7 @@ pub fn discover(root: &Path, limits: &Limits) -> io::Result<Discovered> {
     fs::read_dir(root)?;
     let mut packages = packages_in(root, limits, true);
     packages.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
-    Ok(Discovered { root: root.to_owned(), source: PATH, precedence: None, packages })
+    Ok(Discovered { root: root.to_owned(), source: PATH, precedence: None, packages, recorded: Arc::default() })
 }
 
 fn packages_in(root: &Path, limits: &Limits, follow: bool) -> Vec<PackageRef> {
@@ -385,6 +388,7 @@ impl Discovered {
             source,
             precedence: None,
             packages: vec![PackageRef { path: ".".to_owned(), content, gaps: Vec::new(), linked_to: None }],
+            recorded: Arc::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Location, PackageReport, Report};
+use super::{Location, PackageReport, Report, integrity};
 use crate::finding::Role;
 
 /// Version of the schema.
@@ -133,7 +133,7 @@ fn package(report: &PackageReport) -> Package<'_> {
         version: &report.version,
         digest: &report.digest,
         origin: origin(report),
-        integrity: json!({}),
+        integrity: integrity::value(&report.integrity),
         verdict: report.verdict.name(),
         capabilities: report.capabilities.iter().map(capability).collect(),
         hosts: &report.hosts,

@@ -237,19 +237,23 @@ impl Lock {
         Ok(strict::read(path, LOCK_BYTES)?.map(|bytes| Self::parse(&bytes)))
     }
 
+    /// A lock file that could not be read, for this reason.
+    pub fn unreadable(problem: String) -> Self {
+        Self { problems: vec![problem], ..Self::default() }
+    }
+
     /// Reads the text of a lock file.
     pub fn parse(bytes: &[u8]) -> Self {
-        let malformed = |problem: String| Self { problems: vec![problem], ..Self::default() };
         let mut map = match strict::parse(bytes) {
             Ok(Value::Object(map)) => map,
-            Ok(_) => return malformed("is no object".to_owned()),
-            Err(problem) => return malformed(problem),
+            Ok(_) => return Self::unreadable("is no object".to_owned()),
+            Err(problem) => return Self::unreadable(problem),
         };
         if map.remove("version").and_then(|version| version.as_f64()) != Some(1.0) {
-            return malformed("`version` is not 1".to_owned());
+            return Self::unreadable("`version` is not 1".to_owned());
         }
         let Some(Value::Object(skills)) = map.remove("skills") else {
-            return malformed("`skills` is no object".to_owned());
+            return Self::unreadable("`skills` is no object".to_owned());
         };
         let mut lock = Self { rest: map, ..Self::default() };
         for (key, value) in skills {

@@ -21,3 +21,4 @@ mod records;
 mod schema;
 mod shadowed;
 mod targets;
+mod verify;

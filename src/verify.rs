@@ -13,6 +13,7 @@ use crate::limits::Limits;
 mod compare;
 mod contradict;
 pub mod judge;
+pub mod online;
 pub mod pin;
 pub mod record;
 pub mod records;

@@ -17,6 +17,8 @@ use crate::report::{escape, integrity, json as printed, placed};
 use crate::verify::{Integrity, Pin, Pins, Status, Subject, Tree, check, target};
 use crate::{Error, Limits, sandbox};
 
+mod online;
+
 /// Exit codes of this command.
 pub const EXIT_CODES: &str = "\
 Exit codes:
@@ -41,6 +43,8 @@ pub struct Args {
     /// File of pins, where it is not `skillscan/pins.json` in your state directory
     #[arg(long, value_name = "FILE")]
     pins: Option<PathBuf>,
+    #[command(flatten)]
+    online: online::Args,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Output")]
     format: Format,
@@ -71,6 +75,7 @@ struct Verified {
     subject: Option<Subject>,
     tree: Option<Tree>,
     integrity: Integrity,
+    judged: Option<online::Judged>,
     shadowed_by: Option<String>,
 }
 
@@ -81,14 +86,14 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let limits = Limits::default();
     let shared = Arc::new(pins.clone());
     let (roots, places) = targets(args, &limits, &shared, &environment)?;
-    let mut skills: Vec<Verified> = Vec::new();
-    if !args.pin {
-        let readable: Vec<PathBuf> = roots.iter().flat_map(readable).collect();
+    let readable: Vec<PathBuf> = roots.iter().flat_map(readable).collect();
+    let read = || -> Vec<Verified> {
         sandbox::confine(&readable);
-    }
-    for root in &roots {
-        skills.extend(verified(root, &limits));
-    }
+        roots.iter().flat_map(|root| verified(root, &limits)).collect()
+    };
+    // What writes pins or asks the registry must not be what reads skills.
+    let read = std::thread::scope(|scope| scope.spawn(read).join());
+    let mut skills = read.map_err(|_| anyhow::anyhow!("the comparison failed"))?;
     if skills.is_empty() {
         bail!("no installed skills there; see --help");
     }
@@ -96,6 +101,9 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     if args.pin {
         let Some(file) = file else { bail!("--pin: no home directory to keep pins in; name a file with --pins") };
         pin(&mut skills, pins, &file, &limits)?;
+    }
+    if args.online.online {
+        online::ask(&args.online, &environment, &mut skills)?;
     }
     let mut out = super::stdout();
     print(args, &skills, &mut out)?;
@@ -166,7 +174,17 @@ fn verified(root: &Discovered, limits: &Limits) -> Vec<Verified> {
             Some(subject) => check(subject, &recorded.records, limits),
             None => (Integrity::default(), None),
         };
-        Verified { root: shown.clone(), path, source: root.source, name, subject, tree, integrity, shadowed_by: None }
+        Verified {
+            root: shown.clone(),
+            path,
+            source: root.source,
+            name,
+            subject,
+            tree,
+            integrity,
+            judged: None,
+            shadowed_by: None,
+        }
     };
     let is_wanted = |package: &&PackageRef| target::is_skill(package);
     let mut found: Vec<Verified> = root
@@ -223,7 +241,8 @@ fn pin(skills: &mut [Verified], mut pins: Pins, file: &Path, limits: &Limits) ->
 
 fn exit(skills: &[Verified]) -> Exit {
     let mut statuses = skills.iter().map(|skill| skill.integrity.status);
-    if statuses.clone().any(Status::is_failure) {
+    let is_malicious = skills.iter().filter_map(|skill| skill.judged.as_ref()).any(|judged| judged.is_malicious);
+    if is_malicious || statuses.clone().any(Status::is_failure) {
         Exit::Flagged
     } else if statuses.any(Status::is_undecided) {
         Exit::Incomplete
@@ -256,6 +275,9 @@ fn value(skill: &Verified) -> Value {
     if let Some(by) = &skill.shadowed_by {
         value["shadowed_by"] = json!(by);
     }
+    if let Some(judged) = &skill.judged {
+        value["registry"] = judged.value();
+    }
     value
 }
 
@@ -268,7 +290,8 @@ fn counts(skills: &[Verified]) -> BTreeMap<&'static str, usize> {
 fn text(args: &Args, skills: &[Verified], out: &mut dyn Write) -> anyhow::Result<()> {
     let width = super::width();
     for skill in skills {
-        if args.quiet && skill.integrity.status == Status::Matches {
+        let is_malicious = skill.judged.as_ref().is_some_and(|judged| judged.is_malicious);
+        if args.quiet && skill.integrity.status == Status::Matches && !is_malicious {
             continue;
         }
         let path = if skill.path == "." {
@@ -278,6 +301,9 @@ fn text(args: &Args, skills: &[Verified], out: &mut dyn Write) -> anyhow::Result
         };
         let shown = integrity::Shown { path, integrity: &skill.integrity, shadowed_by: skill.shadowed_by.clone() };
         integrity::text(&shown, args.verbose, width, out)?;
+        if let Some(judged) = &skill.judged {
+            writeln!(out, "            the registry's verdict: {}", escape::line(&judged.word))?;
+        }
     }
     let parts: Vec<String> = counts(skills).into_iter().map(|(status, count)| format!("{count} {status}")).collect();
     let word = if skills.len() == 1 { "skill" } else { "skills" };

@@ -91,7 +91,7 @@ fn claims(
 }
 
 /// What all of it comes to.
-fn status(found: &Integrity, is_named: bool) -> Status {
+pub(super) fn status(found: &Integrity, is_named: bool) -> Status {
     let has = |kind: ProblemKind| found.problems.iter().any(|problem| problem.kind == kind);
     let has_outcome = |outcome: &Outcome| found.checks.iter().any(|check| check.outcome == *outcome);
     if has_outcome(&Outcome::Different) {

@@ -93,3 +93,34 @@ fn the_client_as_installer_of_the_gate() {
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(place.read("skills/@alice/demo/scripts/run.sh").as_deref(), Some("#!/bin/sh\necho hello\n"));
 }
+
+#[test]
+fn what_the_client_calls_up_to_date_is_seen_to_be_changed() {
+    let Some(client) = client() else { return };
+    let files = [("SKILL.md", SKILL), ("scripts/run.sh", "#!/bin/sh\necho hello\n"), (".clawhubignore", "extra/\n")];
+    for (path, text) in [
+        (".hidden/run.sh", "#!/bin/sh\necho changed\n"),
+        ("node_modules/x/index.js", "console.log('changed')\n"),
+        ("extra/run.sh", "#!/bin/sh\necho changed\n"),
+        ("link.sh", ""),
+    ] {
+        let (place, registry) = (Place::new(), Registry::with(&files));
+        let installed = clawhub(&client, &place, &registry, &["install", "@alice/demo"]);
+        assert_eq!(installed.code, 0, "{}{}", installed.stdout, installed.stderr);
+        let file = place.path().join("skills/@alice/demo").join(path);
+        std::fs::create_dir_all(file.parent().expect("it has one")).expect("a directory");
+        match text {
+            "" => std::os::unix::fs::symlink("/etc/passwd", &file).expect("a new link"),
+            text => std::fs::write(&file, text).expect("a new file"),
+        }
+        let updated = clawhub(&client, &place, &registry, &["update", "--all"]);
+        let said = updated.stdout + &updated.stderr;
+        assert!(said.contains("up to date"), "{path}: {said}");
+        let verified = place.run(&["verify", "."], &[]);
+        assert_eq!(verified.code, 1, "{path}: {}", verified.stdout);
+        assert!(verified.stdout.contains(path), "{path}: {}", verified.stdout);
+        let online = place.run(&["verify", ".", "--online", "--registry", &registry.url()], &[]);
+        assert_eq!(online.code, 1, "{path}: {}", online.stdout);
+        assert!(online.stdout.contains(&format!("added: {path}")), "{path}: {}", online.stdout);
+    }
+}

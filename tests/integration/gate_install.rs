@@ -344,3 +344,42 @@ fn what_is_installed_is_pinned_and_every_change_is_seen() {
     assert_eq!(ran.code, 1);
     assert!(ran.stdout.contains("changed: .hidden/notes.md"), "{}", ran.stdout);
 }
+
+#[test]
+fn registry_tells_what_no_record_here_covers() {
+    let (place, registry) = (Place::new(), Registry::with(&HONEST));
+    assert_eq!(place.gate(&registry, &[DEMO, "--install"]).code, 0);
+    fs::remove_dir_all(place.path().join("home")).expect("the pins were there");
+    let url = registry.url();
+    let verify = |more: &[&str]| {
+        place.run(&[&["verify", ".", "--online", "--registry", &url, "--format", "jsonl"], more].concat(), &[])
+    };
+    let ran = verify(&[]);
+    let skill = &ran.lines()[0];
+    assert_eq!((skill["integrity"]["status"].as_str(), ran.code), (Some("matches"), 0), "{skill}");
+    assert_eq!(
+        (skill["integrity"]["strength"].as_str(), &skill["registry"]["verdict"]),
+        (Some("registry"), &Value::from("clean"))
+    );
+    registry.demo("1.0.0", |version| version.status = Some("malicious".to_owned()));
+    let ran = verify(&[]);
+    assert_eq!((&ran.lines()[0]["registry"]["is_malicious"], ran.code), (&Value::from(true), 1), "it was judged later");
+    registry.demo("1.0.0", |version| version.status = Some("clean".to_owned()));
+    for (path, change) in [(".hidden/notes.md", "changed"), ("node_modules/x/index.js", "added"), (".env", "added")] {
+        let file = place.path().join("skills/@alice/demo").join(path);
+        fs::create_dir_all(file.parent().expect("it has one")).expect("a directory");
+        let before = fs::read(&file).ok();
+        fs::write(&file, "changed\n").expect("a file");
+        let ran = verify(&[]);
+        let differences = ran.lines()[0]["integrity"]["differences"].to_string();
+        assert_eq!(ran.code, 1, "{path}: {differences}");
+        assert!(differences.contains(path) && differences.contains(change), "{differences}");
+        match before {
+            Some(bytes) => fs::write(&file, bytes).expect("a file"),
+            None => fs::remove_file(&file).expect("it was there"),
+        }
+    }
+    let gone = place.run(&["verify", ".", "--online", "--registry", "http://127.0.0.1:9"], &[]);
+    assert_eq!(gone.code, 0, "it was installed from elsewhere, and its own record still holds: {}", gone.stdout);
+    assert!(gone.stdout.contains("not compared with"), "{}", gone.stdout);
+}

@@ -3,6 +3,7 @@
 mod cli;
 mod common;
 mod context;
+mod diff;
 mod evidence;
 mod hashes;
 mod hostile;

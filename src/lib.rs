@@ -19,6 +19,7 @@ pub mod archive;
 pub mod artifact;
 pub mod cli;
 pub mod decode;
+pub mod diff;
 pub mod error;
 pub mod expand;
 pub mod fact;

@@ -4,6 +4,7 @@ mod clawhub_cli;
 mod cli;
 mod common;
 mod context;
+mod diff;
 mod evidence;
 mod gate;
 mod gate_install;

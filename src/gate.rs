@@ -10,7 +10,6 @@ use crate::net::registry::Named;
 use crate::package::Discovered;
 use crate::report::PackageReport;
 
-pub mod changes;
 pub mod contents;
 pub mod exec;
 pub mod fetch;

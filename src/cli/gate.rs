@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 
 use super::Exit;
-use crate::gate::changes::Changes;
+use crate::diff::{Behaviour, Difference};
 use crate::gate::contents::Contents;
 use crate::gate::install::{Plan, Present, System};
 use crate::gate::reference::{self, Reference};
@@ -137,18 +137,17 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let candidate = &vetted.candidate;
     let outcome = Outcome { candidate, registry: registry_shown, reports: &reports, decision, settings };
     let mut out = super::stdout();
-    let recorded = plan.as_ref().and_then(|plan| plan.as_ref().ok()).and_then(|plan| plan.recorded.clone());
-    let changes = Changes::between(before.as_ref(), recorded.as_deref(), &reports);
+    let difference = difference(before.as_ref(), &reports, candidate);
     if args.format == Format::Text {
         outcome.head(super::width(), &mut out)?;
         print(args, &scanner, &reports, &mut out)?;
-        changes.print(super::width(), &mut out)?;
+        print_difference(difference.as_ref(), &mut out)?;
         outcome.foot(&mut out)?;
         out.flush()?;
     }
     let mut written = Written::default();
     if let (true, true, Some(plan), Some((registry, choice))) = (writes, decision.is_admitted, plan, registry) {
-        written = match plan.and_then(|plan| put(args, plan, candidate, registry, choice, &changes)) {
+        written = match plan.and_then(|plan| put(args, plan, candidate, registry, choice, difference.as_ref())) {
             Ok(written) => {
                 pin(&environment, candidate, &written);
                 written
@@ -157,7 +156,9 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         };
     }
     match args.format {
-        Format::Json => show::write_document(&outcome.document(&written, changes.value()), &mut out)?,
+        Format::Json => {
+            show::write_document(&outcome.document(&written, difference.as_ref().map(Difference::value)), &mut out)?
+        }
         Format::Text => tell(&written, &mut out)?,
     }
     out.flush()?;
@@ -292,6 +293,26 @@ fn print(args: &Args, scanner: &Scanner, reports: &[PackageReport], out: &mut dy
     Ok(terminal::packages(&report, terminal::Options { detail, width: super::width() }, out)?)
 }
 
+/// How what is vetted differs from what is installed, if anything is.
+fn difference(before: Option<&PackageReport>, reports: &[PackageReport], candidate: &Candidate) -> Option<Difference> {
+    let mut before = Behaviour::of(before?);
+    let mut after = Behaviour::of(reports.last()?);
+    // Whether it has records is nothing that it does.
+    before.findings.retain(|mark| !mark.rule.starts_with("trust/"));
+    after.version = candidate.identity.as_ref().map(|identity| identity.version.clone());
+    Some(Difference::between(&before, &after))
+}
+
+fn print_difference(difference: Option<&Difference>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let Some(difference) = difference else { return Ok(()) };
+    writeln!(out, "compared with what is installed:")?;
+    for line in difference.lines() {
+        writeln!(out, "{}", escape::fitted(&escape::defanged(&line), super::width()))?;
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
 /// Puts what was vetted into place, after asking where something of the user's is replaced.
 fn put(
     args: &Args,
@@ -299,9 +320,12 @@ fn put(
     candidate: &Candidate,
     registry: &Registry,
     choice: &Choice,
-    changes: &Changes,
+    difference: Option<&Difference>,
 ) -> Result<Written, String> {
-    let mut questions: Vec<String> = changes.question().into_iter().collect();
+    let mut questions = Vec::new();
+    if difference.is_some_and(Difference::is_worth_reading) {
+        questions.push("it does what the installed version does not; see above".to_owned());
+    }
     match plan.present {
         Present::Changed => questions.push("it was changed since it was installed".to_owned()),
         Present::Unrecorded => questions.push("a folder that no record tells of is there".to_owned()),

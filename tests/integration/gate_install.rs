@@ -317,12 +317,12 @@ fn what_a_new_version_does_more_is_told_and_asked_about() {
     registry.publish("alice", "demo", "1.0.1", &after);
     let (document, _) = place.document(&registry, &["@alice/demo", "--allow", "warn"]);
     let difference = &document["difference"];
-    assert_eq!(difference["from"], "1.0.0");
-    assert!(difference["hosts"].to_string().contains("telemetry.example.net"), "{difference}");
-    assert!(difference["capabilities"].to_string().contains("network"), "{difference}");
+    assert_eq!((&difference["version"]["before"], &difference["version"]["after"]), (&"1.0.0".into(), &"1.0.1".into()));
+    assert!(difference["gained"]["hosts"].to_string().contains("telemetry.example.net"), "{difference}");
+    assert!(difference["gained"]["capabilities"].to_string().contains("network"), "{difference}");
     let ran = place.gate(&registry, &["@alice/demo", "--install", "--allow", "warn"]);
     assert_eq!(ran.code, 2, "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("new host: telemetry.example.net"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("+ names the host telemetry.example.net"), "{}", ran.stdout);
     assert_eq!(place.read("skills/@alice/demo/run.py").as_deref(), Some(before[1].1));
     assert_eq!(place.gate(&registry, &["@alice/demo", "--install", "--allow", "warn", "--yes"]).code, 0);
     assert_eq!(place.read("skills/@alice/demo/run.py").as_deref(), Some(more));
@@ -330,7 +330,7 @@ fn what_a_new_version_does_more_is_told_and_asked_about() {
     registry.publish("alice", "demo", "1.0.2", &before);
     let ran = place.gate(&registry, &["@alice/demo", "--install"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("does nothing that the installed version 1.0.1 does not"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("- names the host telemetry.example.net"), "{}", ran.stdout);
 }
 
 #[test]

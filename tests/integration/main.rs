@@ -14,6 +14,7 @@ mod hostile;
 mod indicators;
 mod install_policy;
 mod mock;
+mod openclaw;
 mod output;
 mod packages;
 mod packs;

@@ -16,7 +16,7 @@ use crate::gate::reference::{self, Reference};
 use crate::gate::show::{self, Outcome, Written};
 use crate::gate::{self, Candidate, Reason, Settings, Weight, contents, exec, fetch, install};
 use crate::net::registry::{Choice, Registry, choice};
-use crate::package::Discovered;
+use crate::package::{Content, Discovered};
 use crate::place::{self, Environment, Source};
 use crate::report::{PackageReport, Report, escape, terminal};
 use crate::verify::{Pin, Pins, Tree};
@@ -258,9 +258,18 @@ fn plan(args: &Args, vetted: &Vetted, workdir: &Path, pins: &Arc<Pins>) -> Optio
     Some(install::plan(workdir, &workdir.join(&args.dir), identity, pins))
 }
 
-/// The version that is installed now.
+/// The version that is installed now, without the record that its installer wrote into it.
 fn installed(scanner: &Scanner, plan: &Plan) -> Option<Discovered> {
-    (plan.present != Present::Nothing).then(|| scanner.discover(&plan.target).ok()).flatten()
+    if plan.present == Present::Nothing {
+        return None;
+    }
+    let mut found = scanner.discover(&plan.target).ok()?;
+    for package in &mut found.packages {
+        if let Content::Tree(tree) = &mut package.content {
+            tree.files.retain(|(path, _)| path.as_ref() != Path::new(".clawhub/origin.json"));
+        }
+    }
+    Some(found)
 }
 
 /// Scans on a thread that may do nothing else: what is fetched is hostile until it is known not to be.
@@ -328,6 +337,7 @@ fn put(
     }
     match plan.present {
         Present::Changed => questions.push("it was changed since it was installed".to_owned()),
+        Present::Unproven => questions.push("its records do not tell whether it was changed".to_owned()),
         Present::Unrecorded => questions.push("a folder that no record tells of is there".to_owned()),
         Present::Nothing | Present::Untouched => {}
     }

@@ -47,6 +47,8 @@ pub enum Present {
     Untouched,
     /// A skill that was changed since.
     Changed,
+    /// A skill whose records do not cover all of it.
+    Unproven,
     /// A directory that no record tells of.
     Unrecorded,
 }
@@ -70,8 +72,11 @@ pub fn plan(workdir: &Path, root: &Path, identity: &Identity, pins: &Arc<Pins>) 
         Err(error) => return Err(format!("{}: {}", shown(&target), error.kind())),
         Ok(meta) if !meta.is_dir() => return Err(format!("{}: is no folder of its own", shown(&target))),
         Ok(_) if entry.is_none() => Present::Unrecorded,
-        Ok(_) if is_untouched(root, &target, pins) => Present::Untouched,
-        Ok(_) => Present::Changed,
+        Ok(_) => match status(root, &target, pins) {
+            Status::Matches => Present::Untouched,
+            Status::Modified => Present::Changed,
+            _ => Present::Unproven,
+        },
     };
     let recorded = entry.and_then(LockEntry::version).map(str::to_owned);
     Ok(Plan { workdir: workdir.to_owned(), target, key, recorded, present })
@@ -97,11 +102,11 @@ fn shown(path: &Path) -> String {
 }
 
 /// Whether a skill is what its records say, so that nothing of the user's is lost with it.
-fn is_untouched(root: &Path, target: &Path, pins: &Arc<Pins>) -> bool {
-    let (Ok(root), Ok(place)) = (fs::canonicalize(root), fs::canonicalize(target)) else { return false };
+fn status(root: &Path, target: &Path, pins: &Arc<Pins>) -> Status {
+    let (Ok(root), Ok(place)) = (fs::canonicalize(root), fs::canonicalize(target)) else { return Status::Unknown };
     let records = Records::around(&root, Arc::clone(pins));
     let subject = Subject { folder: target.to_owned(), place };
-    verify::integrity(&subject, &records, &Limits::default()).status == Status::Matches
+    verify::integrity(&subject, &records, &Limits::default()).status
 }
 
 /// The files that the client's fingerprint covers.

@@ -75,6 +75,11 @@ const HONEST: [(&str, &str); 2] = [("SKILL.md", SKILL), ("scripts/run.sh", "#!/b
 const HOSTILE: [(&str, &str); 2] = [("SKILL.md", SKILL), ("scripts/run.sh", ATTACK)];
 const DEMO: &str = "@alice/demo@1.0.0";
 
+/// The text without the line breaks that are for narrow terminals.
+pub(super) fn unwrapped(text: &str) -> String {
+    text.replace("\n          ", " ")
+}
+
 fn codes(document: &Value) -> Vec<&str> {
     list(document, "reasons").iter().filter_map(|reason| reason["code"].as_str()).collect()
 }
@@ -190,7 +195,7 @@ fn names_mean_one_skill_and_one_version() {
     registry.publish("mallory", "demo", "9.0.0", &HOSTILE);
     let ran = place.gate(&registry, &["demo"]);
     assert_eq!(ran.code, 2);
-    assert!(ran.stdout.contains("@alice/demo, @mallory/demo"), "{}", ran.stdout);
+    assert!(unwrapped(&ran.stdout).contains("@alice/demo, @mallory/demo"), "{}", ran.stdout);
     registry.skill("alice", "former", |skill| skill.renamed = Some("demo".to_owned()));
     let (document, code) = place.document(&registry, &["@alice/former@1.0.0"]);
     assert_eq!((document["slug"].as_str(), code), (Some("demo"), 0));

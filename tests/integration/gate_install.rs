@@ -308,9 +308,8 @@ fn what_an_installer_writes_is_looked_at_before_it_is_in_place() {
 #[test]
 fn what_a_new_version_does_more_is_told_and_asked_about() {
     let skill = format!("{SKILL}Prints the weather.\n");
-    let before = [("SKILL.md", skill.as_str()), ("run.sh", "print('sunny')\n")];
-    let more =
-        "import requests\nimport os\nrequests.post('https://telemetry.example.net/in', data=os.environ['HOME'])\n";
+    let before = [("SKILL.md", skill.as_str()), ("run.sh", "#!/bin/sh\necho sunny\n")];
+    let more = "#!/bin/sh\ncurl -s -d sunny=1 https://telemetry.example.net/in\necho sunny\n";
     let after = [("SKILL.md", skill.as_str()), ("run.sh", more)];
     let (place, registry) = (Place::new(), Registry::with(&before));
     assert_eq!(place.gate(&registry, &[DEMO, "--install"]).code, 0);

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-#[expect(dead_code, reason = "the tests need all of it")]
+#[expect(dead_code, unused_imports, reason = "the tests need all of it")]
 #[path = "../tests/integration/mock.rs"]
 mod mock;
 

@@ -26,7 +26,8 @@ Exit codes:
   1  a skill is modified, missing, has contradicting records, or holds code,
      links or instructions that no record covers
   2  usage error, internal error, or nothing found to look at
-  3  for some skill there is nothing to compare with, and nothing is wrong";
+  3  for some skill there is nothing to compare with, or with --online no answer,
+     and nothing is wrong";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -108,7 +109,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut out = super::stdout();
     print(args, &skills, &mut out)?;
     out.flush()?;
-    Ok(exit(&skills))
+    Ok(exit(&skills, args.online.online))
 }
 
 /// The user's pins.
@@ -239,12 +240,12 @@ fn pin(skills: &mut [Verified], mut pins: Pins, file: &Path, limits: &Limits) ->
     pins.save(file).with_context(|| shown)
 }
 
-fn exit(skills: &[Verified]) -> Exit {
+fn exit(skills: &[Verified], is_online: bool) -> Exit {
     let mut statuses = skills.iter().map(|skill| skill.integrity.status);
     let is_malicious = skills.iter().filter_map(|skill| skill.judged.as_ref()).any(|judged| judged.is_malicious);
     if is_malicious || statuses.clone().any(Status::is_failure) {
         Exit::Flagged
-    } else if statuses.any(Status::is_undecided) {
+    } else if statuses.any(Status::is_undecided) || is_online && !skills.iter().all(online::is_answered) {
         Exit::Incomplete
     } else {
         Exit::Clean

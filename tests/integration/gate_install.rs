@@ -15,7 +15,7 @@ use skillscan::net::registry::Named;
 
 use super::common::SKILL;
 use super::gate::Place;
-use super::mock::Registry;
+use super::mock::{Registry, Trouble};
 
 const RUN: &str = "#!/bin/sh\necho hello\n";
 const HONEST: [(&str, &str); 3] = [("SKILL.md", SKILL), ("scripts/run.sh", RUN), (".hidden/notes.md", "Notes\n")];
@@ -378,7 +378,11 @@ fn registry_tells_what_no_record_here_covers() {
             None => fs::remove_file(&file).expect("it was there"),
         }
     }
+    registry.trouble("/api/v1/skills/demo/versions", Trouble::Says(404, Vec::new(), Vec::new()));
+    fs::remove_dir_all(place.path().join("skills/@alice/demo/.hidden")).expect("it was there");
+    let ran = verify(&[]);
+    assert_eq!(ran.code, 3, "without the list it is not known: {}", ran.stdout);
     let gone = place.run(&["verify", ".", "--online", "--registry", "http://127.0.0.1:9"], &[]);
-    assert_eq!(gone.code, 1, "its own record does not cover what is hidden: {}", gone.stdout);
+    assert_eq!(gone.code, 3, "it was installed from elsewhere: {}", gone.stdout);
     assert!(gone.stdout.contains("not compared with"), "{}", gone.stdout);
 }

@@ -10,7 +10,7 @@ use crate::Limits;
 use crate::net::registry::{Named, Registry, ScanStatus, choice};
 use crate::place::Environment;
 use crate::verify::record::{Origin, Reference};
-use crate::verify::{Tree, online};
+use crate::verify::{Outcome, Source, Tree, online};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Registry")]
@@ -33,6 +33,8 @@ pub(super) struct Judged {
     pub(super) word: String,
     /// Whether it blocks it.
     pub(super) is_malicious: bool,
+    /// Whether it answered at all.
+    is_known: bool,
 }
 
 impl Judged {
@@ -83,9 +85,18 @@ pub(super) fn ask(args: &Args, environment: &Environment, skills: &mut [Verified
             Some(verdict) => verdict.error.clone().unwrap_or_else(|| verdict.status.name().to_owned()),
             None => "unknown".to_owned(),
         };
-        skill.judged = Some(Judged { word, is_malicious });
+        skill.judged = Some(Judged { word, is_malicious, is_known: verdict.is_some() });
     }
     Ok(())
+}
+
+/// Whether the registry's list was compared with the skill, and its verdict is known.
+pub(super) fn is_answered(skill: &Verified) -> bool {
+    let checks = &skill.integrity.checks;
+    let is_compared = checks
+        .iter()
+        .any(|check| check.source == Source::Registry && matches!(check.outcome, Outcome::Same | Outcome::Different));
+    is_compared && skill.judged.as_ref().is_some_and(|judged| judged.is_known)
 }
 
 fn is_same(one: &str, other: &str) -> bool {

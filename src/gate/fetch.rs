@@ -110,7 +110,7 @@ impl Fetch<'_> {
         }
         let is_owner_named = asked.owner.is_some();
         let Some(version) = self.version(&skill, at)? else {
-            return self.from_repository(name, is_owner_named, at);
+            return self.kept_elsewhere(name, is_owner_named, at);
         };
         self.candidate.shown = shown(&name, Some(&version));
         let result = self.registry.release(&name, &version);
@@ -275,7 +275,7 @@ impl Fetch<'_> {
     }
 
     /// A skill that the registry keeps no archive of.
-    fn from_repository(&mut self, name: Named, is_owner_named: bool, at: Option<&str>) -> Step<()> {
+    fn kept_elsewhere(&mut self, name: Named, is_owner_named: bool, at: Option<&str>) -> Step<()> {
         let result = self.registry.install(&name);
         let github = match self.visible(result, &name, None)? {
             Install::GitHub(github) => github,

@@ -29,7 +29,7 @@ pub enum Error {
         /// What the server says, escaped and cut.
         text: String,
         /// The whole body of an error that is JSON.
-        body: Option<serde_json::Value>,
+        body: Option<Box<serde_json::Value>>,
     },
     /// An answer that is not what was asked for.
     #[error("{url}: {why}")]
@@ -88,7 +88,12 @@ impl Error {
             None if is_page => "",
             None => text.trim(),
         };
-        Self::Status { url: shown(url), status, text: escape::fitted(&escape::line(said), TEXT), body: json }
+        Self::Status {
+            url: shown(url),
+            status,
+            text: escape::fitted(&escape::line(said), TEXT),
+            body: json.map(Box::new),
+        }
     }
 
     /// The HTTP status, if that is what came back.

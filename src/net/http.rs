@@ -195,7 +195,7 @@ impl Client {
     }
 
     /// This machine is asked directly, everyone else through the proxy that the environment names, if it does.
-    fn client(&self, url: &Url, is_home: bool) -> Result<&reqwest::Client, Failed> {
+    fn client(&self, url: &Url, is_home: bool) -> Result<&reqwest::Client, Error> {
         let is_local = is_loopback(url);
         let cell = match (is_local, is_home) {
             (true, _) => &self.local,

@@ -135,3 +135,23 @@ fn text_of_a_server_reaches_no_terminal_raw() {
     assert!(!output.contains('\u{1b}') && !output.contains('\u{202e}') && !output.contains("\n::error"), "{output}");
     assert!(!output.contains("https://evil.example"), "{output}");
 }
+
+#[test]
+fn words_of_a_verdict_that_are_not_known_are_no_pass() {
+    for (decision, reasons, code) in [
+        ("pass", "[]", 0),
+        ("fail", r#"["card.missing"]"#, 0),
+        ("fail", "[]", 3),
+        ("later", "[]", 3),
+        ("pass", r#"["something.new"]"#, 3),
+        ("blocked", "[]", 1),
+        ("fail", r#"["scan.malicious_new"]"#, 1),
+    ] {
+        let (place, registry) = (Place::new(), Registry::with(&[("SKILL.md", SKILL)]));
+        let body = format!(
+            r#"{{"decision": "{decision}", "reasons": {reasons}, "version": "1.0.0", "security": {{"status": "clean"}}}}"#
+        );
+        registry.trouble("/api/v1/skills/demo/verify", says(200, &[("content-type", "application/json")], &body));
+        assert_eq!(place.document(&registry, &[DEMO]).1, code, "{body}");
+    }
+}

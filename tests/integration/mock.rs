@@ -321,6 +321,15 @@ impl Registry {
                 _ => json!({"ok": false, "decision": "fail", "reasons": ["version.not_found"], "version": null,
                     "security": null, "error": {"code": "version_not_found", "message": "Version not found"}}),
             };
+            // The card plays no part here.
+            if answer["reasons"] == json!(["card.missing"]) {
+                answer["ok"] = json!(true);
+                answer["decision"] = json!("pass");
+                answer["reasons"] = json!([]);
+            }
+            // What newer servers send.
+            answer["overview"] = json!("Nothing of note.");
+            answer["securityAuditUrl"] = json!(format!("{}/audit", self.url()));
             answer["requestedSlug"] = item["slug"].clone();
             answer["requestedOwnerHandle"] = item["ownerHandle"].clone();
             answer["requestedVersion"] = item["version"].clone();
@@ -386,7 +395,7 @@ fn listed(files: &[(String, Vec<u8>)]) -> Vec<Value> {
 fn security(version: &Version) -> Value {
     match &version.status {
         Some(status) => {
-            json!({"status": status, "hasWarnings": false, "hasScanResult": true, "scanners": {"vt": null}})
+            json!({"status": status, "passed": status == "clean", "hasWarnings": false, "hasScanResult": true, "scanners": {"vt": null}})
         }
         None => Value::Null,
     }

@@ -161,8 +161,6 @@ pub struct Verdict {
     pub created_at: Option<u64>,
     /// What the registry's scanners made of it.
     pub status: ScanStatus,
-    /// `pass`, `fail`, or something new.
-    pub decision: Option<String>,
     /// Why it fails, apart from a missing card, which says nothing.
     pub reasons: Vec<String>,
     /// Code of the error that stands in for a verdict.
@@ -183,19 +181,16 @@ impl Verdict {
         let reasons = map.get("reasons").and_then(Value::as_array);
         let word = |key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
         let artifact = map.get("artifact").filter(|artifact| artifact.is_object());
+        let told: Vec<String> = reasons.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        // A refusal without a reason, or a word that we do not know, is a reason itself.
+        let unexplained = decision.as_deref().filter(|word| *word != "pass" && (*word != "fail" || told.is_empty()));
+        let unexplained = unexplained.map(|word| format!("decision:{word}"));
         Ok(Self {
             version: word("version"),
             publisher: word("publisherHandle").map(|handle| handle.to_lowercase()),
             created_at: map.get("createdAt").and_then(Value::as_u64),
             status: ScanStatus::in_security(security),
-            decision,
-            reasons: reasons
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .filter(|reason| *reason != "card.missing")
-                .map(str::to_owned)
-                .collect(),
+            reasons: told.into_iter().filter(|reason| reason != "card.missing").chain(unexplained).collect(),
             error: map.get("error").and_then(|error| text(error, "code")),
             files: artifact.map_or(Ok(Vec::new()), |artifact| files(artifact.get("files")))?,
             fingerprint: artifact
@@ -206,7 +201,11 @@ impl Verdict {
 
     /// Whether the registry blocks the skill as malware, of whatever version.
     pub fn is_malware(&self) -> bool {
-        self.status == ScanStatus::Malicious || self.reasons.iter().any(|reason| reason == "moderation.malware_blocked")
+        let is_block = |reason: &String| {
+            let reason = reason.to_ascii_lowercase();
+            reason.contains("malware") || reason.contains("malicious") || reason.ends_with("blocked")
+        };
+        self.status == ScanStatus::Malicious || self.reasons.iter().any(is_block)
     }
 }
 
@@ -336,15 +335,19 @@ impl PluginRelease {
         let (package, release, trust) = (object(map, "package")?, object(map, "release")?, object(map, "trust")?);
         let reasons = trust.get("reasons").and_then(Value::as_array);
         let state = text(trust, "moderationState");
-        let blocked = trust.get("blockedFromDownload").and_then(Value::as_bool).unwrap_or(false);
+        let flag = |key: &str| trust.get(key).and_then(Value::as_bool).unwrap_or(false);
+        let status = match ScanStatus::of(trust.get("scanStatus")) {
+            ScanStatus::Clean if flag("pending") => ScanStatus::Pending,
+            status => status,
+        };
         Ok(Self {
             name: text(package, "name").ok_or("the answer names no package")?,
             version: text(release, "version").ok_or("the answer names no version")?,
             sha256: text(release, "artifactSha256").and_then(|hash| hash.parse().ok()),
             integrity: text(release, "npmIntegrity"),
             created_at: release.get("createdAt").and_then(Value::as_u64),
-            status: ScanStatus::of(trust.get("scanStatus")),
-            is_blocked: blocked || matches!(state.as_deref(), Some("quarantined" | "revoked")),
+            status,
+            is_blocked: flag("blockedFromDownload") || matches!(state.as_deref(), Some("quarantined" | "revoked")),
             reasons: reasons.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
         })
     }

@@ -119,8 +119,8 @@ impl Ruleset {
         let bodies = |(name, _): &(&str, &str)| name.ends_with(YARA);
         let given = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).filter(bodies);
         let is_builtin = given.eq(embedded::FILES.iter().copied().filter(bodies));
-        let yara = if is_builtin { embedded_yara() } else { compile(files) };
-        Self::checked(Self::assemble(files, yara?))
+        let yara = if is_builtin { Compiled::Embedded } else { compile(files)? };
+        Self::checked(Self::assemble(files, yara))
     }
 
     fn checked((set, errors): (Self, Vec<RuleError>)) -> Result<Self, RuleErrors> {

@@ -310,7 +310,8 @@ impl Registry {
                     "github": {"repo": "acme/tools", "path": path, "commit": "0".repeat(40),
                         "contentHash": hashes::content_hash(&hashed(files)).to_string()}})),
                 (None, Some(version)) => ok(&json!({"ok": true, "installKind": "archive", "slug": slug,
-                    "archive": {"version": version}})),
+                    "archive": {"version": version, "downloadUrl":
+                        format!("{}/api/v1/download?slug={slug}&ownerHandle={owner}&version={version}", self.url())}})),
                 _ => missing(),
             },
             _ => missing(),

@@ -19,10 +19,19 @@ pub(crate) use zip::{Lie, lying_zip, zip};
 /// When every version was published.
 pub(crate) const PUBLISHED: u64 = 1_770_000_000_000;
 
+/// Files by path, in the order in which they were published.
+pub(crate) type Files = Vec<(String, Vec<u8>)>;
+
+/// Status, media type and body.
+type Answer = (u16, &'static str, Vec<u8>);
+
+/// Owner, name and skill.
+type Found = (String, String, Skill);
+
 /// One version of a skill.
 #[derive(Clone)]
 pub(crate) struct Version {
-    pub(crate) files: Vec<(String, Vec<u8>)>,
+    pub(crate) files: Files,
     /// What the registry's scan says; null for not scanned.
     pub(crate) status: Option<String>,
     /// Sent instead of the archive of `files`.
@@ -40,7 +49,7 @@ pub(crate) struct Skill {
     /// Name that the skill has now, if it was renamed.
     pub(crate) renamed: Option<String>,
     /// Kept in a repository, in this folder of it.
-    pub(crate) github: Option<(String, Vec<(String, Vec<u8>)>)>,
+    pub(crate) github: Option<(String, Files)>,
 }
 
 /// How a path misbehaves.
@@ -182,8 +191,8 @@ impl Registry {
         Some(trouble)
     }
 
-    fn answer(&self, path: &str, query: &BTreeMap<String, String>, body: &[u8]) -> (u16, &'static str, Vec<u8>) {
-        let parts: Vec<String> = path.trim_matches('/').split('/').map(|part| decoded(part)).collect();
+    fn answer(&self, path: &str, query: &BTreeMap<String, String>, body: &[u8]) -> Answer {
+        let parts: Vec<String> = path.trim_matches('/').split('/').map(decoded).collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         match parts.as_slice() {
             [".well-known", "clawhub.json"] => ok(&json!({"apiBase": self.url(), "minCliVersion": "0.1.0"})),
@@ -194,7 +203,7 @@ impl Registry {
         }
     }
 
-    fn api(&self, parts: &[&str], query: &BTreeMap<String, String>, body: &[u8]) -> (u16, &'static str, Vec<u8>) {
+    fn api(&self, parts: &[&str], query: &BTreeMap<String, String>, body: &[u8]) -> Answer {
         let get = |key: &str| query.get(key).map(String::as_str);
         match parts {
             ["search"] => self.search(get("q").unwrap_or("")),
@@ -220,7 +229,7 @@ impl Registry {
         }
     }
 
-    fn find(&self, owner: Option<&str>, slug: &str) -> Result<(String, String, Skill), (u16, &'static str, Vec<u8>)> {
+    fn find(&self, owner: Option<&str>, slug: &str) -> Result<Found, Answer> {
         let state = self.state();
         let owner = owner.map(|owner| owner.trim_start_matches('@').to_lowercase());
         let found: Vec<_> = state
@@ -249,7 +258,7 @@ impl Registry {
         }
     }
 
-    fn search(&self, wanted: &str) -> (u16, &'static str, Vec<u8>) {
+    fn search(&self, wanted: &str) -> Answer {
         let state = self.state();
         let results: Vec<Value> = state
             .skills
@@ -267,7 +276,7 @@ impl Registry {
         skill: &Skill,
         rest: &[&str],
         query: &BTreeMap<String, String>,
-    ) -> (u16, &'static str, Vec<u8>) {
+    ) -> Answer {
         let known = |version: &str| skill.versions.get(version).map(|found| (version.to_owned(), found.clone()));
         match rest {
             ["verify"] => {
@@ -301,14 +310,15 @@ impl Registry {
                     "github": {"repo": "acme/tools", "path": path, "commit": "0".repeat(40),
                         "contentHash": hashes::content_hash(&hashed(files)).to_string()}})),
                 (None, Some(version)) => ok(&json!({"ok": true, "installKind": "archive", "slug": slug,
-                    "archive": {"version": version}})),
+                    "archive": {"version": version, "downloadUrl":
+                        format!("{}/api/v1/download?slug={slug}&ownerHandle={owner}&version={version}", self.url())}})),
                 _ => missing(),
             },
             _ => missing(),
         }
     }
 
-    fn verdicts(&self, body: &[u8]) -> (u16, &'static str, Vec<u8>) {
+    fn verdicts(&self, body: &[u8]) -> Answer {
         let asked: Value = serde_json::from_slice(body).expect("a request is JSON");
         let mut items = Vec::new();
         for item in asked["items"].as_array().expect("a request has items") {
@@ -340,7 +350,7 @@ impl Registry {
         ok(&json!({"schema": "clawhub.skill.security-verdicts.v1", "items": items}))
     }
 
-    fn repository(&self, _name: &str) -> (u16, &'static str, Vec<u8>) {
+    fn repository(&self, _name: &str) -> Answer {
         let state = self.state();
         let Some((path, files)) = state.skills.values().find_map(|skill| skill.github.clone()) else {
             return missing();
@@ -350,7 +360,7 @@ impl Registry {
         (200, "application/zip", zip(&members))
     }
 
-    fn package(&self, name: &str, rest: &[&str]) -> (u16, &'static str, Vec<u8>) {
+    fn package(&self, name: &str, rest: &[&str]) -> Answer {
         let Some((version, archive, claimed)) = self.state().plugins.get(name).cloned() else { return missing() };
         let sha256 = claimed.unwrap_or_else(|| Sha256::of(&archive).to_string());
         match rest {
@@ -373,11 +383,11 @@ fn decoded(part: &str) -> String {
     part.replace("%40", "@").replace("%2F", "/").replace("%2f", "/")
 }
 
-fn ok(value: &Value) -> (u16, &'static str, Vec<u8>) {
+fn ok(value: &Value) -> Answer {
     (200, "application/json", value.to_string().into_bytes())
 }
 
-fn missing() -> (u16, &'static str, Vec<u8>) {
+fn missing() -> Answer {
     (404, "text/plain", b"Skill not found".to_vec())
 }
 
@@ -423,7 +433,7 @@ pub(crate) fn meta(slug: &str, version: &str) -> String {
     serde_json::to_string_pretty(&meta).expect("it is JSON")
 }
 
-fn download(slug: &str, skill: &Skill, version: Option<&str>) -> (u16, &'static str, Vec<u8>) {
+fn download(slug: &str, skill: &Skill, version: Option<&str>) -> Answer {
     // An unknown tag silently means the latest version.
     let version = version.filter(|version| skill.versions.contains_key(*version)).or(skill.latest.as_deref());
     let Some((version, found)) = version.and_then(|version| Some((version, skill.versions.get(version)?))) else {
@@ -440,7 +450,7 @@ fn download(slug: &str, skill: &Skill, version: Option<&str>) -> (u16, &'static 
     (200, "application/zip", archive)
 }
 
-fn resolve(slug: &str, skill: &Skill, hash: &str) -> (u16, &'static str, Vec<u8>) {
+fn resolve(slug: &str, skill: &Skill, hash: &str) -> Answer {
     let found =
         skill.versions.iter().find(|(_, version)| hashes::fingerprint(&hashed(&version.files)).to_string() == hash);
     ok(&json!({"slug": slug, "match": found.map(|(version, _)| json!({"version": version})),

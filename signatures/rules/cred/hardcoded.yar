@@ -22,7 +22,6 @@ rule code_host_tokens {
         $p7 = "test" nocase private
         $p8 = "fake" nocase private
         $p9 = "-key-here" nocase private
-        $p10 = "....." private
         $p11 = "placeholder" nocase private
         $p12 = "redacted" nocase private
     condition:
@@ -55,7 +54,6 @@ rule registry_tokens {
         $p7 = "test" nocase private
         $p8 = "fake" nocase private
         $p9 = "-key-here" nocase private
-        $p10 = "....." private
         $p11 = "placeholder" nocase private
         $p12 = "redacted" nocase private
     condition:
@@ -92,7 +90,6 @@ rule cloud_secret_keys {
         $p7 = "test" nocase private
         $p8 = "fake" nocase private
         $p9 = "-key-here" nocase private
-        $p10 = "....." private
         $p11 = "placeholder" nocase private
         $p12 = "redacted" nocase private
     condition:
@@ -123,7 +120,6 @@ rule cloud_key_ids {
         $p7 = "test" nocase private
         $p8 = "fake" nocase private
         $p9 = "-key-here" nocase private
-        $p10 = "....." private
         $p11 = "placeholder" nocase private
         $p12 = "redacted" nocase private
     condition:
@@ -164,7 +160,6 @@ rule model_provider_keys {
         $p7 = "test" nocase private
         $p8 = "fake" nocase private
         $p9 = "-key-here" nocase private
-        $p10 = "....." private
         $p11 = "placeholder" nocase private
         $p12 = "redacted" nocase private
     condition:
@@ -196,7 +191,6 @@ rule chat_tokens {
         $p7 = "test" nocase private
         $p8 = "fake" nocase private
         $p9 = "-key-here" nocase private
-        $p10 = "....." private
         $p11 = "placeholder" nocase private
         $p12 = "redacted" nocase private
     condition:
@@ -233,7 +227,6 @@ rule payment_and_mail_keys {
         $p7 = "test" nocase private
         $p8 = "fake" nocase private
         $p9 = "-key-here" nocase private
-        $p10 = "....." private
         $p11 = "placeholder" nocase private
         $p12 = "redacted" nocase private
     condition:
@@ -269,7 +262,6 @@ rule office_tokens {
         $p7 = "test" nocase private
         $p8 = "fake" nocase private
         $p9 = "-key-here" nocase private
-        $p10 = "....." private
         $p11 = "placeholder" nocase private
         $p12 = "redacted" nocase private
     condition:
@@ -298,8 +290,6 @@ rule private_key_blocks {
         $p6 = "your" nocase private
         $p7 = "test" nocase private
         $p8 = "fake" nocase private
-        $p9 = "-key-here" nocase private
-        $p10 = "....." private
         $p11 = "placeholder" nocase private
         $p12 = "redacted" nocase private
     condition:
@@ -328,8 +318,6 @@ rule wallet_keys {
         $p6 = "your" nocase private
         $p7 = "test" nocase private
         $p8 = "fake" nocase private
-        $p9 = "-key-here" nocase private
-        $p10 = "....." private
         $p11 = "placeholder" nocase private
         $p12 = "redacted" nocase private
         $known = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80" private

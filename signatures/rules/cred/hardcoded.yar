@@ -281,7 +281,7 @@ rule private_key_blocks {
         message = "holds a private key"
     strings:
         $t0 = /-----BEGIN ((RSA|EC|DSA|OPENSSH) )?PRIVATE KEY-----(\\n|\\r|\s){1,4}[A-Za-z0-9+\/]{60,76}/
-        $t1 = /-----BEGIN PGP PRIVATE KEY BLOCK-----[^-]{10,200}[A-Za-z0-9+\/]{60,64}/
+        $t1 = /-----BEGIN PGP PRIVATE KEY BLOCK-----[^-]{120,200}/
         $p1 = "xxxx" nocase private
         $p2 = "1234567" private
         $p3 = "abcdef" nocase private

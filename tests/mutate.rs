@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -374,30 +375,31 @@ const NOWHERE: &str = "\"stands in no file: 5f0c2e9b7d\"";
 /// Variants of a YARA file: each pattern matching nothing, each term of a conjunction taken for true.
 fn of_patterns(text: &str) -> Vec<(String, String)> {
     let lines: Vec<&str> = text.lines().collect();
-    let with = |at: usize, line: String| {
-        let before = lines.iter().take(at).copied();
-        let after = lines.iter().skip(at + 1).copied();
+    let with = |range: Range<usize>, line: String| {
+        let before = lines.iter().take(range.start).copied();
+        let after = lines.iter().skip(range.end).copied();
         before.chain([line.as_str()]).chain(after).collect::<Vec<_>>().join("\n")
     };
     let mut variants = Vec::new();
     let mut rule = "";
-    let mut in_condition = false;
     for (at, line) in lines.iter().enumerate() {
         let trimmed = line.trim();
         if let Some(rest) = line.strip_prefix("rule ") {
             rule = rest.trim_end_matches('{').trim();
-            in_condition = false;
         } else if let Some((name, _)) = trimmed.split_once(" = ").filter(|(name, _)| name.starts_with('$')) {
-            variants.push((format!("{rule}: {name} never matches"), with(at, format!("        {name} = {NOWHERE}"))));
+            let nothing = with(at..at + 1, format!("        {name} = {NOWHERE}"));
+            variants.push((format!("{rule}: {name} never matches"), nothing));
         } else if trimmed == "condition:" {
-            in_condition = true;
-        } else if in_condition && trimmed != "}" && !trimmed.is_empty() {
-            let terms = terms(trimmed);
+            let condition = lines.iter().skip(at + 1).map(|line| line.trim()).take_while(|line| *line != "}");
+            let range = at + 1..at + 1 + condition.clone().count();
+            let code = condition.map(|line| line.split("//").next().unwrap_or("").trim()).filter(|line| !line.is_empty());
+            let terms = terms(&code.collect::<Vec<_>>().join(" "));
             for (index, term) in terms.iter().enumerate().filter(|_| terms.len() > 1) {
                 // In place, so that no pattern is left without use, which is an error.
                 let mut changed = terms.clone();
                 changed[index] = format!("({term} or true)");
-                variants.push((format!("{rule}: without `{term}`"), with(at, changed.join(" and "))));
+                let what = format!("{rule}: without `{term}`");
+                variants.push((what, with(range.clone(), changed.join(" and "))));
             }
         }
     }

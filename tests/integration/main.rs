@@ -8,6 +8,7 @@ mod evidence;
 mod hashes;
 mod hostile;
 mod indicators;
+mod installs;
 mod output;
 mod packages;
 mod packs;

@@ -14,6 +14,7 @@
 //! the only code that grades. Nothing that is scanned is ever run, and nothing
 //! inside a package configures the scanner.
 
+pub mod advisory;
 pub mod analyze;
 pub mod archive;
 pub mod artifact;

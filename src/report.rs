@@ -1,9 +1,11 @@
 //! Reports: what one package, and what a whole scan, came to. Text of a
 //! package is kept as it stands here and escaped by whatever prints it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::analyze::Analysis;
@@ -91,6 +93,34 @@ pub struct ReportedContext {
     pub why: String,
 }
 
+/// Something that a package installs, placed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReportedInstall {
+    /// What installs it: `npm`, `pypi`, `brew`, `download` and so on.
+    pub kind: String,
+    /// Its name or address, secrets masked.
+    pub name: String,
+    /// Range or version, if one is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Who says so: `front-matter`, `manifest` or `command`.
+    pub from: &'static str,
+    /// Path in the package.
+    pub path: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// What is known of it.
+    pub flags: BTreeSet<&'static str>,
+    /// Ids of advisories on it.
+    pub advisories: BTreeSet<String>,
+}
+
+impl fmt::Display for ReportedInstall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
 /// A finding as reported.
 #[derive(Debug, Clone)]
 pub struct ReportedFinding {
@@ -149,8 +179,8 @@ pub struct PackageReport {
     pub capabilities: BTreeMap<&'static str, Vec<(String, usize)>>,
     /// Hosts named.
     pub hosts: Vec<String>,
-    /// Installers declared.
-    pub installs: Vec<String>,
+    /// What it installs.
+    pub installs: Vec<ReportedInstall>,
     /// Findings, most severe first.
     pub findings: Vec<ReportedFinding>,
     /// What no engine looked at.
@@ -281,6 +311,20 @@ pub(crate) fn package(
             (*name, places.collect())
         })
         .collect();
+    let installs = inventory.installs.into_iter().map(|install| {
+        let place = lines.location(install.span, Role::Primary, "");
+        ReportedInstall {
+            kind: install.kind,
+            name: mask::secrets(&install.name),
+            version: install.version.as_deref().map(mask::secrets),
+            from: install.from,
+            path: place.path,
+            line: place.line,
+            flags: install.flags,
+            advisories: install.advisories,
+        }
+    });
+    let installs = installs.collect();
     PackageReport {
         root: root.root.display().to_string(),
         source: root.source,
@@ -295,7 +339,7 @@ pub(crate) fn package(
         verdict,
         capabilities,
         hosts: inventory.hosts.into_iter().collect(),
-        installs: inventory.installs.iter().map(|install| mask::secrets(install)).collect(),
+        installs,
         findings: reported,
         gaps,
         integrity: Integrity::default(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::de::DeserializeOwned;
 
+use crate::advisory::Advisories;
 use crate::analyze::{
     command::{self, CommandRule},
     fact::FactRule,
@@ -70,6 +71,8 @@ pub struct Ruleset {
     pub(crate) extensions: HashMap<String, String>,
     /// Date of the indicator data, `YYYY-MM-DD`.
     pub data_date: String,
+    /// Advisories that the user gives.
+    pub advisories: Option<Advisories>,
 }
 
 impl Ruleset {
@@ -135,6 +138,7 @@ impl Ruleset {
         let (tools, extensions) = ("lists/tools.csv", "lists/extensions.csv");
         let mut set = Self {
             rules: BTreeMap::new(),
+            advisories: None,
             yara,
             facts: Vec::new(),
             commands: Vec::new(),

@@ -126,7 +126,9 @@ impl Fixtures {
                 .iter()
                 .filter(|case| if is_hit { case.rules.iter().any(|id| id == rule) } else { !case.is_hostile });
             found.extend(
-                others.map(|case| case.folder.clone()).filter(|case| is_hit || judged(unchanged, rule, case).is_empty()),
+                others
+                    .map(|case| case.folder.clone())
+                    .filter(|case| is_hit || judged(unchanged, rule, case).is_empty()),
             );
             found.sort();
             found
@@ -392,7 +394,8 @@ fn of_patterns(text: &str) -> Vec<(String, String)> {
         } else if trimmed == "condition:" {
             let condition = lines.iter().skip(at + 1).map(|line| line.trim()).take_while(|line| *line != "}");
             let range = at + 1..at + 1 + condition.clone().count();
-            let code = condition.map(|line| line.split("//").next().unwrap_or("").trim()).filter(|line| !line.is_empty());
+            let code =
+                condition.map(|line| line.split("//").next().unwrap_or("").trim()).filter(|line| !line.is_empty());
             let terms = terms(&code.collect::<Vec<_>>().join(" "));
             for (index, term) in terms.iter().enumerate().filter(|_| terms.len() > 1) {
                 // In place, so that no pattern is left without use, which is an error.

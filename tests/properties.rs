@@ -13,6 +13,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use skillscan::finding::GapKind;
+use skillscan::hashes::{self, FileHash, Lines, collation};
+use skillscan::verify::record::{Lock, Meta, Origin, Reference, SkillsLock};
 use skillscan::{Limits, Policy, Report, Ruleset, Scanner, text};
 
 /// A file of each kind, and some that only their content tells.
@@ -225,5 +227,68 @@ proptest! {
         let unit = |unit: u16| if is_big { unit.to_be_bytes() } else { unit.to_le_bytes() };
         let bytes: Vec<u8> = std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(unit).collect();
         check(&[(name, bytes.as_slice())])?;
+    }
+}
+
+/// Parts of records, well-formed and not.
+#[rustfmt::skip]
+const RECORD: &[&str] = &[
+    "{", "}", "[", "]", ",", ":", "\"version\":1", "\"skills\":{", "\"a\":{", "\"@o/a\":{", "\"version\":\"1.0.0\"", "\"installedAt\":1",
+    "\"installedAt\":1e999", "null", "true", "\"slug\":\"a\"", "\"registry\":\"https://x.example\"", "\"installedVersion\":\"1\"",
+    "\"fingerprint\":\"00\"", "\"skillFile\":{\"path\":\"a\"}", "\"artifactIdentity\":\"{\"", "\"\\ud800\"", "\u{feff}", "\"\"", "-0", "1e5",
+];
+
+/// Paths of ASCII and of what is sorted in other ways.
+fn paths() -> impl Strategy<Value = Vec<String>> {
+    vec("[a-cA-C_.0-9éßøＡаあ가ก\u{301}-]{1,4}(/[a-bB.é]{1,3})?", 1..12)
+}
+
+proptest! {
+    #[test]
+    fn records_of_any_content_are_read_without_a_panic(parts in vec(select(RECORD), 0..24)) {
+        let text = parts.concat();
+        let lock = Lock::parse(text.as_bytes());
+        // What is whole is written, and is the same when it is read again.
+        if lock.problems.is_empty() {
+            prop_assert_eq!(Lock::parse(lock.to_text().as_bytes()), lock);
+        }
+        if let Ok(origin) = Origin::parse(text.as_bytes()) {
+            prop_assert_eq!(Origin::parse(origin.to_text().as_bytes()), Ok(origin));
+        }
+        let _ = (Meta::parse(text.as_bytes()), SkillsLock::parse(text.as_bytes()));
+    }
+
+    #[test]
+    fn keys_of_lock_files_never_lead_out(key in "[a-zA-Z@/.:\\\\ -]{0,24}|\\PC{0,12}") {
+        if let Some(reference) = Reference::parse(&key) {
+            let folder = reference.folder();
+            prop_assert!(folder.split('/').all(|part| !part.is_empty() && part != "." && part != ".."), "{}", folder);
+            prop_assert!(folder.split('/').count() <= 2 && !folder.contains('\\'));
+        }
+    }
+
+    #[test]
+    fn hashes_do_not_depend_on_the_order_of_files(paths in paths(), seed in any::<u64>()) {
+        let distinct: BTreeSet<String> = paths.into_iter().collect();
+        let files: Vec<FileHash> = distinct.iter().map(|path| FileHash::of(path.as_str(), path.as_bytes())).collect();
+        let equal = |one: &FileHash, other: &FileHash| one != other && collation::compare(&one.path, &other.path).is_eq();
+        // Of names that are equal, the order is that in which they are listed.
+        prop_assume!(!files.iter().any(|one| files.iter().any(|other| equal(one, other))));
+        let mut mixed = files.clone();
+        mixed.rotate_left(seed as usize % files.len());
+        mixed.reverse();
+        prop_assert_eq!(hashes::fingerprint(&files), hashes::fingerprint(&mixed));
+        prop_assert_eq!(hashes::content_hash(&files), hashes::content_hash(&mixed));
+        prop_assert_eq!(hashes::tree_sha256(&files, &[]), hashes::tree_sha256(&mixed, &[]));
+        prop_assert!(hashes::is_hash_of(hashes::fingerprint(&files), &mixed, Lines::Fingerprint));
+    }
+
+    #[test]
+    fn collation_is_an_order(paths in vec("\\PC{0,6}", 3)) {
+        let order = |one: usize, other: usize| collation::compare(&paths[one], &paths[other]);
+        prop_assert_eq!(order(0, 1), order(1, 0).reverse());
+        if order(0, 1).is_le() && order(1, 2).is_le() {
+            prop_assert!(order(0, 2).is_le());
+        }
     }
 }

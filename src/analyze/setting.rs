@@ -92,7 +92,8 @@ impl SettingRule {
     /// # Errors
     /// Names the case that asks for nothing.
     pub fn check(&self) -> Result<(), String> {
-        match self.cases.iter().position(|case| case.keys.is_none() && case.values.is_empty() && case.hosts.is_empty()) {
+        match self.cases.iter().position(|case| case.keys.is_none() && case.values.is_empty() && case.hosts.is_empty())
+        {
             Some(index) => Err(format!("case {} needs `keys`, `values` or `hosts`", index + 1)),
             None => Ok(()),
         }
@@ -262,7 +263,9 @@ fn judge<'d>(
         let mut decided = None;
         for &(at, nth) in fitting.iter() {
             let Some((id, rule, meta)) = rules.get(at) else { continue };
-            let Some(case) = rule.cases.get(nth).filter(|case| decided != Some(at) && case.takes(&value.text, &input.rules.hosts)) else {
+            let Some(case) =
+                rule.cases.get(nth).filter(|case| decided != Some(at) && case.takes(&value.text, &input.rules.hosts))
+            else {
                 continue;
             };
             decided = Some(at);

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Location, PackageReport, Report, integrity};
+use super::{Location, PackageReport, Report, ReportedInstall, integrity};
 use crate::finding::Role;
 
 /// Version of the schema.
@@ -26,7 +26,7 @@ struct Package<'a> {
     verdict: &'static str,
     capabilities: Vec<serde_json::Value>,
     hosts: &'a [String],
-    installs: &'a [String],
+    installs: &'a [ReportedInstall],
     findings: Vec<Finding<'a>>,
     suppressed: [(); 0],
     gaps: Vec<serde_json::Value>,

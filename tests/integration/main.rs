@@ -13,6 +13,7 @@ mod hashes;
 mod hostile;
 mod indicators;
 mod install_policy;
+mod installs;
 mod mock;
 mod openclaw;
 mod output;

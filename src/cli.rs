@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
 
+pub mod audit;
 pub mod rules;
 pub mod scan;
 
@@ -44,7 +45,10 @@ enum Command {
     /// Scan a directory of skills, one skill, or one file
     #[command(after_help = EXIT_CODES)]
     Scan(scan::Args),
-    /// List and explain the rules
+    /// Audit this host: firewall, tunnel, access, gateway, agent, files
+    #[command(after_help = audit::EXIT_CODES)]
+    Audit(audit::Args),
+    /// List and explain the rules and checks
     Rules(rules::Args),
 }
 
@@ -55,6 +59,7 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Some(Command::Scan(args)) => scan::run(&args),
+        Some(Command::Audit(args)) => audit::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         None => scan::run(&cli.scan),
     }

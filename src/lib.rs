@@ -17,6 +17,7 @@
 pub mod analyze;
 pub mod archive;
 pub mod artifact;
+pub mod audit;
 pub mod cli;
 pub mod decode;
 pub mod error;
@@ -28,6 +29,7 @@ pub mod package;
 pub mod parse;
 pub mod place;
 pub mod policy;
+pub mod process;
 pub mod report;
 pub mod rule;
 pub mod ruleset;

@@ -16,6 +16,7 @@ use crate::rule::{Class, RuleId};
 use crate::ruleset::Ruleset;
 use crate::text::{self, LineIndex};
 
+pub mod audit;
 pub mod escape;
 pub mod json;
 pub mod mask;

@@ -263,6 +263,11 @@ impl Ruleset {
     }
 }
 
+/// Built-in signature files below a folder such as `checks/`, named without it, in order.
+pub(crate) fn embedded(folder: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    embedded::FILES.iter().filter_map(move |&(name, text)| Some((name.strip_prefix(folder)?, text)))
+}
+
 fn embedded_yara() -> Result<yara_x::Rules, RuleError> {
     yara_x::Rules::deserialize(embedded::YARA).map_err(|error| RuleError::Yara(error.to_string()))
 }

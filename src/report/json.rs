@@ -211,7 +211,7 @@ fn indented(text: &str, columns: usize) -> String {
 }
 
 /// JSON with everything beyond printable ASCII as `\uXXXX`, and the second of two `#`, which CI systems act on.
-fn ascii(json: &str) -> String {
+pub(super) fn ascii(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if c == '#' && out.ends_with('#') {

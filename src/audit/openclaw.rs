@@ -8,6 +8,7 @@ use crate::place::{CONFIG_NAMES, LEGACY_STATES, agent_id, normal, tilde};
 use super::check::Evidence;
 use super::host::{Host, Process, Unread, User};
 
+pub mod advisory;
 pub mod config;
 pub mod package;
 pub mod unit;

@@ -94,6 +94,11 @@ impl Machine {
         self.write(path, fs::read(fixtures().join("hosts").join(fixture)).unwrap_or_else(|_| panic!("{fixture}")));
     }
 
+    /// The manifest of an installed npm package.
+    pub(crate) fn package(&self, folder: &str, name: &str, version: &str) {
+        self.write(&format!("{folder}/package.json"), format!("{{\"name\": \"{name}\", \"version\": \"{version}\"}}"));
+    }
+
     /// What a command prints.
     pub(crate) fn prints(&mut self, command: &str, stdout: &str) {
         let output = Output { code: Some(0), stdout: stdout.to_owned(), stderr: String::new() };

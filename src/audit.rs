@@ -12,6 +12,16 @@ mod run;
 
 #[cfg(target_os = "linux")]
 mod application;
+#[cfg(target_os = "linux")]
+mod files;
+#[cfg(target_os = "linux")]
+mod identity;
+#[cfg(target_os = "linux")]
+mod network;
+#[cfg(target_os = "linux")]
+mod os;
+#[cfg(target_os = "linux")]
+mod transport;
 
 pub use check::{Answer, CheckId, Document, Evidence, Layer, Missing, Obtained, Repair, Seen, Status};
 pub use reach::Reach;

@@ -25,6 +25,7 @@ pub mod expand;
 pub mod fact;
 pub mod finding;
 pub mod limits;
+pub mod net;
 pub mod package;
 pub mod parse;
 pub mod place;

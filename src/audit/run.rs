@@ -11,8 +11,11 @@ use crate::Ruleset;
 
 use super::check::{Answer, CheckId, Missing};
 use super::host::{Host, Listener, Process, Unread};
+use super::network::Firewall;
 use super::openclaw::{self, Installation, Port};
-use super::{Audit, Checked, Subject, application};
+use super::os::Ssh;
+use super::transport::Tunnels;
+use super::{Audit, Checked, Subject, application, files, identity, network, os, transport};
 
 /// Stack of a check, which may parse what an adversary wrote.
 const STACK: usize = 16 * 1024 * 1024;
@@ -55,12 +58,23 @@ pub struct Context {
     pub options: Options,
     installations: OnceLock<Result<Vec<Installation>, Unread>>,
     rules: OnceLock<Option<Ruleset>>,
+    firewall: OnceLock<Firewall>,
+    tunnels: OnceLock<Tunnels>,
+    ssh: OnceLock<Result<Ssh, Unread>>,
 }
 
 impl Context {
     /// Nothing is read yet.
     pub fn new(host: Host, options: Options) -> Self {
-        Self { host, options, installations: OnceLock::new(), rules: OnceLock::new() }
+        Self {
+            host,
+            options,
+            installations: OnceLock::new(),
+            rules: OnceLock::new(),
+            firewall: OnceLock::new(),
+            tunnels: OnceLock::new(),
+            ssh: OnceLock::new(),
+        }
     }
 
     /// Installations of the audited users.
@@ -111,6 +125,24 @@ impl Context {
         self.rules.get_or_init(|| Ruleset::builtin().ok()).as_ref()
     }
 
+    /// The packet filter: what files set and what the kernel has.
+    pub(super) fn firewall(&self) -> &Firewall {
+        self.firewall.get_or_init(|| Firewall::read(&self.host))
+    }
+
+    /// Tunnels of cloudflared.
+    pub(super) fn tunnels(&self) -> &Tunnels {
+        self.tunnels.get_or_init(|| Tunnels::read(self))
+    }
+
+    /// What the SSH server is set to do.
+    ///
+    /// # Errors
+    /// If there is none, or its settings cannot be read.
+    pub(super) fn ssh(&self) -> Result<&Ssh, Unread> {
+        self.ssh.get_or_init(|| Ssh::read(&self.host)).as_ref().map_err(Clone::clone)
+    }
+
     /// An answer of each installation, or why there is none.
     pub fn each(&self, what: &str, answer: impl Fn(&Installation) -> Vec<Answer>) -> Vec<Answer> {
         match self.installations() {
@@ -132,7 +164,7 @@ pub struct Check {
 
 /// All checks, layer by layer.
 pub fn checks() -> Vec<Check> {
-    [application::CHECKS].concat()
+    [network::CHECKS, transport::CHECKS, identity::CHECKS, application::CHECKS, files::CHECKS, os::CHECKS].concat()
 }
 
 /// Runs all checks on a host.

@@ -3,4 +3,8 @@
 mod application;
 mod bind;
 mod host;
+mod network;
+mod real;
 mod registry;
+mod system;
+mod tunnel;

@@ -179,7 +179,7 @@ fn joined(text: &str) -> Vec<(usize, String)> {
 }
 
 /// Words as systemd splits them: quotes hold together, a backslash escapes.
-pub(super) fn words(text: &str) -> Vec<String> {
+pub(in crate::audit) fn words(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

@@ -150,6 +150,12 @@ pub(crate) fn sample(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// A file below `fixtures/hosts`.
+pub(crate) fn fixture(name: &str) -> String {
+    let path = fixtures().join("hosts").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// What tests ask.
 pub(crate) fn options() -> Options {
     Options { today: TODAY.to_owned(), ..Options::default() }

@@ -1,0 +1,564 @@
+//! What a packet filter lets in: chains of rules in one form, whoever wrote them, and the walk of a new connection through
+//! them. What a condition means that is not understood, is said to be unsure, and never taken for a block.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::super::check::Evidence;
+use super::super::reach::Reach;
+
+/// Deepest nesting of chains that is followed, as in the kernel.
+const DEPTH: usize = 16;
+/// Most rules that one walk looks at.
+const STEPS: usize = 200_000;
+/// Most pieces that the rest of a connection's origins is told apart in.
+const PIECES: usize = 64;
+
+/// A network, such as `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Net {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Net {
+    /// Reads an address, with or without a prefix length or mask.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, mask) = text.split_once('/').map_or((text, None), |(address, mask)| (address, Some(mask)));
+        let address: IpAddr = address.trim().parse().ok()?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match mask {
+            None => longest,
+            Some(mask) => mask.parse::<u8>().ok().or_else(|| {
+                let bits = u32::from(mask.parse::<Ipv4Addr>().ok()?);
+                (bits.leading_ones() + bits.trailing_zeros() == 32 || bits == 0)
+                    .then(|| u8::try_from(bits.leading_ones()).unwrap_or(32))
+            })?,
+        };
+        (prefix <= longest).then_some(Self { address, prefix })
+    }
+
+    /// Whether it is every address.
+    pub fn is_any(self) -> bool {
+        self.prefix == 0
+    }
+
+    /// Its address, without the length of the prefix.
+    pub fn address(self) -> IpAddr {
+        self.address
+    }
+
+    /// Whether it is one of IPv4.
+    pub fn is_v4(self) -> bool {
+        self.address.is_ipv4()
+    }
+
+    /// Whether all of `other` lies in it.
+    pub fn holds(self, other: Self) -> bool {
+        if self.prefix > other.prefix || self.is_v4() != other.is_v4() {
+            return false;
+        }
+        let bits = |address: IpAddr| match address {
+            IpAddr::V4(address) => u128::from(u32::from(address)) << 96,
+            IpAddr::V6(address) => u128::from(address),
+        };
+        let shift = 128 - u32::from(self.prefix);
+        let head = |address| bits(address).checked_shr(shift).unwrap_or(0);
+        head(self.address) == head(other.address)
+    }
+
+    /// Who has an address in it.
+    pub fn reach(self) -> Reach {
+        let inner = |text: &str| Self::parse(text).is_some_and(|net| net.holds(self));
+        match () {
+            () if inner("127.0.0.0/8") || inner("::1/128") => Reach::Loopback,
+            () if inner("100.64.0.0/10") || inner("fd7a:115c:a1e0::/48") => Reach::Overlay,
+            () if ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10"]
+                .into_iter()
+                .any(inner) =>
+            {
+                Reach::Private
+            }
+            () => Reach::Public,
+        }
+    }
+}
+
+impl std::fmt::Display for Net {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// Whether packets of IPv4 or of IPv6 are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::V4, Self::V6];
+
+    /// Name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        }
+    }
+
+    fn any(self) -> Net {
+        let address = match self {
+            Self::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            Self::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        Net { address, prefix: 0 }
+    }
+}
+
+/// What carries a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl Protocol {
+    /// Name in rules and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// Where connections come from: one network and one interface, each of which may be any.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// Addresses; none is any.
+    pub source: Option<Net>,
+    /// Interface, which may end in `+` or `*`; none is any.
+    pub input: Option<String>,
+}
+
+impl Origin {
+    fn both(&self, other: &Self) -> Option<Self> {
+        let source = match (self.source, other.source) {
+            (Some(one), Some(two)) if one.holds(two) => Some(two),
+            (Some(one), Some(two)) if two.holds(one) => Some(one),
+            (Some(_), Some(_)) => return None,
+            (one, two) => one.or(two),
+        };
+        let input = match (&self.input, &other.input) {
+            (Some(one), Some(two)) if is_input(one, two) => Some(two.clone()),
+            (Some(one), Some(two)) if is_input(two, one) => Some(one.clone()),
+            (Some(_), Some(_)) => return None,
+            (one, two) => one.clone().or_else(|| two.clone()),
+        };
+        Some(Self { source, input })
+    }
+
+    fn holds(&self, other: &Self) -> bool {
+        self.both(other).is_some_and(|both| both == *other)
+    }
+
+    /// Who may connect from there.
+    pub fn reach(&self) -> Reach {
+        let source = self.source.map_or(Reach::Public, Net::reach);
+        source.min(self.input.as_deref().map_or(Reach::Public, input_reach))
+    }
+
+    /// In words.
+    pub fn shown(&self) -> String {
+        let source = self.source.map_or_else(|| "anywhere".to_owned(), |net| net.to_string());
+        match &self.input {
+            Some(input) => format!("{source} on {input}"),
+            None => source,
+        }
+    }
+}
+
+/// Whether a pattern of interfaces takes in a name or a narrower pattern.
+fn is_input(pattern: &str, name: &str) -> bool {
+    let stem = pattern.strip_suffix(['+', '*']);
+    stem.map_or(pattern == name, |stem| name.starts_with(stem))
+}
+
+/// Who is on the other side of an interface, by its name.
+fn input_reach(name: &str) -> Reach {
+    let starts = |names: &[&str]| names.iter().any(|start| name.starts_with(start));
+    match () {
+        () if name == "lo" => Reach::Loopback,
+        () if starts(&["tailscale", "wg", "zt", "wt", "nebula", "netbird", "tun"]) => Reach::Overlay,
+        // Networks of this machine's own containers and virtual machines.
+        () if starts(&["docker", "br-", "virbr", "veth", "lxdbr", "lxcbr", "podman", "cni", "incusbr"]) => {
+            Reach::Overlay
+        }
+        () => Reach::Public,
+    }
+}
+
+/// What a rule asks of a new connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Match {
+    /// Only this family; none is both.
+    pub family: Option<Family>,
+    /// Only these; empty is every protocol.
+    pub protocols: Vec<Protocol>,
+    /// Only these ports of this machine; none is every port.
+    pub ports: Option<Vec<(u16, u16)>>,
+    /// Only from one of these; empty is any.
+    pub sources: Vec<Net>,
+    /// Only on one of these; empty is any.
+    pub inputs: Vec<String>,
+    /// From none of these.
+    pub not: Vec<Origin>,
+    /// Only to this address.
+    pub destination: Option<Net>,
+    /// It can never be a new connection to this machine.
+    pub is_never: bool,
+    /// It asks more, which whoever connects may choose, such as the port of the other side.
+    pub is_narrow: bool,
+    /// It asks more that is not understood.
+    pub is_unsure: bool,
+}
+
+impl Match {
+    fn origins(&self) -> Vec<Origin> {
+        let sources: Vec<Option<Net>> =
+            if self.sources.is_empty() { vec![None] } else { self.sources.iter().copied().map(Some).collect() };
+        let inputs: Vec<Option<String>> =
+            if self.inputs.is_empty() { vec![None] } else { self.inputs.iter().cloned().map(Some).collect() };
+        let pairs = sources.iter().flat_map(|source| inputs.iter().map(move |input| (*source, input.clone())));
+        pairs.map(|(source, input)| Origin { source, input }).collect()
+    }
+
+    fn applies(&self, query: Query) -> bool {
+        let is_port = |ports: &Vec<(u16, u16)>| ports.iter().any(|(from, to)| (*from..=*to).contains(&query.port));
+        let is_family = |net: &Net| net.is_v4() == (query.family == Family::V4);
+        !self.is_never
+            && self.family.is_none_or(|family| family == query.family)
+            && (self.protocols.is_empty() || self.protocols.contains(&query.protocol))
+            && self.ports.as_ref().is_none_or(is_port)
+            && (self.sources.is_empty() || self.sources.iter().any(is_family))
+            && self.destination.as_ref().is_none_or(|net| is_family(net) && net.reach() != Reach::Loopback)
+    }
+}
+
+/// What a rule does with what it matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Lets it in.
+    Accept,
+    /// Keeps it out.
+    Drop,
+    /// Goes on in another chain, and comes back.
+    Jump(String),
+    /// Goes on in another chain, and does not come back here.
+    Goto(String),
+    /// Goes back to where it came from.
+    Return,
+    /// Sends it to another address and port.
+    Translate(String),
+    /// Counts, logs or marks it.
+    Nothing,
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// What it asks.
+    pub when: Match,
+    /// What it does.
+    pub verdict: Verdict,
+    /// Where it stands.
+    pub evidence: Evidence,
+}
+
+/// Where the kernel starts a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    /// Before it is known whether a packet is for this machine.
+    Prerouting,
+    /// What is for this machine.
+    Input,
+    /// What goes on to another one, or into a container.
+    Forward,
+    /// Anything else.
+    Other,
+}
+
+/// A chain of rules.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Chain {
+    /// Where the kernel starts it; none if rules alone lead there.
+    pub hook: Option<Hook>,
+    /// Whether it translates addresses instead of filtering.
+    pub is_nat: bool,
+    /// Whether what no rule decides is let in.
+    pub accepts: bool,
+    /// Its rules, in order.
+    pub rules: Vec<Rule>,
+}
+
+/// Chains that can lead to one another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// The family of its packets; none is both.
+    pub family: Option<Family>,
+    /// Its name, such as `filter`.
+    pub name: String,
+    /// Where it was read.
+    pub evidence: Evidence,
+    /// Chains by name.
+    pub chains: BTreeMap<String, Chain>,
+}
+
+/// All rules of one place: the kernel's, or those of files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rules {
+    /// Tables, in the order in which they were read.
+    pub tables: Vec<Table>,
+}
+
+/// One question: may this be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Query {
+    /// By packets of this family.
+    pub family: Family,
+    /// With this protocol.
+    pub protocol: Protocol,
+    /// At this port.
+    pub port: u16,
+}
+
+/// Connections that are let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// From where.
+    pub origin: Origin,
+    /// Whether nothing else is asked that was not understood.
+    pub is_sure: bool,
+    /// What lets them in.
+    pub evidence: Evidence,
+}
+
+impl Rules {
+    /// Everything that may connect. Several chains of one hook must all let it in: the strictest counts.
+    pub fn openings(&self, query: Query) -> Vec<Opening> {
+        let mut strictest: Option<Vec<Opening>> = None;
+        for (table, chain) in self.filters(query.family, &[Hook::Prerouting, Hook::Input]) {
+            let found = Walk::start(table, chain, query);
+            let widest = |openings: &[Opening]| openings.iter().map(|opening| opening.origin.reach()).max();
+            if strictest.as_ref().is_none_or(|strictest| widest(&found) < widest(strictest)) {
+                strictest = Some(found);
+            }
+        }
+        strictest.unwrap_or_else(|| {
+            let evidence = Evidence::command("nft list ruleset").note("no chain filters what comes in");
+            vec![Opening { origin: Origin::default(), is_sure: true, evidence }]
+        })
+    }
+
+    /// Base chains that filter at these hooks.
+    pub fn filters<'r>(&'r self, family: Family, hooks: &'r [Hook]) -> impl Iterator<Item = (&'r Table, &'r Chain)> {
+        let tables = self.tables.iter().filter(move |table| table.family.is_none_or(|one| one == family));
+        let chains = tables.flat_map(|table| table.chains.values().map(move |chain| (table, chain)));
+        chains.filter(|(_, chain)| !chain.is_nat && chain.hook.is_some_and(|hook| hooks.contains(&hook)))
+    }
+
+    /// Whether a chain that filters what comes in exists for this family.
+    pub fn filters_input(&self, family: Family) -> bool {
+        self.filters(family, &[Hook::Input]).any(|(_, chain)| !chain.accepts || !chain.rules.is_empty())
+    }
+
+    /// A port that no rule names, so that it shows what happens to whatever nobody thought of.
+    pub fn unnamed_port(&self) -> u16 {
+        let rules = self.tables.iter().flat_map(|table| table.chains.values()).flat_map(|chain| &chain.rules);
+        // Ranges that take in nearly everything stand for everything.
+        let named: Vec<(u16, u16)> = rules
+            .filter_map(|rule| rule.when.ports.clone())
+            .flatten()
+            .filter(|(from, to)| to - from < 60_000)
+            .collect();
+        let is_named = |port: &u16| named.iter().any(|(from, to)| (*from..=*to).contains(port));
+        (1..=u16::MAX).rev().find(|port| !is_named(port)).unwrap_or(u16::MAX)
+    }
+
+    /// Ranges of ports that rules which accept name, each once.
+    pub fn named_ports(&self) -> Vec<(Protocol, (u16, u16))> {
+        let mut found = Vec::new();
+        let rules = self.tables.iter().flat_map(|table| table.chains.values()).flat_map(|chain| &chain.rules);
+        for rule in rules.filter(|rule| matches!(rule.verdict, Verdict::Accept | Verdict::Jump(_) | Verdict::Goto(_))) {
+            let all = [Protocol::Tcp, Protocol::Udp];
+            let protocols = if rule.when.protocols.is_empty() { &all } else { rule.when.protocols.as_slice() };
+            let ports = rule.when.ports.iter().flatten();
+            found.extend(ports.flat_map(|ports| protocols.iter().map(|protocol| (*protocol, *ports))));
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// What a chain lets through that does not filter by itself, such as `DOCKER-USER`.
+    pub fn through(&self, name: &str, query: Query) -> Option<Vec<Origin>> {
+        let mut tables = self.tables.iter().filter(|table| table.family.is_none_or(|family| family == query.family));
+        let table = tables.find(|table| table.name == "filter" && table.chains.contains_key(name))?;
+        let mut walk = Walk { table, query, openings: Vec::new(), steps: 0 };
+        let rest = walk.chain(name, vec![Piece::default()], 0, true);
+        let accepted = walk.openings.into_iter().map(|opening| opening.origin);
+        Some(rest.into_iter().map(|piece| piece.origin).chain(accepted).collect())
+    }
+}
+
+/// A part of all origins that no rule has decided yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Piece {
+    origin: Origin,
+    minus: Vec<Origin>,
+}
+
+impl Piece {
+    fn is_empty(&self) -> bool {
+        self.minus.iter().any(|minus| minus.holds(&self.origin))
+    }
+
+    /// What of it comes from there.
+    fn within(&self, origin: &Origin) -> Option<Self> {
+        let origin = self.origin.both(origin)?;
+        let minus = self.minus.iter().filter(|minus| minus.both(&origin).is_some()).cloned().collect();
+        let piece = Self { origin, minus };
+        (!piece.is_empty()).then_some(piece)
+    }
+
+    /// What of it does not come from there.
+    fn without(mut self, origin: &Origin) -> Option<Self> {
+        // More than can be told apart stays open.
+        if self.origin.both(origin).is_some() && self.minus.len() < PIECES {
+            self.minus.push(origin.clone());
+        }
+        (!self.is_empty()).then_some(self)
+    }
+}
+
+struct Walk<'r> {
+    table: &'r Table,
+    query: Query,
+    openings: Vec<Opening>,
+    steps: usize,
+}
+
+impl<'r> Walk<'r> {
+    fn start(table: &'r Table, chain: &'r Chain, query: Query) -> Vec<Opening> {
+        let mut walk = Walk { table, query, openings: Vec::new(), steps: 0 };
+        let rest = walk.rules(chain, vec![Piece::default()], 0, true);
+        if chain.accepts {
+            for piece in rest {
+                let evidence = table.evidence.clone().note("what no rule names is let in");
+                walk.openings.push(Opening { origin: piece.origin, is_sure: true, evidence });
+            }
+        }
+        walk.openings
+    }
+
+    /// What is left over of these pieces at the end of a chain.
+    fn chain(&mut self, name: &str, pieces: Vec<Piece>, depth: usize, is_sure: bool) -> Vec<Piece> {
+        match self.table.chains.get(name) {
+            Some(chain) if depth < DEPTH => self.rules(chain, pieces, depth, is_sure),
+            _ => pieces,
+        }
+    }
+
+    fn rules(&mut self, chain: &'r Chain, mut pieces: Vec<Piece>, depth: usize, is_sure: bool) -> Vec<Piece> {
+        let mut returned = Vec::new();
+        for rule in &chain.rules {
+            self.steps += 1;
+            if self.steps > STEPS || pieces.is_empty() {
+                break;
+            }
+            if rule.when.applies(self.query) && rule.verdict != Verdict::Nothing {
+                pieces = self.rule(rule, pieces, &mut returned, depth, is_sure);
+            }
+        }
+        returned.extend(pieces);
+        returned.dedup();
+        returned.truncate(PIECES);
+        returned
+    }
+
+    fn rule(
+        &mut self,
+        rule: &Rule,
+        pieces: Vec<Piece>,
+        returned: &mut Vec<Piece>,
+        depth: usize,
+        is_sure: bool,
+    ) -> Vec<Piece> {
+        let is_whole = !rule.when.is_unsure && !rule.when.is_narrow && rule.when.destination.is_none();
+        let is_sure_here = is_sure && !rule.when.is_unsure;
+        let mut rest = Vec::new();
+        for piece in pieces {
+            let (hits, left) = split(&piece, &rule.when);
+            if hits.is_empty() {
+                rest.push(piece);
+                continue;
+            }
+            // What is matched only perhaps goes on as well.
+            let left = if is_whole { left } else { vec![piece] };
+            rest.extend(left);
+            match &rule.verdict {
+                Verdict::Accept => self.openings.extend(hits.into_iter().map(|hit| Opening {
+                    origin: hit.origin,
+                    is_sure: is_sure_here,
+                    evidence: rule.evidence.clone(),
+                })),
+                Verdict::Return if is_whole => returned.extend(hits),
+                Verdict::Jump(name) => {
+                    let out = self.chain(name, hits, depth + 1, is_sure_here);
+                    rest.extend(out.into_iter().filter(|_| is_whole));
+                }
+                Verdict::Goto(name) => {
+                    let out = self.chain(name, hits, depth + 1, is_sure_here);
+                    returned.extend(out.into_iter().filter(|_| is_whole));
+                }
+                _ => {}
+            }
+        }
+        rest.dedup();
+        rest
+    }
+}
+
+/// What of a piece a rule takes, and what it leaves.
+fn split(piece: &Piece, when: &Match) -> (Vec<Piece>, Vec<Piece>) {
+    let mut hits = Vec::new();
+    let mut left = Some(piece.clone());
+    let mut more = Vec::new();
+    for origin in when.origins() {
+        let Some(hit) = piece.within(&origin) else { continue };
+        left = left.and_then(|left| left.without(&origin));
+        more.extend(when.not.iter().filter_map(|not| hit.within(not)));
+        let hit = when.not.iter().try_fold(hit, Piece::without_of);
+        hits.extend(hit);
+    }
+    more.extend(left);
+    (hits, more)
+}
+
+impl Piece {
+    fn without_of(self, origin: &Origin) -> Option<Self> {
+        self.without(origin)
+    }
+}
+
+/// Any network of a family, as rules write it.
+pub fn any(family: Family) -> Net {
+    family.any()
+}

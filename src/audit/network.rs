@@ -13,6 +13,7 @@ mod port;
 mod rules;
 mod state;
 mod ufw;
+mod walk;
 
 pub(super) use firewall::Firewall;
 

@@ -4,7 +4,7 @@ use super::super::check::Evidence;
 use super::super::host::{FILE_BYTES, Host, Tool, Unread};
 use super::super::reach::Reach;
 use super::firewalld::Firewalld;
-use super::rules::{Family, Hook, Opening, Query, Rules};
+use super::rules::{Family, Opening, Query, Rules};
 use super::ufw::Ufw;
 use super::{iptables, nft, nft_file};
 
@@ -202,9 +202,4 @@ fn loaded(host: &Host) -> Result<Rules, Unread> {
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
-}
-
-/// Chains that pass on what is for a container.
-pub(super) fn forwards(rules: &Rules) -> bool {
-    Family::ALL.iter().any(|family| rules.filters(*family, &[Hook::Forward]).next().is_some())
 }

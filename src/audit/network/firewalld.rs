@@ -8,7 +8,7 @@ use super::iptables;
 use super::rules::{Chain, Family, Hook, Match, Net, Origin, Protocol, Rule, Rules, Table, Verdict};
 
 /// Its settings.
-pub const CONF: &str = "/etc/firewalld/firewalld.conf";
+pub(super) const CONF: &str = "/etc/firewalld/firewalld.conf";
 /// Where zones and services are, those of the administrator first.
 const FOLDERS: [&str; 2] = ["/etc/firewalld", "/usr/lib/firewalld"];
 /// Ports of services that come with it, where their files are not there.
@@ -24,18 +24,16 @@ const SERVICES: [(&str, &[(Protocol, u16)]); 8] = [
 ];
 
 /// What firewalld is set to do.
-pub struct Firewalld {
-    /// The zone of every interface that nothing else is said of.
-    pub zone: String,
-    /// Where that is said.
-    pub evidence: Evidence,
+pub(super) struct Firewalld {
+    /// Where the zone of every interface is named that nothing else is said of.
+    pub(super) evidence: Evidence,
     /// What its zones let in, as rules.
-    pub rules: Result<Rules, Unread>,
+    pub(super) rules: Result<Rules, Unread>,
 }
 
 impl Firewalld {
     /// Reads it; none if it is not installed or not switched on.
-    pub fn read(host: &Host) -> Option<Self> {
+    pub(super) fn read(host: &Host) -> Option<Self> {
         let text = match host.text(CONF, FILE_BYTES) {
             Err(Unread::Absent) => return None,
             other => other.unwrap_or_default(),
@@ -47,7 +45,7 @@ impl Firewalld {
         let (zone, line) = found.map_or(("public".to_owned(), None), |(zone, line)| (zone, Some(line)));
         let evidence = Evidence::path(CONF).key("DefaultZone").line(line).note(zone.clone());
         let rules = rules(host, &zone);
-        Some(Self { zone, evidence, rules })
+        Some(Self { evidence, rules })
     }
 }
 

@@ -16,7 +16,7 @@ const NAMES: [(&str, u16); 8] = [
 ];
 
 /// Reads all tables. `evidence` is where the text comes from; lines are counted from 1.
-pub fn parse(text: &str, family: Family, evidence: &Evidence) -> Vec<Table> {
+pub(super) fn parse(text: &str, family: Family, evidence: &Evidence) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -61,7 +61,7 @@ fn declare(table: &mut Table, name: &str, policy: &str) {
 }
 
 /// One line with its chain.
-pub fn rule(line: &str, family: Family, evidence: Evidence) -> Option<(String, Rule)> {
+pub(super) fn rule(line: &str, family: Family, evidence: Evidence) -> Option<(String, Rule)> {
     let words = words(line);
     let mut reader = Reader { words: &words, at: 2, when: Match::default(), target: None, has_target: false };
     let chain = words.get(1)?.clone();
@@ -217,7 +217,7 @@ impl Reader<'_> {
 }
 
 /// A port, or two with `between` in the middle; a service's name stands for its port.
-pub fn range(text: &str, between: char) -> Option<(u16, u16)> {
+pub(super) fn range(text: &str, between: char) -> Option<(u16, u16)> {
     let text = text.trim();
     let one = |text: &str| {
         let named = NAMES.iter().find(|(name, _)| *name == text).map(|(_, port)| *port);
@@ -234,7 +234,7 @@ pub fn range(text: &str, between: char) -> Option<(u16, u16)> {
 }
 
 /// All ports but these.
-pub fn others(ports: &[(u16, u16)]) -> Vec<(u16, u16)> {
+pub(super) fn others(ports: &[(u16, u16)]) -> Vec<(u16, u16)> {
     let mut ports = ports.to_vec();
     ports.sort_unstable();
     let mut found = Vec::new();

@@ -9,20 +9,20 @@ use super::iptables::others;
 use super::rules::{Chain, Family, Hook, Match, Net, Origin, Protocol, Rule, Table, Verdict};
 
 /// The command that prints them.
-pub const COMMAND: &str = "nft -j list ruleset";
+pub(super) const COMMAND: &str = "nft -j list ruleset";
 /// Most rules that one map becomes.
 const MAPPED: usize = 1024;
 
 /// What `nft` printed.
-pub struct Printed {
+pub(super) struct Printed {
     /// Its tables.
-    pub tables: Vec<Table>,
+    pub(super) tables: Vec<Table>,
     /// Tables of `iptables-nft`, whose rules hold parts that `nft` does not print.
-    pub foreign: Vec<(Option<Family>, String)>,
+    pub(super) foreign: Vec<(Option<Family>, String)>,
 }
 
 /// Reads the tables; none if it is not what `nft` prints.
-pub fn parse(text: &str) -> Option<Printed> {
+pub(super) fn parse(text: &str) -> Option<Printed> {
     let value: Value = serde_json::from_str(text).ok()?;
     let items = value.get("nftables")?.as_array()?;
     let mut tables: Vec<Table> = Vec::new();

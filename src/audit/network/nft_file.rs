@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::host::{FILE_BYTES, Host, Unread};
 
 /// The file that the system loads at start.
-pub const CONF: &str = "/etc/nftables.conf";
+pub(super) const CONF: &str = "/etc/nftables.conf";
 /// Deepest nesting of included files.
 const DEPTH: usize = 8;
 /// Most files that one line includes.
@@ -18,7 +18,7 @@ const WORDS: usize = 500_000;
 ///
 /// # Errors
 /// If one of the files cannot be read.
-pub fn read(host: &Host, path: &str) -> Result<String, Unread> {
+pub(super) fn read(host: &Host, path: &str) -> Result<String, Unread> {
     let mut words = Vec::new();
     collect(host, path, 0, &mut words)?;
     let mut parser = Parser { words: substituted(words), at: 0, items: Vec::new() };

@@ -2,28 +2,22 @@
 //! them. What a condition means that is not understood, is said to be unsure, and never taken for a block.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::check::Evidence;
 use super::super::reach::Reach;
-
-/// Deepest nesting of chains that is followed, as in the kernel.
-const DEPTH: usize = 16;
-/// Most rules that one walk looks at.
-const STEPS: usize = 200_000;
-/// Most pieces that the rest of a connection's origins is told apart in.
-const PIECES: usize = 64;
+use super::walk::Walk;
 
 /// A network, such as `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Net {
+pub(super) struct Net {
     address: IpAddr,
     prefix: u8,
 }
 
 impl Net {
     /// Reads an address, with or without a prefix length or mask.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (address, mask) = text.split_once('/').map_or((text, None), |(address, mask)| (address, Some(mask)));
         let address: IpAddr = address.trim().parse().ok()?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
@@ -39,22 +33,22 @@ impl Net {
     }
 
     /// Whether it is every address.
-    pub fn is_any(self) -> bool {
+    pub(super) fn is_any(self) -> bool {
         self.prefix == 0
     }
 
     /// Its address, without the length of the prefix.
-    pub fn address(self) -> IpAddr {
+    pub(super) fn address(self) -> IpAddr {
         self.address
     }
 
     /// Whether it is one of IPv4.
-    pub fn is_v4(self) -> bool {
+    pub(super) fn is_v4(self) -> bool {
         self.address.is_ipv4()
     }
 
     /// Whether all of `other` lies in it.
-    pub fn holds(self, other: Self) -> bool {
+    pub(super) fn holds(self, other: Self) -> bool {
         if self.prefix > other.prefix || self.is_v4() != other.is_v4() {
             return false;
         }
@@ -68,7 +62,7 @@ impl Net {
     }
 
     /// Who has an address in it.
-    pub fn reach(self) -> Reach {
+    pub(super) fn reach(self) -> Reach {
         let inner = |text: &str| Self::parse(text).is_some_and(|net| net.holds(self));
         match () {
             () if inner("127.0.0.0/8") || inner("::1/128") => Reach::Loopback,
@@ -92,7 +86,7 @@ impl std::fmt::Display for Net {
 
 /// Whether packets of IPv4 or of IPv6 are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Family {
+pub(super) enum Family {
     /// IPv4.
     V4,
     /// IPv6.
@@ -101,28 +95,20 @@ pub enum Family {
 
 impl Family {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::V4, Self::V6];
+    pub(super) const ALL: [Self; 2] = [Self::V4, Self::V6];
 
     /// Name in reports.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::V4 => "IPv4",
             Self::V6 => "IPv6",
         }
     }
-
-    fn any(self) -> Net {
-        let address = match self {
-            Self::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            Self::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        };
-        Net { address, prefix: 0 }
-    }
 }
 
 /// What carries a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Protocol {
+pub(super) enum Protocol {
     /// TCP.
     Tcp,
     /// UDP.
@@ -131,7 +117,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// Name in rules and reports.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
@@ -141,15 +127,15 @@ impl Protocol {
 
 /// Where connections come from: one network and one interface, each of which may be any.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Origin {
+pub(super) struct Origin {
     /// Addresses; none is any.
-    pub source: Option<Net>,
+    pub(super) source: Option<Net>,
     /// Interface, which may end in `+` or `*`; none is any.
-    pub input: Option<String>,
+    pub(super) input: Option<String>,
 }
 
 impl Origin {
-    fn both(&self, other: &Self) -> Option<Self> {
+    pub(super) fn both(&self, other: &Self) -> Option<Self> {
         let source = match (self.source, other.source) {
             (Some(one), Some(two)) if one.holds(two) => Some(two),
             (Some(one), Some(two)) if two.holds(one) => Some(one),
@@ -165,18 +151,18 @@ impl Origin {
         Some(Self { source, input })
     }
 
-    fn holds(&self, other: &Self) -> bool {
+    pub(super) fn holds(&self, other: &Self) -> bool {
         self.both(other).is_some_and(|both| both == *other)
     }
 
     /// Who may connect from there.
-    pub fn reach(&self) -> Reach {
+    pub(super) fn reach(&self) -> Reach {
         let source = self.source.map_or(Reach::Public, Net::reach);
         source.min(self.input.as_deref().map_or(Reach::Public, input_reach))
     }
 
     /// In words.
-    pub fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         let source = self.source.map_or_else(|| "anywhere".to_owned(), |net| net.to_string());
         match &self.input {
             Some(input) => format!("{source} on {input}"),
@@ -207,31 +193,31 @@ fn input_reach(name: &str) -> Reach {
 
 /// What a rule asks of a new connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Match {
+pub(super) struct Match {
     /// Only this family; none is both.
-    pub family: Option<Family>,
+    pub(super) family: Option<Family>,
     /// Only these; empty is every protocol.
-    pub protocols: Vec<Protocol>,
+    pub(super) protocols: Vec<Protocol>,
     /// Only these ports of this machine; none is every port.
-    pub ports: Option<Vec<(u16, u16)>>,
+    pub(super) ports: Option<Vec<(u16, u16)>>,
     /// Only from one of these; empty is any.
-    pub sources: Vec<Net>,
+    pub(super) sources: Vec<Net>,
     /// Only on one of these; empty is any.
-    pub inputs: Vec<String>,
+    pub(super) inputs: Vec<String>,
     /// From none of these.
-    pub not: Vec<Origin>,
+    pub(super) not: Vec<Origin>,
     /// Only to this address.
-    pub destination: Option<Net>,
+    pub(super) destination: Option<Net>,
     /// It can never be a new connection to this machine.
-    pub is_never: bool,
+    pub(super) is_never: bool,
     /// It asks more, which whoever connects may choose, such as the port of the other side.
-    pub is_narrow: bool,
+    pub(super) is_narrow: bool,
     /// It asks more that is not understood.
-    pub is_unsure: bool,
+    pub(super) is_unsure: bool,
 }
 
 impl Match {
-    fn origins(&self) -> Vec<Origin> {
+    pub(super) fn origins(&self) -> Vec<Origin> {
         let sources: Vec<Option<Net>> =
             if self.sources.is_empty() { vec![None] } else { self.sources.iter().copied().map(Some).collect() };
         let inputs: Vec<Option<String>> =
@@ -240,7 +226,7 @@ impl Match {
         pairs.map(|(source, input)| Origin { source, input }).collect()
     }
 
-    fn applies(&self, query: Query) -> bool {
+    pub(super) fn applies(&self, query: Query) -> bool {
         let is_port = |ports: &Vec<(u16, u16)>| ports.iter().any(|(from, to)| (*from..=*to).contains(&query.port));
         let is_family = |net: &Net| net.is_v4() == (query.family == Family::V4);
         !self.is_never
@@ -254,7 +240,7 @@ impl Match {
 
 /// What a rule does with what it matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// Lets it in.
     Accept,
     /// Keeps it out.
@@ -273,18 +259,18 @@ pub enum Verdict {
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
+pub(super) struct Rule {
     /// What it asks.
-    pub when: Match,
+    pub(super) when: Match,
     /// What it does.
-    pub verdict: Verdict,
+    pub(super) verdict: Verdict,
     /// Where it stands.
-    pub evidence: Evidence,
+    pub(super) evidence: Evidence,
 }
 
 /// Where the kernel starts a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hook {
+pub(super) enum Hook {
     /// Before it is known whether a packet is for this machine.
     Prerouting,
     /// What is for this machine.
@@ -297,62 +283,62 @@ pub enum Hook {
 
 /// A chain of rules.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Chain {
+pub(super) struct Chain {
     /// Where the kernel starts it; none if rules alone lead there.
-    pub hook: Option<Hook>,
+    pub(super) hook: Option<Hook>,
     /// Whether it translates addresses instead of filtering.
-    pub is_nat: bool,
+    pub(super) is_nat: bool,
     /// Whether what no rule decides is let in.
-    pub accepts: bool,
+    pub(super) accepts: bool,
     /// Its rules, in order.
-    pub rules: Vec<Rule>,
+    pub(super) rules: Vec<Rule>,
 }
 
 /// Chains that can lead to one another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
+pub(super) struct Table {
     /// The family of its packets; none is both.
-    pub family: Option<Family>,
+    pub(super) family: Option<Family>,
     /// Its name, such as `filter`.
-    pub name: String,
+    pub(super) name: String,
     /// Where it was read.
-    pub evidence: Evidence,
+    pub(super) evidence: Evidence,
     /// Chains by name.
-    pub chains: BTreeMap<String, Chain>,
+    pub(super) chains: BTreeMap<String, Chain>,
 }
 
 /// All rules of one place: the kernel's, or those of files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Rules {
+pub(super) struct Rules {
     /// Tables, in the order in which they were read.
-    pub tables: Vec<Table>,
+    pub(super) tables: Vec<Table>,
 }
 
 /// One question: may this be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Query {
+pub(super) struct Query {
     /// By packets of this family.
-    pub family: Family,
+    pub(super) family: Family,
     /// With this protocol.
-    pub protocol: Protocol,
+    pub(super) protocol: Protocol,
     /// At this port.
-    pub port: u16,
+    pub(super) port: u16,
 }
 
 /// Connections that are let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opening {
+pub(super) struct Opening {
     /// From where.
-    pub origin: Origin,
+    pub(super) origin: Origin,
     /// Whether nothing else is asked that was not understood.
-    pub is_sure: bool,
+    pub(super) is_sure: bool,
     /// What lets them in.
-    pub evidence: Evidence,
+    pub(super) evidence: Evidence,
 }
 
 impl Rules {
     /// Everything that may connect. Several chains of one hook must all let it in: the strictest counts.
-    pub fn openings(&self, query: Query) -> Vec<Opening> {
+    pub(super) fn openings(&self, query: Query) -> Vec<Opening> {
         let mut strictest: Option<Vec<Opening>> = None;
         for (table, chain) in self.filters(query.family, &[Hook::Prerouting, Hook::Input]) {
             let found = Walk::start(table, chain, query);
@@ -368,19 +354,23 @@ impl Rules {
     }
 
     /// Base chains that filter at these hooks.
-    pub fn filters<'r>(&'r self, family: Family, hooks: &'r [Hook]) -> impl Iterator<Item = (&'r Table, &'r Chain)> {
+    pub(super) fn filters<'r>(
+        &'r self,
+        family: Family,
+        hooks: &'r [Hook],
+    ) -> impl Iterator<Item = (&'r Table, &'r Chain)> {
         let tables = self.tables.iter().filter(move |table| table.family.is_none_or(|one| one == family));
         let chains = tables.flat_map(|table| table.chains.values().map(move |chain| (table, chain)));
         chains.filter(|(_, chain)| !chain.is_nat && chain.hook.is_some_and(|hook| hooks.contains(&hook)))
     }
 
     /// Whether a chain that filters what comes in exists for this family.
-    pub fn filters_input(&self, family: Family) -> bool {
+    pub(super) fn filters_input(&self, family: Family) -> bool {
         self.filters(family, &[Hook::Input]).any(|(_, chain)| !chain.accepts || !chain.rules.is_empty())
     }
 
     /// A port that no rule names, so that it shows what happens to whatever nobody thought of.
-    pub fn unnamed_port(&self) -> u16 {
+    pub(super) fn unnamed_port(&self) -> u16 {
         let rules = self.tables.iter().flat_map(|table| table.chains.values()).flat_map(|chain| &chain.rules);
         // Ranges that take in nearly everything stand for everything.
         let named: Vec<(u16, u16)> = rules
@@ -393,7 +383,7 @@ impl Rules {
     }
 
     /// Ranges of ports that rules which accept name, each once.
-    pub fn named_ports(&self) -> Vec<(Protocol, (u16, u16))> {
+    pub(super) fn named_ports(&self) -> Vec<(Protocol, (u16, u16))> {
         let mut found = Vec::new();
         let rules = self.tables.iter().flat_map(|table| table.chains.values()).flat_map(|chain| &chain.rules);
         for rule in rules.filter(|rule| matches!(rule.verdict, Verdict::Accept | Verdict::Jump(_) | Verdict::Goto(_))) {
@@ -408,157 +398,9 @@ impl Rules {
     }
 
     /// What a chain lets through that does not filter by itself, such as `DOCKER-USER`.
-    pub fn through(&self, name: &str, query: Query) -> Option<Vec<Origin>> {
+    pub(super) fn through(&self, name: &str, query: Query) -> Option<Vec<Origin>> {
         let mut tables = self.tables.iter().filter(|table| table.family.is_none_or(|family| family == query.family));
         let table = tables.find(|table| table.name == "filter" && table.chains.contains_key(name))?;
-        let mut walk = Walk { table, query, openings: Vec::new(), steps: 0 };
-        let rest = walk.chain(name, vec![Piece::default()], 0, true);
-        let accepted = walk.openings.into_iter().map(|opening| opening.origin);
-        Some(rest.into_iter().map(|piece| piece.origin).chain(accepted).collect())
+        Some(Walk::through(table, name, query))
     }
-}
-
-/// A part of all origins that no rule has decided yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Piece {
-    origin: Origin,
-    minus: Vec<Origin>,
-}
-
-impl Piece {
-    fn is_empty(&self) -> bool {
-        self.minus.iter().any(|minus| minus.holds(&self.origin))
-    }
-
-    /// What of it comes from there.
-    fn within(&self, origin: &Origin) -> Option<Self> {
-        let origin = self.origin.both(origin)?;
-        let minus = self.minus.iter().filter(|minus| minus.both(&origin).is_some()).cloned().collect();
-        let piece = Self { origin, minus };
-        (!piece.is_empty()).then_some(piece)
-    }
-
-    /// What of it does not come from there.
-    fn without(mut self, origin: &Origin) -> Option<Self> {
-        // More than can be told apart stays open.
-        if self.origin.both(origin).is_some() && self.minus.len() < PIECES {
-            self.minus.push(origin.clone());
-        }
-        (!self.is_empty()).then_some(self)
-    }
-}
-
-struct Walk<'r> {
-    table: &'r Table,
-    query: Query,
-    openings: Vec<Opening>,
-    steps: usize,
-}
-
-impl<'r> Walk<'r> {
-    fn start(table: &'r Table, chain: &'r Chain, query: Query) -> Vec<Opening> {
-        let mut walk = Walk { table, query, openings: Vec::new(), steps: 0 };
-        let rest = walk.rules(chain, vec![Piece::default()], 0, true);
-        if chain.accepts {
-            for piece in rest {
-                let evidence = table.evidence.clone().note("what no rule names is let in");
-                walk.openings.push(Opening { origin: piece.origin, is_sure: true, evidence });
-            }
-        }
-        walk.openings
-    }
-
-    /// What is left over of these pieces at the end of a chain.
-    fn chain(&mut self, name: &str, pieces: Vec<Piece>, depth: usize, is_sure: bool) -> Vec<Piece> {
-        match self.table.chains.get(name) {
-            Some(chain) if depth < DEPTH => self.rules(chain, pieces, depth, is_sure),
-            _ => pieces,
-        }
-    }
-
-    fn rules(&mut self, chain: &'r Chain, mut pieces: Vec<Piece>, depth: usize, is_sure: bool) -> Vec<Piece> {
-        let mut returned = Vec::new();
-        for rule in &chain.rules {
-            self.steps += 1;
-            if self.steps > STEPS || pieces.is_empty() {
-                break;
-            }
-            if rule.when.applies(self.query) && rule.verdict != Verdict::Nothing {
-                pieces = self.rule(rule, pieces, &mut returned, depth, is_sure);
-            }
-        }
-        returned.extend(pieces);
-        returned.dedup();
-        returned.truncate(PIECES);
-        returned
-    }
-
-    fn rule(
-        &mut self,
-        rule: &Rule,
-        pieces: Vec<Piece>,
-        returned: &mut Vec<Piece>,
-        depth: usize,
-        is_sure: bool,
-    ) -> Vec<Piece> {
-        let is_whole = !rule.when.is_unsure && !rule.when.is_narrow && rule.when.destination.is_none();
-        let is_sure_here = is_sure && !rule.when.is_unsure;
-        let mut rest = Vec::new();
-        for piece in pieces {
-            let (hits, left) = split(&piece, &rule.when);
-            if hits.is_empty() {
-                rest.push(piece);
-                continue;
-            }
-            // What is matched only perhaps goes on as well.
-            let left = if is_whole { left } else { vec![piece] };
-            rest.extend(left);
-            match &rule.verdict {
-                Verdict::Accept => self.openings.extend(hits.into_iter().map(|hit| Opening {
-                    origin: hit.origin,
-                    is_sure: is_sure_here,
-                    evidence: rule.evidence.clone(),
-                })),
-                Verdict::Return if is_whole => returned.extend(hits),
-                Verdict::Jump(name) => {
-                    let out = self.chain(name, hits, depth + 1, is_sure_here);
-                    rest.extend(out.into_iter().filter(|_| is_whole));
-                }
-                Verdict::Goto(name) => {
-                    let out = self.chain(name, hits, depth + 1, is_sure_here);
-                    returned.extend(out.into_iter().filter(|_| is_whole));
-                }
-                _ => {}
-            }
-        }
-        rest.dedup();
-        rest
-    }
-}
-
-/// What of a piece a rule takes, and what it leaves.
-fn split(piece: &Piece, when: &Match) -> (Vec<Piece>, Vec<Piece>) {
-    let mut hits = Vec::new();
-    let mut left = Some(piece.clone());
-    let mut more = Vec::new();
-    for origin in when.origins() {
-        let Some(hit) = piece.within(&origin) else { continue };
-        left = left.and_then(|left| left.without(&origin));
-        more.extend(when.not.iter().filter_map(|not| hit.within(not)));
-        let hit = when.not.iter().try_fold(hit, Piece::without_of);
-        hits.extend(hit);
-    }
-    more.extend(left);
-    (hits, more)
-}
-
-impl Piece {
-    fn without_of(self, origin: &Origin) -> Option<Self> {
-        self.without(origin)
-    }
-}
-
-/// Any network of a family, as rules write it.
-pub fn any(family: Family) -> Net {
-    family.any()
 }

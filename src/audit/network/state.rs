@@ -21,7 +21,7 @@ pub(super) fn enabled(context: &Context) -> Vec<Answer> {
     // What the kernel has counts now, whatever files say.
     let is_filtering = answers.get(1).is_some_and(|answer| answer.status == super::super::Status::Pass);
     if is_filtering && firewall.set.is_none() {
-        answers.remove(0);
+        let _ = answers.remove(0);
     }
     answers
 }

@@ -9,25 +9,25 @@ use super::iptables;
 use super::rules::{Chain, Family, Hook, Match, Net, Protocol, Rule, Rules, Table, Verdict};
 
 /// Says whether it is switched on.
-pub const CONF: &str = "/etc/ufw/ufw.conf";
+pub(super) const CONF: &str = "/etc/ufw/ufw.conf";
 /// Says what it does with what no rule names.
-pub const DEFAULTS: &str = "/etc/default/ufw";
+pub(super) const DEFAULTS: &str = "/etc/default/ufw";
 
 /// What ufw is set to do.
-pub struct Ufw {
+pub(super) struct Ufw {
     /// Whether it is switched on, with the place.
-    pub enabled: Result<(bool, Evidence), Unread>,
+    pub(super) enabled: Result<(bool, Evidence), Unread>,
     /// What happens to what no rule names, in its words, with the place.
-    pub input: Result<(String, Evidence), Unread>,
+    pub(super) input: Result<(String, Evidence), Unread>,
     /// Whether it has rules for IPv6; without, nothing comes in by IPv6 at all.
-    pub has_v6: bool,
+    pub(super) has_v6: bool,
     /// Its rules.
-    pub rules: Result<Rules, Unread>,
+    pub(super) rules: Result<Rules, Unread>,
 }
 
 impl Ufw {
     /// Reads it; none if it is not installed.
-    pub fn read(host: &Host) -> Option<Self> {
+    pub(super) fn read(host: &Host) -> Option<Self> {
         let conf = host.text(CONF, FILE_BYTES);
         if conf == Err(Unread::Absent) {
             return None;

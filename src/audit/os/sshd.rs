@@ -17,11 +17,11 @@ const FILES: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Setting {
     /// Its words, as written.
-    pub words: Vec<String>,
+    pub(super) words: Vec<String>,
     /// The condition that it stands under; none if it counts for every connection.
-    pub under: Option<String>,
+    pub(super) under: Option<String>,
     /// Where it stands.
-    pub evidence: Evidence,
+    pub(super) evidence: Evidence,
 }
 
 /// Settings of the SSH server.

@@ -29,15 +29,15 @@ const CONFIGS: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::audit) struct Service {
     /// The name that is asked for; empty is every name.
-    pub hostname: String,
+    pub(in crate::audit) hostname: String,
     /// An expression for the path; empty is every path.
-    pub path: String,
+    pub(in crate::audit) path: String,
     /// Where it goes, such as `http://localhost:18789`.
-    pub target: String,
+    pub(in crate::audit) target: String,
     /// Settings of the way there, those of the whole configuration included.
-    pub origin: Value,
+    pub(in crate::audit) origin: Value,
     /// Where it stands.
-    pub evidence: Evidence,
+    pub(in crate::audit) evidence: Evidence,
 }
 
 impl Service {
@@ -79,34 +79,34 @@ fn is_local(host: &str) -> bool {
 #[derive(Debug)]
 pub(in crate::audit) struct Ingress {
     /// What reports call it.
-    pub subject: String,
+    pub(in crate::audit) subject: String,
     /// Its services in order, or why they are not known.
-    pub services: Result<Vec<Service>, Unread>,
+    pub(in crate::audit) services: Result<Vec<Service>, Unread>,
     /// The whole of it.
-    pub root: Value,
+    pub(in crate::audit) root: Value,
     /// Where it is.
-    pub evidence: Evidence,
+    pub(in crate::audit) evidence: Evidence,
 }
 
 /// Tunnels of a host.
 #[derive(Debug, Default)]
 pub(in crate::audit) struct Tunnels {
     /// Running ones.
-    pub processes: Vec<Process>,
+    pub(in crate::audit) processes: Vec<Process>,
     /// Units that start one.
-    pub units: Vec<Unit>,
+    pub(in crate::audit) units: Vec<Unit>,
     /// Configurations that count.
-    pub ingress: Vec<Ingress>,
+    pub(in crate::audit) ingress: Vec<Ingress>,
     /// What a running one says of its connections.
-    pub ready: Option<Reply>,
+    pub(in crate::audit) ready: Option<Reply>,
     /// The name of a quick tunnel that a running one tells.
-    pub quick: Option<String>,
+    pub(in crate::audit) quick: Option<String>,
     /// Whether a running or configured one takes its settings from Cloudflare, so that no file holds them.
-    pub is_remote: bool,
+    pub(in crate::audit) is_remote: bool,
     /// A container of cloudflared.
-    pub container: Option<Evidence>,
+    pub(in crate::audit) container: Option<Evidence>,
     /// The program, if it is installed.
-    pub program: Option<PathBuf>,
+    pub(in crate::audit) program: Option<PathBuf>,
 }
 
 impl Tunnels {

@@ -3,6 +3,8 @@
 
 pub mod check;
 #[cfg(target_os = "linux")]
+pub mod fix;
+#[cfg(target_os = "linux")]
 pub mod host;
 #[cfg(target_os = "linux")]
 pub mod openclaw;
@@ -11,7 +13,14 @@ pub mod reach;
 mod run;
 
 #[cfg(target_os = "linux")]
+mod agent;
+#[cfg(target_os = "linux")]
 mod application;
+#[cfg(target_os = "linux")]
+pub mod baseline;
+
+#[cfg(target_os = "linux")]
+pub mod sqlite;
 
 pub use check::{Answer, CheckId, Document, Evidence, Layer, Missing, Obtained, Repair, Seen, Status};
 pub use reach::Reach;

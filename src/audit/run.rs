@@ -7,12 +7,13 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Ruleset;
+use crate::{Limits, Policy, Ruleset, Scanner};
 
+use super::baseline::Baseline;
 use super::check::{Answer, CheckId, Missing};
 use super::host::{Host, Listener, Process, Unread};
 use super::openclaw::{self, Installation, Port};
-use super::{Audit, Checked, Subject, application};
+use super::{Audit, Checked, Subject, agent, application};
 
 /// Stack of a check, which may parse what an adversary wrote.
 const STACK: usize = 16 * 1024 * 1024;
@@ -28,6 +29,8 @@ pub struct Options {
     pub deep: bool,
     /// Also scan all skills.
     pub scan: bool,
+    /// What to compare with.
+    pub baseline: Option<Baseline>,
     /// Today, `YYYY-MM-DD`, which decides whether data is old.
     pub today: String,
     /// How long a check may take.
@@ -41,6 +44,7 @@ impl Default for Options {
             probe: None,
             deep: false,
             scan: false,
+            baseline: None,
             today: String::new(),
             time: Duration::from_secs(10),
         }
@@ -54,13 +58,13 @@ pub struct Context {
     /// What is asked.
     pub options: Options,
     installations: OnceLock<Result<Vec<Installation>, Unread>>,
-    rules: OnceLock<Option<Ruleset>>,
+    scanner: OnceLock<Option<Scanner>>,
 }
 
 impl Context {
     /// Nothing is read yet.
     pub fn new(host: Host, options: Options) -> Self {
-        Self { host, options, installations: OnceLock::new(), rules: OnceLock::new() }
+        Self { host, options, installations: OnceLock::new(), scanner: OnceLock::new() }
     }
 
     /// Installations of the audited users.
@@ -106,9 +110,15 @@ impl Context {
         self.host.listeners().unwrap_or_default().iter().filter(is_gateways).collect()
     }
 
-    /// The built-in rules; none only if they are broken, which the tests exclude.
+    /// The scan of skills with the built-in rules; none only if they are broken, which the tests exclude.
+    pub fn scanner(&self) -> Option<&Scanner> {
+        let scanner = || Some(Scanner::new(Ruleset::builtin().ok()?, Limits::default(), Policy::new(&[]).ok()?));
+        self.scanner.get_or_init(scanner).as_ref()
+    }
+
+    /// The built-in rules.
     pub fn rules(&self) -> Option<&Ruleset> {
-        self.rules.get_or_init(|| Ruleset::builtin().ok()).as_ref()
+        self.scanner().map(Scanner::rules)
     }
 
     /// An answer of each installation, or why there is none.
@@ -132,7 +142,7 @@ pub struct Check {
 
 /// All checks, layer by layer.
 pub fn checks() -> Vec<Check> {
-    [application::CHECKS].concat()
+    [application::CHECKS, agent::CHECKS].concat()
 }
 
 /// Runs all checks on a host.

@@ -212,6 +212,7 @@ fn unchecked(audit: &Audit, width: usize, out: &mut dyn Write) -> io::Result<()>
         let why = match first.answer.missing {
             Some(Missing::Root) => "needs root",
             Some(Missing::Probe) => "asks the network",
+            Some(Missing::Asked) => "only when asked for",
             _ => "needs the running host",
         };
         let mut ids: Vec<&str> = same.iter().map(|checked| checked.id.as_str()).collect();

@@ -1,6 +1,11 @@
 //! The host audit, through the program and through the library, on hosts that the tests make.
 
+mod agent;
 mod application;
 mod bind;
+mod defects;
+mod fix;
 mod host;
+mod program;
 mod registry;
+mod sqlite;

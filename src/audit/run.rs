@@ -58,13 +58,12 @@ pub struct Context {
     /// What is asked.
     pub options: Options,
     installations: OnceLock<Result<Vec<Installation>, Unread>>,
-    scanner: OnceLock<Option<Scanner>>,
 }
 
 impl Context {
     /// Nothing is read yet.
     pub fn new(host: Host, options: Options) -> Self {
-        Self { host, options, installations: OnceLock::new(), scanner: OnceLock::new() }
+        Self { host, options, installations: OnceLock::new() }
     }
 
     /// Installations of the audited users.
@@ -112,8 +111,10 @@ impl Context {
 
     /// The scan of skills with the built-in rules; none only if they are broken, which the tests exclude.
     pub fn scanner(&self) -> Option<&Scanner> {
+        // Reading the rules costs more than all checks together, and they are the same for every host.
+        static SCANNER: OnceLock<Option<Scanner>> = OnceLock::new();
         let scanner = || Some(Scanner::new(Ruleset::builtin().ok()?, Limits::default(), Policy::new(&[]).ok()?));
-        self.scanner.get_or_init(scanner).as_ref()
+        SCANNER.get_or_init(scanner).as_ref()
     }
 
     /// The built-in rules.

@@ -152,7 +152,11 @@ fn answer(checked: &Checked, detail: Detail, width: usize, out: &mut dyn Write) 
         let more = answer.evidence.len() - shown;
         indented(&format!("and {more} more {}; see -v", plural(more, "place")), 10, width, out)?;
     }
-    Ok(())
+    // What mends a problem stands in the list of what to do.
+    match answer.command.as_deref().filter(|_| answer.status == Status::Unknown) {
+        Some(command) => writeln!(out, "{:10}$ {}", "", plain(command)),
+        None => Ok(()),
+    }
 }
 
 fn indented(text: &str, columns: usize, width: usize, out: &mut dyn Write) -> io::Result<()> {

@@ -8,4 +8,5 @@ mod fix;
 mod host;
 mod program;
 mod registry;
+mod samples;
 mod sqlite;

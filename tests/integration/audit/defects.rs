@@ -141,10 +141,7 @@ fn settings() -> Vec<Defect> {
             "{\"hooks\": {\"token\": \"3f6c1d8e9a2b47c0d5e1f4a7b8c9d0e2f3a4b5c6d7e8f90a1b2c3d4e5f6a7b8c\"},\n",
             &["L4.auth", "L5.drift"],
         ),
-        more(
-            "{\"gateway\": {\"tailscale\": {\"mode\": \"funnel\"}}, \"$include\": \"missing.json\",\n",
-            &["L4.dangerous-flags", "L5.drift"],
-        ),
+        more("{\"$include\": \"missing.json\",\n", &["L4.dangerous-flags"]),
     ]
 }
 
@@ -180,7 +177,7 @@ fn things() -> Vec<Defect> {
             write("/etc/sudoers", "claw ALL=(ALL) NOPASSWD: ALL\n"),
         ),
         defect("old release", &["L4.version"], |machine| machine.package(PACKAGE, "openclaw", "2026.5.12")),
-        defect("unknown release", &["L4.version"], |machine| {
+        defect("unknown release", &["L4.version", "L5.drift"], |machine| {
             machine.package(PACKAGE, "openclaw", "nightly");
             let text = fs::read_to_string(machine.path(UNIT)).expect("text");
             machine.write(UNIT, text.replace("Environment=OPENCLAW_SERVICE_VERSION=2026.9.6\n", "# one line less\n"));
@@ -233,7 +230,7 @@ fn things() -> Vec<Defect> {
         defect("crontab", &["L5.drift"], write("/var/spool/cron/crontabs/claw", "* * * * * true\n")),
         defect(
             "second profile",
-            &["L4.bind-config"],
+            &["L4.bind-config", "L5.drift", "L5.skills"],
             write(
                 "/home/claw/.openclaw-x/openclaw.json",
                 "{gateway: {bind: \"lan\", auth: {token: \"${T}\"}}, tools: {deny: [\"exec\"]}}",

@@ -3,6 +3,8 @@
 
 pub mod check;
 #[cfg(target_os = "linux")]
+pub mod fix;
+#[cfg(target_os = "linux")]
 pub mod host;
 #[cfg(target_os = "linux")]
 pub mod openclaw;
@@ -11,7 +13,11 @@ pub mod reach;
 mod run;
 
 #[cfg(target_os = "linux")]
+mod agent;
+#[cfg(target_os = "linux")]
 mod application;
+#[cfg(target_os = "linux")]
+pub mod baseline;
 #[cfg(target_os = "linux")]
 mod files;
 #[cfg(target_os = "linux")]
@@ -22,6 +28,9 @@ mod network;
 mod os;
 #[cfg(target_os = "linux")]
 mod transport;
+
+#[cfg(target_os = "linux")]
+pub mod sqlite;
 
 pub use check::{Answer, CheckId, Document, Evidence, Layer, Missing, Obtained, Repair, Seen, Status};
 pub use reach::Reach;

@@ -196,6 +196,8 @@ pub enum Missing {
     Probe,
     /// An image of a host does not run.
     Live,
+    /// It is done only when asked for, such as a scan of all skills.
+    Asked,
     /// Something else is in the way: the message says what.
     Other,
 }
@@ -207,6 +209,7 @@ impl Missing {
             Self::Root => "root",
             Self::Probe => "probe",
             Self::Live => "live",
+            Self::Asked => "asked",
             Self::Other => "other",
         }
     }

@@ -7,6 +7,7 @@ use crate::place::{CONFIG_NAMES, LEGACY_STATES, agent_id, normal, tilde};
 
 use super::check::Evidence;
 use super::host::{Host, Process, Unread, User};
+use super::sqlite::{Cell, Database};
 
 pub mod advisory;
 pub mod config;
@@ -241,6 +242,19 @@ impl Installation {
         found
     }
 
+    /// The database of recent releases.
+    pub fn database(&self) -> PathBuf {
+        self.state.join("state/openclaw.sqlite")
+    }
+
+    /// Rows of a table of its database.
+    ///
+    /// # Errors
+    /// If there is no such database or table, or it cannot be read.
+    pub fn stored(&self, host: &Host, table: &str, columns: &[&str]) -> Result<Vec<Vec<Cell>>, Unread> {
+        Database::read(host, &self.database())?.rows(table, columns)
+    }
+
     /// Everything that tells its version, the best proof first.
     fn known_versions(&self, host: &Host) -> Vec<Known> {
         let mut found = Vec::new();
@@ -260,6 +274,12 @@ impl Installation {
             text: package.version.clone(),
             evidence: Evidence::path(&package.manifest).key("version"),
             is_proof: true,
+        }));
+        let opened = self.stored(host, "schema_meta", &["app_version"]).unwrap_or_default();
+        let opened = opened.iter().flatten().map(Cell::text).find(|text| !text.is_empty());
+        found.extend(opened.map(|text| {
+            let evidence = Evidence::path(self.database()).key("schema_meta.app_version");
+            Known { text, evidence, is_proof: false }
         }));
         let key = "meta.lastTouchedVersion";
         let hint = self.config().and_then(|config| Some((config.text(key)?, config.evidence(key))));

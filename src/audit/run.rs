@@ -7,15 +7,16 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Ruleset;
+use crate::{Limits, Policy, Ruleset, Scanner};
 
+use super::baseline::Baseline;
 use super::check::{Answer, CheckId, Missing};
 use super::host::{Host, Listener, Process, Unread};
 use super::network::Firewall;
 use super::openclaw::{self, Installation, Port};
 use super::os::Ssh;
 use super::transport::Tunnels;
-use super::{Audit, Checked, Subject, application, files, identity, network, os, transport};
+use super::{Audit, Checked, Subject, agent, application, files, identity, network, os, transport};
 
 /// Stack of a check, which may parse what an adversary wrote.
 const STACK: usize = 16 * 1024 * 1024;
@@ -31,6 +32,8 @@ pub struct Options {
     pub deep: bool,
     /// Also scan all skills.
     pub scan: bool,
+    /// What to compare with.
+    pub baseline: Option<Baseline>,
     /// Today, `YYYY-MM-DD`, which decides whether data is old.
     pub today: String,
     /// How long a check may take.
@@ -44,6 +47,7 @@ impl Default for Options {
             probe: None,
             deep: false,
             scan: false,
+            baseline: None,
             today: String::new(),
             time: Duration::from_secs(10),
         }
@@ -57,7 +61,6 @@ pub struct Context {
     /// What is asked.
     pub options: Options,
     installations: OnceLock<Result<Vec<Installation>, Unread>>,
-    rules: OnceLock<Option<Ruleset>>,
     firewall: OnceLock<Firewall>,
     tunnels: OnceLock<Tunnels>,
     ssh: OnceLock<Result<Ssh, Unread>>,
@@ -70,7 +73,6 @@ impl Context {
             host,
             options,
             installations: OnceLock::new(),
-            rules: OnceLock::new(),
             firewall: OnceLock::new(),
             tunnels: OnceLock::new(),
             ssh: OnceLock::new(),
@@ -120,9 +122,17 @@ impl Context {
         self.host.listeners().unwrap_or_default().iter().filter(is_gateways).collect()
     }
 
-    /// The built-in rules; none only if they are broken, which the tests exclude.
+    /// The scan of skills with the built-in rules; none only if they are broken, which the tests exclude.
+    pub fn scanner(&self) -> Option<&Scanner> {
+        // Reading the rules costs more than all checks together, and they are the same for every host.
+        static SCANNER: OnceLock<Option<Scanner>> = OnceLock::new();
+        let scanner = || Some(Scanner::new(Ruleset::builtin().ok()?, Limits::default(), Policy::new(&[]).ok()?));
+        SCANNER.get_or_init(scanner).as_ref()
+    }
+
+    /// The built-in rules.
     pub fn rules(&self) -> Option<&Ruleset> {
-        self.rules.get_or_init(|| Ruleset::builtin().ok()).as_ref()
+        self.scanner().map(Scanner::rules)
     }
 
     /// The packet filter: what files set and what the kernel has.
@@ -164,7 +174,16 @@ pub struct Check {
 
 /// All checks, layer by layer.
 pub fn checks() -> Vec<Check> {
-    [network::CHECKS, transport::CHECKS, identity::CHECKS, application::CHECKS, files::CHECKS, os::CHECKS].concat()
+    [
+        network::CHECKS,
+        transport::CHECKS,
+        identity::CHECKS,
+        application::CHECKS,
+        agent::CHECKS,
+        files::CHECKS,
+        os::CHECKS,
+    ]
+    .concat()
 }
 
 /// Runs all checks on a host.

@@ -152,7 +152,11 @@ fn answer(checked: &Checked, detail: Detail, width: usize, out: &mut dyn Write) 
         let more = answer.evidence.len() - shown;
         indented(&format!("and {more} more {}; see -v", plural(more, "place")), 10, width, out)?;
     }
-    Ok(())
+    // What mends a problem stands in the list of what to do.
+    match answer.command.as_deref().filter(|_| answer.status == Status::Unknown) {
+        Some(command) => writeln!(out, "{:10}$ {}", "", plain(command)),
+        None => Ok(()),
+    }
 }
 
 fn indented(text: &str, columns: usize, width: usize, out: &mut dyn Write) -> io::Result<()> {
@@ -212,6 +216,7 @@ fn unchecked(audit: &Audit, width: usize, out: &mut dyn Write) -> io::Result<()>
         let why = match first.answer.missing {
             Some(Missing::Root) => "needs root",
             Some(Missing::Probe) => "asks the network",
+            Some(Missing::Asked) => "only when asked for",
             _ => "needs the running host",
         };
         let mut ids: Vec<&str> = same.iter().map(|checked| checked.id.as_str()).collect();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::finding::Severity;
 
 use super::super::check::{Answer, Evidence};
-use super::super::host::{FILE_BYTES, Host};
+use super::super::host::{FILE_BYTES, Host, Unread};
 use super::super::openclaw::{Config, Installation, Loaded};
 use super::super::run::Context;
 use super::exec::Power;
@@ -40,6 +40,8 @@ const CREDENTIALS: [&str; 22] = [
     "host",
     "userId",
 ];
+/// The table of senders that were let in.
+const STORE: &str = "channel_pairing_allow_entries";
 /// Channels that are paired by scanning a code, so that nothing in the configuration is a credential.
 const PAIRED_BY_CODE: [&str; 6] = ["whatsapp", "imessage", "signal", "zalouser", "web", "webchat"];
 
@@ -194,12 +196,13 @@ pub(super) fn check(context: &Context) -> Vec<Answer> {
         if accounts.is_empty() {
             return vec![Answer::not_applicable(subject, "no channel is configured")];
         }
+        let unread = unread(installation, &context.host);
         let answers = accounts.iter().flat_map(|account| {
             let mut answers = vec![direct(installation, config, account, &power, &context.host)];
             answers.extend(grouped(installation, config, account, &power));
             answers
         });
-        answers.collect()
+        answers.chain(unread).collect()
     })
 }
 
@@ -274,20 +277,41 @@ fn admitted(
         .all_evidence(stores)
 }
 
-/// Senders that were paired, as older releases keep them in files, and the files.
+/// Senders that were paired, and where that is kept: in a database, in older releases in files.
 fn paired(installation: &Installation, account: &Account<'_>, host: &Host) -> (BTreeSet<String>, Vec<Evidence>) {
     let mut names = vec![format!("{}-allowFrom.json", account.channel)];
     names.extend(account.id.map(|id| format!("{}-{id}-allowFrom.json", account.channel)));
-    let (mut found, mut files) = (BTreeSet::new(), Vec::new());
+    let (mut found, mut places) = (BTreeSet::new(), Vec::new());
     for name in names {
         let file = installation.state.join("credentials").join(name);
         let Ok(bytes) = host.read(&file, FILE_BYTES) else { continue };
         let Ok(value) = serde_json::from_slice::<Value>(&bytes) else { continue };
         let list = if value.is_array() { Some(&value) } else { value.get("allowFrom").or(value.get("entries")) };
         texts(list, &mut found);
-        files.push(Evidence::path(file));
+        places.push(Evidence::path(file));
     }
-    (found, files)
+    let rows = installation.stored(host, STORE, &["channel_key", "account_id", "entry"]).unwrap_or_default();
+    let before = found.len();
+    for row in rows {
+        let [channel, id, entry] = row.as_slice() else { continue };
+        let is_own = account.id.is_none_or(|own| own == id.text() || id.text().is_empty());
+        if channel.text() == account.channel && is_own {
+            found.insert(entry.text());
+        }
+    }
+    if found.len() > before {
+        places.push(Evidence::path(installation.database()).key(STORE));
+    }
+    (found, places)
+}
+
+/// Why the store of paired senders could not be read, if there is one.
+fn unread(installation: &Installation, host: &Host) -> Option<Answer> {
+    let subject = installation.database().display().to_string();
+    match installation.stored(host, STORE, &["entry"]) {
+        Err(why) if why != Unread::Absent => Some(why.answer(subject, "which senders were let in")),
+        _ => None,
+    }
 }
 
 fn grouped(installation: &Installation, config: &Config, account: &Account<'_>, power: &Power) -> Option<Answer> {

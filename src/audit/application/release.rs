@@ -48,7 +48,7 @@ fn advisories(installation: &Installation) -> Answer {
         return answer.all_evidence(installation.versions.first().map(|known| known.evidence.clone()));
     };
     let Some(version) = known.version() else { return Answer::not_applicable(subject, "") };
-    let hint = if known.is_proof { "" } else { " (the version that last wrote the configuration)" };
+    let hint = if known.is_proof { "" } else { " (the version that last wrote the state or the configuration)" };
     let evidence = known.evidence.clone().note(known.text.clone());
     let found = table.matching(version);
     let Some(worst) = found.first().map(|entry| entry.severity) else {

@@ -86,6 +86,7 @@ impl Machine {
     pub(crate) fn link(&self, path: &str, target: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().expect("a link has a directory")).expect("a new directory");
+        let _ = fs::remove_file(&path);
         std::os::unix::fs::symlink(target, path).expect("a new link");
     }
 

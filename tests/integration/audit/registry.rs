@@ -44,3 +44,20 @@ fn program_lists_and_explains_checks() {
     let near = run(&fixtures(), &["rules", "explain", "bind-live"]);
     assert!(near.code == 2 && near.stderr.contains("L4.bind-live"), "{}", near.stderr);
 }
+
+#[test]
+fn page_on_the_hardening_guide_names_checks_that_exist() {
+    let page = std::fs::read_to_string(fixtures().join("../signatures/HARDENING.md")).expect("the page is there");
+    let documents = Document::all().unwrap_or_else(|why| panic!("{why}"));
+    let layers: BTreeSet<&str> = documents.iter().map(|document| document.meta.layer.prefix()).collect();
+    let mut named = 0;
+    for word in page.split('`') {
+        let Some((prefix, name)) = word.split_once('.') else { continue };
+        let is_id = name.chars().all(|c| c.is_ascii_lowercase() || c == '-') && layers.contains(prefix);
+        if is_id {
+            named += 1;
+            assert!(CheckId::new(word).is_some(), "there is no check {word}");
+        }
+    }
+    assert!(named > 10, "only {named} checks are named");
+}

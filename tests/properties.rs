@@ -252,6 +252,28 @@ mod audit {
         vec(select(PARTS), 0..60).prop_map(|parts| parts.concat())
     }
 
+    /// What rules, zones and settings of the system are made of.
+    #[rustfmt::skip]
+    const WORDS: &[&str] = &[
+        "*filter", "*nat", ":INPUT", "DROP", "ACCEPT", "[0:0]", "-A", "-I", "INPUT", "ufw-user-input", "ufw-before-input", "-p", "tcp", "!", "-s",
+        "10.0.0.0/8", "::/0", "0.0.0.0/0", "-i", "eth0", "lo", "--dport", "18789", "0:65535", "80,443", "-m", "multiport", "-j", "-g", "COMMIT",
+        "### tuple ###", "allow", "deny", "any", "in", "in_eth0", "comment=ff", "table", "inet", "chain", "input", "{", "}", "type", "filter", "hook",
+        "policy", "drop;", "accept", "dport", "vmap", ":", ",", "@set", "elements", "=", "define", "$x", "include", "\"/etc/*\"", "<zone>", "</zone>",
+        "<port port=\"18789\" protocol=\"tcp\"/>", "<rule>", "Match", "User", "Include", "Port", "PermitRootLogin", "yes", "\"", "'", "#", ";", "\n",
+        "ingress:", "- service: http://localhost:18789", "  hostname: x", "services:", "ports:", "- '18789:18789'", "&a", "*a", "\0", "é",
+        "DEFAULT_INPUT_POLICY=", "IPV6=no", "{\"nftables\":[", "{\"rule\":", "APT::Periodic::Enable", "\"0\";", "99999999999", "-1", "/",
+    ];
+
+    fn lines() -> impl Strategy<Value = String> {
+        let glue = select(&[" ", "\n", ""][..]);
+        vec((select(WORDS), glue), 0..80)
+            .prop_map(|parts| parts.iter().map(|(word, glue)| format!("{word}{glue}")).collect())
+    }
+
+    fn output(text: &str) -> skillscan::process::Output {
+        skillscan::process::Output { code: Some(0), stdout: text.to_owned(), stderr: String::new() }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
@@ -273,6 +295,36 @@ mod audit {
             prop_assert!(!audit.checks.is_empty());
             for checked in &audit.checks {
                 prop_assert!(!checked.answer.message.contains("the check failed"), "{} failed", checked.id);
+            }
+        }
+
+        #[test]
+        fn checks_around_the_gateway_end_with_an_answer(files in vec(lines(), 9..10)) {
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let names = [
+                "etc/ufw/user.rules", "etc/ufw/before.rules", "etc/nftables.conf", "etc/firewalld/zones/public.xml",
+                "etc/ssh/sshd_config", "etc/apt/apt.conf.d/20auto-upgrades", "etc/cloudflared/config.yml",
+                "home/claw/compose.yml", "etc/default/ufw",
+            ];
+            let base = [("etc/passwd", "claw:x:1000:1000::/home/claw:/bin/sh\n"), ("home/claw/.openclaw/openclaw.json", "{}")];
+            let base = base.map(|(name, text)| (name, text.to_owned()));
+            for (name, text) in names.into_iter().zip(files.clone()).chain(base) {
+                let path = dir.path().join(name);
+                std::fs::create_dir_all(path.parent().expect("a folder")).expect("a new directory");
+                std::fs::write(path, text).expect("a new file");
+            }
+            let printed = BTreeMap::from([
+                ("nft -j list ruleset".to_owned(), output(&files[2])),
+                ("iptables-save".to_owned(), output(&files[0])),
+                ("ip6tables-save".to_owned(), output(&files[1])),
+            ]);
+            for enabled in ["no", "yes"] {
+                std::fs::write(dir.path().join("etc/ufw/ufw.conf"), format!("ENABLED={enabled}\n")).expect("a new file");
+                let audit = run(Host::recorded(dir.path(), printed.clone()).seen_by(0), Options::default());
+                for checked in &audit.checks {
+                    prop_assert!(!checked.answer.message.contains("the check failed"), "{} failed", checked.id);
+                    prop_assert!(!checked.answer.message.contains("did not end"), "{} hangs", checked.id);
+                }
             }
         }
 

@@ -6,6 +6,7 @@ mod bind;
 mod defects;
 mod fix;
 mod host;
+mod layers;
 mod network;
 mod program;
 mod real;

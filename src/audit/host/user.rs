@@ -70,7 +70,9 @@ impl Host {
     pub fn others_in_group(&self, gid: u32, owner: u32) -> Vec<String> {
         let members = self.groups().iter().filter(|group| group.gid == gid).flat_map(|group| &group.members);
         let main = self.users().iter().filter(|user| user.gid == gid).map(|user| &user.name);
-        let is_owner = |name: &str| self.users().iter().any(|user| user.name == name && user.uid == owner);
+        // Root gets at everything anyway.
+        let is_owner =
+            |name: &str| self.users().iter().any(|user| user.name == name && (user.uid == owner || user.uid == 0));
         let mut others: Vec<String> = members.chain(main).filter(|name| !is_owner(name)).cloned().collect();
         others.sort();
         others.dedup();

@@ -364,6 +364,11 @@ impl Rules {
         chains.filter(|(_, chain)| !chain.is_nat && chain.hook.is_some_and(|hook| hooks.contains(&hook)))
     }
 
+    /// Whether there is a chain of this name.
+    pub(super) fn has_chain(&self, name: &str) -> bool {
+        self.tables.iter().any(|table| table.chains.contains_key(name))
+    }
+
     /// Whether a chain that filters what comes in exists for this family.
     pub(super) fn filters_input(&self, family: Family) -> bool {
         self.filters(family, &[Hook::Input]).any(|(_, chain)| !chain.accepts || !chain.rules.is_empty())

@@ -20,7 +20,9 @@ pub(super) fn enabled(context: &Context) -> Vec<Answer> {
     }
     // What the kernel has counts now, whatever files say.
     let is_filtering = answers.get(1).is_some_and(|answer| answer.status == super::super::Status::Pass);
-    if is_filtering && firewall.set.is_none() {
+    // Rules of ufw that are still there although it is switched off are gone after a restart.
+    let is_left = firewall.loaded.as_ref().is_ok_and(|rules| rules.has_chain("ufw-user-input"));
+    if is_filtering && firewall.set.is_none() && !is_left {
         let _ = answers.remove(0);
     }
     answers

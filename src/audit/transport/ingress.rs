@@ -78,7 +78,7 @@ fn service(ingress: &Ingress, one: &Service, is_last: bool, ports: &[u16]) -> Ve
         let message = format!("every name below {} reaches the gateway", one.hostname.trim_start_matches("*."));
         answers.push(Answer::warn(Severity::Medium, subject(), message));
     }
-    if is_last && !is_gateways && (!is_every_name || !one.path.is_empty()) {
+    if is_last && (!is_every_name || !one.path.is_empty()) {
         let message = "the last rule does not take everything, which cloudflared refuses to start with";
         let answer = Answer::warn(Severity::Low, subject(), message);
         answers.push(answer.fix("end the list with `- service: http_status:404`"));

@@ -100,6 +100,22 @@ impl Machine {
         self.write(&format!("{folder}/package.json"), format!("{{\"name\": \"{name}\", \"version\": \"{version}\"}}"));
     }
 
+    /// Makes it fit, as far as files tell: packet filter, SSH and updates.
+    pub(crate) fn fit(&self) {
+        for (name, path) in [
+            ("ufw.conf", "/etc/ufw/ufw.conf"),
+            ("default-ufw", "/etc/default/ufw"),
+            ("user.rules", "/etc/ufw/user.rules"),
+            ("user6.rules", "/etc/ufw/user6.rules"),
+        ] {
+            self.copy(&format!("ufw/good/{name}"), path);
+        }
+        self.copy("sshd/good.sshd_config", "/etc/ssh/sshd_config");
+        let settings = "APT::Periodic::Update-Package-Lists \"1\";\nAPT::Periodic::Unattended-Upgrade \"1\";\n";
+        self.write("/etc/apt/apt.conf.d/20auto-upgrades", settings);
+        self.write("/usr/bin/unattended-upgrade", "");
+    }
+
     /// What a command prints.
     pub(crate) fn prints(&mut self, command: &str, stdout: &str) {
         let output = Output { code: Some(0), stdout: stdout.to_owned(), stderr: String::new() };
@@ -149,6 +165,13 @@ impl Machine {
 pub(crate) fn sample(name: &str) -> String {
     let path = fixtures().join(format!("hosts/config/{name}.json"));
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A sample configuration in which every secret is a reference.
+pub(crate) fn without_secrets() -> String {
+    let text = sample("x_secretref");
+    let line = text.lines().find(|line| line.contains("botToken")).expect("the sample has one").to_owned();
+    text.replace(&line, "      \"botToken\": \"${TELEGRAM_TOKEN}\",")
 }
 
 /// A file below `fixtures/hosts`.

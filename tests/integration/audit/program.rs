@@ -29,6 +29,7 @@ fn own(machine: &Machine, more: &[&str]) -> Ran {
 
 fn good() -> Machine {
     let machine = Machine::sample("good");
+    machine.fit();
     machine.package("/usr/lib/node_modules/openclaw", "openclaw", "2026.9.6");
     machine
 }
@@ -59,7 +60,10 @@ fn image_is_audited_as_json() {
 fn exit_codes_follow_the_worst() {
     assert_eq!(image(&Machine::sample("bad_open"), &[]).code, 1);
     assert_eq!(image(&Machine::empty(), &[]).code, 2, "nothing to look at");
-    assert_eq!(image(&Machine::with_config("{"), &[]).code, 3);
+    let broken = good();
+    broken.write("/home/claw/.openclaw/openclaw.json", "{");
+    assert_eq!(image(&broken, &[]).code, 3);
+    assert_eq!(image(&good(), &[]).code, 0);
     assert_eq!(image(&good(), &["--strict"]).code, 3);
     assert_eq!(image(&good(), &["--user", "nobody-of-the-name"]).code, 2);
     assert_eq!(run_with(Path::new("/"), &["audit", "--root", "/nowhere/at/all"], &[]).code, 2);

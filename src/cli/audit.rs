@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::ValueEnum;
 
 use super::Exit;
-use crate::audit::{Audit, Status};
+use crate::audit::{Audit, Layer, Status};
 use crate::report::audit::{self as report, Detail};
 
 pub(super) const EXIT_CODES: &str = "\
@@ -148,8 +148,13 @@ impl Args {
         let is_flagged = audit.of(Status::Fail).next().is_some()
             || (self.fail_on == FailOn::Warn && audit.of(Status::Warn).next().is_some());
         let is_unknown = audit.unknown().next().is_some() || (self.strict && audit.unchecked().next().is_some());
+        // A host without a gateway is nothing to audit, whatever its packet filter does.
+        let is_gateways = |checked: &crate::audit::Checked| matches!(checked.layer, Layer::Application | Layer::Agent);
+        let has_gateway = !audit.subject.installations.is_empty()
+            || audit.of(Status::Fail).any(is_gateways)
+            || cfg!(not(target_os = "linux"));
         match () {
-            () if is_flagged => Exit::Flagged,
+            () if is_flagged && has_gateway => Exit::Flagged,
             () if audit.subject.installations.is_empty() && cfg!(target_os = "linux") => Exit::Failed,
             () if is_unknown => Exit::Incomplete,
             () => Exit::Clean,

@@ -9,8 +9,8 @@ use super::super::host::{FILE_BYTES, Host, Unread};
 pub(super) const CONF: &str = "/etc/nftables.conf";
 /// Deepest nesting of included files.
 const DEPTH: usize = 8;
-/// Most files that one line includes.
-const FILES: usize = 64;
+/// Most files in all.
+const FILES: usize = 256;
 /// Most words of all files.
 const WORDS: usize = 500_000;
 
@@ -20,13 +20,17 @@ const WORDS: usize = 500_000;
 /// If one of the files cannot be read.
 pub(super) fn read(host: &Host, path: &str) -> Result<String, Unread> {
     let mut words = Vec::new();
-    collect(host, path, 0, &mut words)?;
+    collect(host, path, 0, &mut 0, &mut words)?;
     let mut parser = Parser { words: substituted(words), at: 0, items: Vec::new() };
     parser.tables();
     Ok(json!({ "nftables": parser.items }).to_string())
 }
 
-fn collect(host: &Host, path: &str, depth: usize, out: &mut Vec<String>) -> Result<(), Unread> {
+fn collect(host: &Host, path: &str, depth: usize, files: &mut usize, out: &mut Vec<String>) -> Result<(), Unread> {
+    *files += 1;
+    if *files > FILES || depth > DEPTH {
+        return Err(Unread::Other(format!("{path}: includes too many files")));
+    }
     let text = host.text(path, FILE_BYTES)?;
     for line in text.lines() {
         let found = words(line);
@@ -34,9 +38,9 @@ fn collect(host: &Host, path: &str, depth: usize, out: &mut Vec<String>) -> Resu
             [first, path, ..] if first == "include" => Some(path.trim_matches('"').to_owned()),
             _ => None,
         };
-        if let Some(pattern) = included.filter(|pattern| pattern.starts_with('/') && depth < DEPTH) {
+        if let Some(pattern) = included.filter(|pattern| pattern.starts_with('/')) {
             for path in matching(host, &pattern) {
-                collect(host, &path, depth + 1, out)?;
+                collect(host, &path, depth + 1, files, out)?;
             }
         } else if out.len() < WORDS {
             out.extend(found);

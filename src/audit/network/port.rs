@@ -133,9 +133,8 @@ pub(super) fn only_ssh(context: &Context) -> Vec<Answer> {
     let ssh = context.ssh().map(|ssh| ssh.ports()).unwrap_or_else(|_| vec![22]);
     let gateways: Vec<u16> = context.gateway_ports().iter().map(|port| port.number).collect();
     let all = open_ports(context, firewall);
-    let is_ssh = |(protocol, (from, to)): &(Protocol, (u16, u16))| {
-        *protocol == Protocol::Tcp && from == to && ssh.contains(from)
-    };
+    // A rule for both protocols lets in SSH too.
+    let is_ssh = |(_, (from, to)): &(Protocol, (u16, u16))| from == to && ssh.contains(from);
     let has_ssh = all.keys().any(|key| is_ssh(key) || key.1 == (0, u16::MAX));
     let is_other = |key: &(Protocol, (u16, u16))| {
         let (protocol, (from, to)) = key;

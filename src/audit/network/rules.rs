@@ -369,9 +369,9 @@ impl Rules {
         self.tables.iter().any(|table| table.chains.contains_key(name))
     }
 
-    /// Whether a chain that filters what comes in exists for this family.
+    /// Whether something of this family is kept out at all.
     pub(super) fn filters_input(&self, family: Family) -> bool {
-        self.filters(family, &[Hook::Input]).any(|(_, chain)| !chain.accepts || !chain.rules.is_empty())
+        self.filters(family, &[Hook::Input]).any(|(table, chain)| !chain.accepts || drops(table, chain))
     }
 
     /// A port that no rule names, so that it shows what happens to whatever nobody thought of.
@@ -408,4 +408,23 @@ impl Rules {
         let table = tables.find(|table| table.name == "filter" && table.chains.contains_key(name))?;
         Some(Walk::through(table, name, query))
     }
+}
+
+/// Whether a chain, or one that it leads to, keeps something out.
+fn drops<'t>(table: &'t Table, chain: &'t Chain) -> bool {
+    let mut work = vec![chain];
+    let mut seen: Vec<&str> = Vec::new();
+    while let Some(chain) = work.pop() {
+        for rule in &chain.rules {
+            match &rule.verdict {
+                Verdict::Drop => return true,
+                Verdict::Jump(name) | Verdict::Goto(name) if !seen.contains(&name.as_str()) => {
+                    seen.push(name);
+                    work.extend(table.chains.get(name));
+                }
+                _ => {}
+            }
+        }
+    }
+    false
 }

@@ -80,6 +80,8 @@ fn by_kernel(context: &Context, firewall: &Firewall) -> Option<Answer> {
             Some(answer.evidence(Evidence::command("nft list ruleset")))
         }
         Ok(_) => None,
+        // There is nothing to compare with.
+        Err(Unread::NotLive) if set.is_none() => None,
         // Said above already.
         Err(Unread::Denied) if set.is_none() && firewall.ufw.is_none() => None,
         Err(Unread::Denied) if context.host.is_root() => {

@@ -218,7 +218,14 @@ fn files() -> Vec<Defect> {
         mode(CREDENTIALS, 0o400, &[]),
         written("/home/claw/.openclaw/openclaw.json.bak", "{}", &["F.backups"]),
         written("/home/claw/.openclaw/openclaw.json.rejected.1", "{}", &["F.backups"]),
-        written("/home/claw/.moltbot/moltbot.json", "{}", &["F.backups"]),
+        (
+            "left over",
+            &["F.backups"],
+            Box::new(|machine| {
+                machine.folder("/home/claw/.moltbot", 0o700);
+                machine.write("/home/claw/.moltbot/moltbot.json", "{}");
+            }),
+        ),
         written(
             "/home/claw/.bash_history",
             "curl -H 'token: abcdefghij0123456789abcdef' https://example.com\n",

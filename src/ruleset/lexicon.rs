@@ -68,15 +68,16 @@ impl Lexicons {
         self.lists.get(name).copied()
     }
 
-    /// The first phrase of the list `name` in folded text.
-    pub fn first(&self, name: &str, folded: &str) -> Option<Range<usize>> {
-        let wanted = self.get(name)?;
-        self.find(folded).into_iter().find(|(list, _)| *list == wanted).map(|(_, range)| range)
+    /// Phrases of the list `name` in folded text, by place.
+    pub fn all(&self, name: &str, folded: &str) -> impl Iterator<Item = Range<usize>> {
+        let wanted = self.get(name);
+        let found = if wanted.is_some() { self.find(folded) } else { Vec::new() };
+        found.into_iter().filter(move |(list, _)| Some(*list) == wanted).map(|(_, range)| range)
     }
 
     /// Whether any phrase of the list `name` stands in folded text.
     pub fn holds(&self, name: &str, folded: &str) -> bool {
-        self.first(name, folded).is_some()
+        self.all(name, folded).next().is_some()
     }
 }
 

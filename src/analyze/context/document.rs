@@ -123,7 +123,7 @@ impl<'a> Place<'a> {
         let before = text::fold(text::slice(&self.block.text, sentence.start..code.at.start)).0;
         let before = before.trim_end_matches([' ', ':', '`', '(']);
         let lexicons = &self.reader.input.rules.lexicons;
-        let order = lexicons.get("instruct-code").into_iter().flat_map(|list| list.find_all(before)).last();
+        let order = lexicons.all("instruct-code", before).last();
         let is_near = order.is_some_and(|order| {
             order.end == before.len() && (order.start == 0 || text::slice(before, order.clone()).contains(' '))
         });
@@ -138,7 +138,9 @@ impl<'a> Place<'a> {
         let opening = source.trim_start_matches(['>', ' ']);
         let label = opening.strip_prefix("**").and_then(|rest| rest.split_once("**"));
         let is_label = label.is_some_and(|(label, rest)| label.ends_with([':', '：']) || rest.starts_with([':', '：']));
-        is_label || opening.starts_with("[!") || opening.starts_with(['⚠', '💡', '📌', 'ℹ', '🔔', '🚨', '❗', '📝', '👉'])
+        is_label
+            || opening.starts_with("[!")
+            || opening.starts_with(['⚠', '💡', '📌', 'ℹ', '🔔', '🚨', '❗', '📝', '👉'])
     }
 
     /// The head of the column that the cell stands in.
@@ -246,7 +248,7 @@ impl<'a> Place<'a> {
         let part = text::slice(&block.text, sentence.clone());
         let (folded, from) = text::fold(part);
         let lexicons = &self.reader.input.rules.lexicons;
-        let mut negations = lexicons.get("negation").into_iter().flat_map(|list| list.find_all(&folded));
+        let mut negations = lexicons.all("negation", &folded);
         negations.any(|found| {
             let at = |folded_at: usize| sentence.start + from.get(folded_at).map_or(part.len(), |&at| at as usize);
             let source = block.source(at(found.start)..at(found.end));

@@ -244,7 +244,7 @@ impl<'a> Judge<'a> {
 
     fn code_phrase(&self, name: &str, block: &Block) -> Option<Seen> {
         let (folded, from) = text::fold(&block.text);
-        let found = self.input.rules.lexicons.first(name, &folded)?;
+        let found = self.input.rules.lexicons.all(name, &folded).next()?;
         let at = |folded_at: usize| from.get(folded_at).map_or(block.text.len(), |&at| at as usize);
         let next =
             text::slice(&block.text, at(found.end)..block.text.len()).trim_start_matches([' ', '"', '\'', ':', '=']);

@@ -43,13 +43,13 @@ impl Environment {
     }
 
     /// A variable as text without the space around it; an empty one counts as none.
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.variables.get(name)?.to_str().map(str::trim).filter(|text| !text.is_empty())
     }
 
     /// A variable that names a directory or file: `~` is home, and what is relative is so to the
     /// current directory.
-    fn path(&self, name: &str) -> Option<PathBuf> {
+    pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
         let path = match self.text(name) {
             Some(text) => self.expand(text),
             // A name that is not text has no space to trim.
@@ -65,6 +65,12 @@ impl Environment {
         let mut homes: Vec<PathBuf> = named.into_iter().collect();
         homes.extend(self.home.clone().filter(|home| !homes.contains(home)));
         homes
+    }
+
+    /// Where programs of this user keep what they must remember.
+    pub(crate) fn state_directory(&self) -> Option<PathBuf> {
+        let named = self.text("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        named.or_else(|| Some(self.home.as_ref()?.join(".local/state")))
     }
 
     /// A path as OpenClaw reads it; what is relative stays so.

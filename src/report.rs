@@ -15,9 +15,11 @@ use crate::policy::{self, Policy, Verdict};
 use crate::rule::{Class, RuleId};
 use crate::ruleset::Ruleset;
 use crate::text::{self, LineIndex};
+use crate::verify::Integrity;
 
 pub mod audit;
 pub mod escape;
+pub mod integrity;
 pub mod json;
 pub mod mask;
 pub mod placed;
@@ -154,6 +156,8 @@ pub struct PackageReport {
     pub findings: Vec<ReportedFinding>,
     /// What no engine looked at.
     pub gaps: Vec<Gap>,
+    /// What its records say.
+    pub integrity: Integrity,
     /// Bytes read.
     pub bytes: u64,
     /// Files read.
@@ -295,6 +299,7 @@ pub(crate) fn package(
         installs: inventory.installs.iter().map(|install| mask::secrets(install)).collect(),
         findings: reported,
         gaps,
+        integrity: Integrity::default(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
     }
@@ -303,24 +308,41 @@ pub(crate) fn package(
 /// Reports a package that could not be analyzed.
 pub(crate) fn unseen(root: &Discovered, package: &Package, gap: Gap) -> PackageReport {
     PackageReport {
-        root: root.root.display().to_string(),
-        source: root.source,
-        precedence: root.precedence,
-        path: package.path.clone(),
-        name: None,
-        version: None,
-        is_skill: false,
         document: first_file(package),
         digest: format!("sha256:{}", data_encoding::HEXLOWER.encode(&package.digest)),
         linked_to: package.linked_to.as_ref().map(|target| target.display().to_string()),
         verdict: Verdict::Incomplete,
-        capabilities: BTreeMap::new(),
-        hosts: Vec::new(),
-        installs: Vec::new(),
-        findings: Vec::new(),
         gaps: package.gaps.iter().cloned().chain([gap]).collect(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
+        ..PackageReport::of_nothing(root, &package.path)
+    }
+}
+
+impl PackageReport {
+    /// A report on a path of a root at which there is nothing.
+    pub(crate) fn of_nothing(root: &Discovered, path: &str) -> Self {
+        Self {
+            root: root.root.display().to_string(),
+            source: root.source,
+            precedence: root.precedence,
+            path: path.to_owned(),
+            name: None,
+            version: None,
+            is_skill: false,
+            document: ".".to_owned(),
+            digest: format!("sha256:{}", data_encoding::HEXLOWER.encode(&Sha256::digest(b""))),
+            linked_to: None,
+            verdict: Verdict::Pass,
+            capabilities: BTreeMap::new(),
+            hosts: Vec::new(),
+            installs: Vec::new(),
+            findings: Vec::new(),
+            gaps: Vec::new(),
+            integrity: Integrity::default(),
+            bytes: 0,
+            files: 0,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::analyze::{
 };
 use crate::rule::{Rule, RuleError, RuleErrors, RuleId};
 
+mod compiled;
 pub mod hosts;
 pub mod indicators;
 pub mod lazy;
@@ -25,6 +26,7 @@ pub mod paths;
 pub(crate) mod words;
 pub(crate) mod yara;
 
+use compiled::Compiled;
 use hosts::Hosts;
 use indicators::Indicators;
 use lexicon::Lexicons;
@@ -33,7 +35,6 @@ use paths::Paths;
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/signatures.rs"));
-    pub(super) static YARA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.yarac"));
 }
 
 /// Endings of bodies, each read by one engine.
@@ -49,7 +50,7 @@ const SECRET: &str = ".secret.toml";
 /// Rules, bodies and data, ready to scan with.
 pub struct Ruleset {
     rules: BTreeMap<RuleId, Rule>,
-    pub(crate) yara: yara_x::Rules,
+    pub(crate) yara: Compiled,
     pub(crate) facts: Vec<(RuleId, FactRule)>,
     pub(crate) commands: Vec<(RuleId, CommandRule)>,
     pub(crate) command_index: command::Index,
@@ -77,7 +78,9 @@ impl Ruleset {
     /// # Errors
     /// Only if the embedded data is broken, which the tests exclude.
     pub fn builtin() -> Result<Self, RuleErrors> {
-        Self::checked(Self::assemble(&Self::builtin_files(), embedded_yara()?))
+        // Takes about as long as all that follows, and is needed late.
+        Compiled::prefetch();
+        Self::checked(Self::assemble(&Self::builtin_files(), Compiled::Embedded))
     }
 
     /// Names and texts of the built-in signature files, as below `signatures/`.
@@ -94,12 +97,12 @@ impl Ruleset {
         let mut errors: Vec<RuleError> = packs.iter().flat_map(|pack| pack.add_to(&mut files)).collect();
         // What is built in is compiled already.
         let yara = if packs.iter().flat_map(|pack| pack.files.keys()).any(|name| name.ends_with(YARA)) {
-            compile(&files).or_else(|error| {
+            compile(&files).unwrap_or_else(|error| {
                 errors.push(error);
-                embedded_yara()
-            })?
+                Compiled::Embedded
+            })
         } else {
-            embedded_yara()?
+            Compiled::Embedded
         };
         let (set, more) = Self::assemble(&files, yara);
         errors.extend(more);
@@ -112,7 +115,12 @@ impl Ruleset {
     /// # Errors
     /// If a file is not what its schema says.
     pub fn from_files(files: &BTreeMap<String, String>) -> Result<Self, RuleErrors> {
-        Self::checked(Self::assemble(files, compile(files)?))
+        // What is built in is compiled already.
+        let bodies = |(name, _): &(&str, &str)| name.ends_with(YARA);
+        let given = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).filter(bodies);
+        let is_builtin = given.eq(embedded::FILES.iter().copied().filter(bodies));
+        let yara = if is_builtin { Compiled::Embedded } else { compile(files)? };
+        Self::checked(Self::assemble(files, yara))
     }
 
     fn checked((set, errors): (Self, Vec<RuleError>)) -> Result<Self, RuleErrors> {
@@ -120,7 +128,7 @@ impl Ruleset {
     }
 
     /// Reads all files; what is wrong with one does not keep the others from being checked.
-    fn assemble(files: &BTreeMap<String, String>, yara: yara_x::Rules) -> (Self, Vec<RuleError>) {
+    fn assemble(files: &BTreeMap<String, String>, yara: Compiled) -> (Self, Vec<RuleError>) {
         let mut errors = Vec::new();
         let text = |name: &str| files.get(name).map_or("", String::as_str);
         let lists = ["lists/indicators.csv", "lists/indicators-test.csv"].map(|name| (name, text(name)));
@@ -166,9 +174,6 @@ impl Ruleset {
             let Some(name) = name.strip_prefix("rules/") else { continue };
             errors.extend(set.add_body(name, text).err());
         }
-        let sought =
-            set.prose.iter().flat_map(|(_, rule)| &rule.signals).filter_map(|signal| signal.phrases.as_deref());
-        errors.extend(set.lexicons.index(&sought.collect()).err());
         set.command_index = command::Index::new(&set.commands);
         errors.extend(set.inconsistent(files));
         (set, errors)
@@ -179,12 +184,10 @@ impl Ruleset {
         let commands = self.commands.iter().map(|(id, rule)| (format!("rules/{id}{COMMAND}"), rule.compile()));
         let settings = self.settings.iter().map(|(id, rule)| (format!("rules/{id}{SETTING}"), rule.compile()));
         let secrets = self.secrets.iter().map(|(id, rule)| (format!("rules/{id}{SECRET}"), rule.compile()));
-        let lists = self.lexicons.uncompilable().map(|(name, why)| (format!("lexicons/{name}.txt"), Err(why)));
         let paths = ("lists/paths.csv".to_owned(), self.paths.check());
         let broken = commands
             .chain(settings)
             .chain(secrets)
-            .chain(lists)
             .chain([paths])
             .filter_map(|(file, result)| Some((file, result.err()?)));
         broken
@@ -268,14 +271,12 @@ pub(crate) fn embedded(folder: &str) -> impl Iterator<Item = (&'static str, &'st
     embedded::FILES.iter().filter_map(move |&(name, text)| Some((name.strip_prefix(folder)?, text)))
 }
 
-fn embedded_yara() -> Result<yara_x::Rules, RuleError> {
-    yara_x::Rules::deserialize(embedded::YARA).map_err(|error| RuleError::Yara(error.to_string()))
-}
-
-fn compile(files: &BTreeMap<String, String>) -> Result<yara_x::Rules, RuleError> {
+fn compile(files: &BTreeMap<String, String>) -> Result<Compiled, RuleError> {
     let bodies =
         files.iter().filter_map(|(name, text)| Some((name.strip_prefix("rules/")?.strip_suffix(YARA)?, text.as_str())));
-    yara::compile(bodies).map_err(|error| RuleError::Yara(error.to_string()))
+    yara::compile(bodies)
+        .map(|rules| Compiled::Own(Box::new(rules)))
+        .map_err(|error| RuleError::Yara(error.to_string()))
 }
 
 /// What was read, or nothing if it was broken.

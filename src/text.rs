@@ -156,6 +156,14 @@ pub fn fold(text: &str) -> (String, Vec<u32>) {
     (out, from)
 }
 
+/// What [`fold`] makes of a text, without the way back.
+pub fn folded(text: &str) -> String {
+    if text.is_ascii() && !text.contains("  ") && text.trim() == text {
+        return text.to_ascii_lowercase();
+    }
+    fold(text).0
+}
+
 /// Characters that render as nothing: zero width, joiners, selectors, tags, bidi controls.
 pub fn is_ignorable(c: char) -> bool {
     matches!(c,

@@ -58,16 +58,21 @@ fn run(wanted: &[String], out: &mut dyn Write) -> io::Result<bool> {
     let is_wanted =
         |mutant: &Mutant| wanted.is_empty() || wanted.iter().any(|rule| mutant.rule.contains(rule.as_str()));
     let mutants: Vec<Mutant> = mutants(&files).into_iter().filter(is_wanted).collect();
-    let whole = scanner(Ruleset::builtin().map_err(io::Error::other)?);
     let generated = support::cases("mutate").unwrap_or_default();
-    let mut known: BTreeMap<&str, Fixtures> = BTreeMap::new();
+    let mut known: BTreeMap<&str, (Files, Fixtures)> = BTreeMap::new();
     let mut survivors = Vec::new();
     for (at, mutant) in mutants.iter().enumerate() {
         if at % 25 == 0 {
             writeln!(out, "{at} of {} mutants, {} not noticed", mutants.len(), survivors.len())?;
         }
-        let fixtures = known.entry(&mutant.rule).or_insert_with(|| Fixtures::of(&mutant.rule, &whole, &generated));
-        match without_condition(&files, mutant) {
+        if !known.contains_key(mutant.rule.as_str()) {
+            let needed = needed(&files, &mutant.rule);
+            let unchanged = scanner(Ruleset::from_files(&needed).map_err(io::Error::other)?);
+            let fixtures = Fixtures::of(&mutant.rule, &unchanged, &generated);
+            known.insert(&mutant.rule, (needed, fixtures));
+        }
+        let Some((needed, fixtures)) = known.get(mutant.rule.as_str()) else { continue };
+        match without_condition(needed, mutant) {
             Ok(changed) if fixtures.notice(&changed) => {}
             Ok(_) => survivors.push(format!("{}: {}", mutant.file, mutant.what)),
             Err(error) => survivors.push(format!("{}: {}: does not load: {error}", mutant.file, mutant.what)),
@@ -78,6 +83,16 @@ fn run(wanted: &[String], out: &mut dyn Write) -> io::Result<bool> {
         writeln!(out, "  {survivor}")?;
     }
     Ok(survivors.is_empty())
+}
+
+/// The files that findings of `rule` depend on: its own, and all if it joins what other rules find.
+fn needed(files: &Files, rule: &str) -> Files {
+    let is_join = files.contains_key(&format!("rules/{rule}.join.toml"));
+    let is_needed = |name: &str| {
+        let of_rule = |path: &str| path.strip_prefix(rule).is_some_and(|ending| ending.starts_with('.'));
+        is_join || name.strip_prefix("rules/").is_none_or(of_rule)
+    };
+    files.iter().filter(|(name, _)| is_needed(name)).map(|(name, text)| (name.clone(), text.clone())).collect()
 }
 
 /// The rules with one file replaced.
@@ -94,12 +109,12 @@ fn scanner(rules: Ruleset) -> Scanner {
 /// The fixtures of a rule, with what the unchanged rule says of each hit.
 struct Fixtures {
     rule: String,
-    hits: Vec<(PathBuf, Option<(Severity, Confidence)>)>,
+    hits: Vec<(PathBuf, Vec<Judged>)>,
     clean: Vec<PathBuf>,
 }
 
 impl Fixtures {
-    fn of(rule: &str, whole: &Scanner, generated: &[Case]) -> Self {
+    fn of(rule: &str, unchanged: &Scanner, generated: &[Case]) -> Self {
         let cases = |side: &str| {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rules").join(rule).join(side);
             let mut found: Vec<PathBuf> =
@@ -110,30 +125,40 @@ impl Fixtures {
                 .iter()
                 .filter(|case| if is_hit { case.rules.iter().any(|id| id == rule) } else { !case.is_hostile });
             found.extend(
-                others.map(|case| case.folder.clone()).filter(|case| is_hit || worst(whole, rule, case).is_none()),
+                others
+                    .map(|case| case.folder.clone())
+                    .filter(|case| is_hit || judged(unchanged, rule, case).is_empty()),
             );
             found.sort();
             found
         };
         let hits = cases("hit").into_iter().map(|case| {
-            let severity = worst(whole, rule, &case);
-            (case, severity)
+            let judged = judged(unchanged, rule, &case);
+            (case, judged)
         });
         Self { rule: rule.to_owned(), hits: hits.collect(), clean: cases("clean") }
     }
 
     /// Whether a hit is judged otherwise than by the unchanged rule, or a clean case is reported.
     fn notice(&self, changed: &Scanner) -> bool {
-        self.hits.iter().any(|(case, severity)| worst(changed, &self.rule, case) != *severity)
-            || self.clean.iter().any(|case| worst(changed, &self.rule, case).is_some())
+        self.hits.iter().any(|(case, unchanged)| judged(changed, &self.rule, case) != *unchanged)
+            || self.clean.iter().any(|case| !judged(changed, &self.rule, case).is_empty())
     }
 }
 
-/// Severity of the worst finding of `rule` in a case, before context.
-fn worst(scanner: &Scanner, rule: &str, case: &Path) -> Option<(Severity, Confidence)> {
+/// Where something was found, and how it was judged before context.
+type Judged = (String, usize, Severity, Confidence);
+
+/// All findings of `rule` in a case.
+fn judged(scanner: &Scanner, rule: &str, case: &Path) -> Vec<Judged> {
     let report = scanner.scan(case, &()).unwrap_or_else(|error| panic!("{error}"));
     let findings = report.packages.iter().flat_map(|package| &package.findings);
-    findings.filter(|finding| finding.rule.as_str() == rule).map(|finding| (finding.severity, finding.confidence)).max()
+    let of_rule = findings.filter(|finding| finding.rule.as_str() == rule);
+    let judged = of_rule.map(|finding| {
+        let place = &finding.locations[0];
+        (place.path.clone(), place.line, finding.severity, finding.confidence)
+    });
+    judged.collect()
 }
 
 /// Finds the conditions of a body.
@@ -256,7 +281,7 @@ fn of_settings(body: &Value) -> Vec<Place> {
     for case in elements(body, &[Step::Key("case")]) {
         let keys = elements(body, &below(&case, "keys"));
         places.extend(if keys.len() > 1 { keys } else { Vec::new() });
-        places.extend(of_lists(body, &case, &["values", "not-values"]));
+        places.extend(of_lists(body, &case, &["values", "not-values", "hosts"]));
         places.push(case);
     }
     places
@@ -438,14 +463,15 @@ fn conditions_are_found() -> Result<(), Failed> {
 fn silence_is_noticed() -> Result<(), Failed> {
     let files = Ruleset::builtin_files();
     let file = "rules/obf/invisible-unicode.fact.toml";
-    let fixtures = Fixtures::of("obf/invisible-unicode", &scanner(Ruleset::builtin()?), &[]);
+    let needed = needed(&files, "obf/invisible-unicode");
+    let fixtures = Fixtures::of("obf/invisible-unicode", &scanner(Ruleset::from_files(&needed)?), &[]);
     if fixtures.hits.is_empty() || fixtures.clean.is_empty() {
         return Err("the rule has no fixtures".into());
     }
     for (text, is_changed) in [(files[file].clone(), false), ("fact = \"invisible\"\ncase = []\n".to_owned(), true)] {
         let (rule, what) = ("obf/invisible-unicode".to_owned(), String::new());
         let mutant = Mutant { rule, file: file.to_owned(), what, text };
-        if fixtures.notice(&without_condition(&files, &mutant)?) != is_changed {
+        if fixtures.notice(&without_condition(&needed, &mutant)?) != is_changed {
             return Err(format!("is_changed = {is_changed} was not told apart").into());
         }
     }

@@ -1,6 +1,9 @@
 //! Whatever bytes a package holds: the scan ends, no parser panics, every place
 //! lies in its file, and a second scan says the same.
 
+#[path = "properties/gate.rs"]
+mod gate;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -92,19 +92,25 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         return limits();
     }
     let policy = Policy::new(&args.ignore_rule).context("--ignore-rule")?;
-    // Asked for now: the answer stands in files that are out of reach soon.
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = args.threads.filter(|n| *n > 0).unwrap_or(cores);
     let scanner = Scanner::new(super::rules::load(&args.rules)?, Limits::default(), policy.clone());
+    let scanner = scanner.with_pins(super::verify::pins(&Environment::of_process())?);
     let (roots, places) = targets(&scanner, &args.paths)?;
     refuse_scanned(&args.rules, &roots)?;
-    // From here on nothing but the packages is read, and nothing is written.
-    sandbox::confine(&readable(&roots));
-    rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build_global()?;
+    confine(&roots, args.threads)?;
     let mut out = super::stdout();
     let tally = print(&scanner, &roots, places.as_ref().map(|places| (places, &policy)), args.output, &mut out)?;
     out.flush()?;
     Ok(exit(&tally, args.fail_on.verdict()))
+}
+
+/// From here on this thread, and the workers that it starts, read nothing but the packages and write nothing.
+pub(super) fn confine(roots: &[Discovered], threads: Option<usize>) -> anyhow::Result<()> {
+    // Asked for now: the answer stands in files that are out of reach soon.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = threads.filter(|n| *n > 0).unwrap_or(cores);
+    sandbox::confine(&readable(roots));
+    rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build_global()?;
+    Ok(())
 }
 
 /// Nothing that is scanned may say how it is scanned.

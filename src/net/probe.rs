@@ -7,6 +7,8 @@ use reqwest::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_V
 use tokio::runtime::Runtime;
 use url::Url;
 
+use super::http::is_loopback;
+
 /// Bytes of an answer that are read.
 const BODY: usize = 8 * 1024;
 /// Bytes of one header that are kept.
@@ -141,16 +143,6 @@ async fn one(client: reqwest::Client, method: Method, url: Url) -> Result<Reply,
     }
     body.truncate(BODY);
     Ok(Reply { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
-}
-
-/// Whether an address is this machine by its text.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 /// What went wrong; the innermost cause tells most.

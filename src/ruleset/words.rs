@@ -3,11 +3,12 @@
 //! literal compared. Costs next to nothing to build, unlike an automaton.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, BuildError};
+use aho_corasick::AhoCorasick;
 
 /// Whose literal it is.
-pub(crate) type Owner = u16;
+pub(crate) type Owner = u32;
 
 /// Literals, found by their words.
 #[derive(Default)]
@@ -18,9 +19,9 @@ pub(crate) struct Index {
     /// A bit for each key that there is.
     filter: Filter,
     /// Parts without a word of their own in ASCII.
-    loose: Option<Automaton>,
+    loose: Wordless,
     /// Parts in other scripts.
-    foreign: Option<Automaton>,
+    foreign: Wordless,
     /// A byte of each part in other scripts, which none of it stands without.
     leads: Leads,
 }
@@ -39,23 +40,27 @@ struct Anchor {
     end: u32,
 }
 
-struct Automaton {
-    automaton: AhoCorasick,
-    owners: Vec<Owner>,
+/// Literals that are looked for byte by byte.
+#[derive(Default)]
+struct Wordless {
+    literals: Vec<(String, Owner)>,
+    /// Built when it is first needed.
+    automaton: OnceLock<Option<AhoCorasick>>,
 }
 
-impl Automaton {
-    fn build(parts: &[(String, Owner)]) -> Result<Option<Self>, BuildError> {
-        if parts.is_empty() {
-            return Ok(None);
+impl Wordless {
+    fn find(&self, text: &str, found: &mut Vec<(Owner, usize)>) {
+        if self.literals.is_empty() {
+            return;
         }
-        let automaton = AhoCorasick::new(parts.iter().map(|(text, _)| text))?;
-        Ok(Some(Self { automaton, owners: parts.iter().map(|(_, owner)| *owner).collect() }))
-    }
-
-    fn each(&self, text: &str, found: &mut Vec<(Owner, usize)>) {
-        let all = self.automaton.find_overlapping_iter(text);
-        found.extend(all.filter_map(|hit| Some((*self.owners.get(hit.pattern().as_usize())?, hit.start()))));
+        let automaton =
+            self.automaton.get_or_init(|| AhoCorasick::new(self.literals.iter().map(|(literal, _)| literal)).ok());
+        let Some(automaton) = automaton else {
+            let at = |(literal, owner): &(String, Owner)| Some((*owner, text.find(literal.as_str())?));
+            return found.extend(self.literals.iter().filter_map(at));
+        };
+        let all = automaton.find_overlapping_iter(text);
+        found.extend(all.filter_map(|hit| Some((self.literals.get(hit.pattern().as_usize())?.1, hit.start()))));
     }
 }
 
@@ -90,9 +95,8 @@ impl Filter {
 
 impl Index {
     /// An index of literals.
-    pub(crate) fn new(literals: impl Iterator<Item = (Literal, Owner)>) -> Result<Self, BuildError> {
+    pub(crate) fn new(literals: impl Iterator<Item = (Literal, Owner)>) -> Self {
         let mut index = Self::default();
-        let (mut loose, mut foreign) = (Vec::new(), Vec::new());
         for (literal, owner) in literals {
             if let Some((key, end)) = literal.anchor() {
                 index.anchors.push(Anchor { key, part: index.parts.len() as u32, end: end as u32 });
@@ -100,16 +104,14 @@ impl Index {
             // The greatest is of a script; below it there are dashes and quotation marks, which are everywhere.
             } else if let Some(lead) = literal.text.bytes().filter(|byte| !byte.is_ascii()).max() {
                 index.leads.0[usize::from(lead)] = true;
-                foreign.push((literal.text, owner));
+                index.foreign.literals.push((literal.text, owner));
             } else {
-                loose.push((literal.text, owner));
+                index.loose.literals.push((literal.text, owner));
             }
         }
         index.anchors.sort_unstable();
         index.filter = Filter::new(index.anchors.iter().map(|anchor| anchor.key));
-        index.loose = Automaton::build(&loose)?;
-        index.foreign = Automaton::build(&foreign)?;
-        Ok(index)
+        index
     }
 
     /// Where whose literals stand.
@@ -122,12 +124,9 @@ impl Index {
                 self.compare(pair(before, hash), range.end, text, &mut found);
             }
         }
-        if let Some(loose) = &self.loose {
-            loose.each(text, &mut found);
-        }
-        let Some(foreign) = &self.foreign else { return found };
+        self.loose.find(text, &mut found);
         if !text.is_ascii() && text.bytes().any(|byte| self.leads.0[usize::from(byte)]) {
-            foreign.each(text, &mut found);
+            self.foreign.find(text, &mut found);
         }
         found
     }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
 
+pub mod audit;
 pub mod gate;
 pub mod install_policy;
 pub mod rules;
@@ -62,7 +63,10 @@ enum Command {
     /// Compare installed skills with what installers recorded, or pin them
     #[command(after_help = verify::EXIT_CODES)]
     Verify(verify::Args),
-    /// List and explain the rules
+    /// Audit this host: firewall, tunnel, access, gateway, agent, files
+    #[command(after_help = audit::EXIT_CODES)]
+    Audit(audit::Args),
+    /// List and explain the rules and checks
     Rules(rules::Args),
 }
 
@@ -73,6 +77,7 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Some(Command::Scan(args)) => scan::run(&args),
+        Some(Command::Audit(args)) => audit::run(&args),
         Some(Command::Gate(args)) => gate::run(&args),
         Some(Command::InstallPolicy(args)) => install_policy::run(&args),
         Some(Command::Verify(args)) => verify::run(&args),

@@ -3,6 +3,7 @@
 
 pub mod error;
 pub mod http;
+pub mod probe;
 pub mod registry;
 
 pub use error::Error;

@@ -11,10 +11,13 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 mod config;
+pub(crate) mod json5;
 mod plugin;
 mod search;
 
+pub(crate) use config::agent_id;
 use search::Search;
+pub(crate) use search::{CONFIG_NAMES, LEGACY_STATES};
 
 /// What the environment says; taken apart so that tests can make one.
 #[derive(Debug, Clone, Default)]
@@ -87,7 +90,7 @@ impl Environment {
 }
 
 /// `~` and `~/…` below `home`, everything else as it stands: OpenClaw knows no `~user`.
-fn tilde(text: &str, home: Option<&Path>) -> PathBuf {
+pub(crate) fn tilde(text: &str, home: Option<&Path>) -> PathBuf {
     match (text.strip_prefix('~'), home) {
         (Some(""), Some(home)) => home.to_owned(),
         (Some(rest), Some(home)) if rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
@@ -96,7 +99,7 @@ fn tilde(text: &str, home: Option<&Path>) -> PathBuf {
 }
 
 /// The path without `.` and `..`, by its text alone, as OpenClaw does it.
-fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

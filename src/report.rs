@@ -19,6 +19,7 @@ use crate::ruleset::Ruleset;
 use crate::text::{self, LineIndex};
 use crate::verify::Integrity;
 
+pub mod audit;
 pub mod escape;
 pub mod integrity;
 pub mod json;

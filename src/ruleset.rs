@@ -270,6 +270,11 @@ impl Ruleset {
     }
 }
 
+/// Built-in signature files below a folder such as `checks/`, named without it, in order.
+pub(crate) fn embedded(folder: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    embedded::FILES.iter().filter_map(move |&(name, text)| Some((name.strip_prefix(folder)?, text)))
+}
+
 fn compile(files: &BTreeMap<String, String>) -> Result<Compiled, RuleError> {
     let bodies =
         files.iter().filter_map(|(name, text)| Some((name.strip_prefix("rules/")?.strip_suffix(YARA)?, text.as_str())));

@@ -60,6 +60,7 @@ pub fn beyond_ascii(text: &str) -> impl Iterator<Item = (usize, char)> {
 }
 
 /// Starts of lines, for turning byte offsets into line and column.
+#[derive(Debug)]
 pub struct LineIndex {
     starts: Vec<usize>,
     /// Code points before each [`STRIDE`]th byte, so that a column is found without reading a line without end.

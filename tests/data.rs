@@ -64,6 +64,8 @@ fn assert_sorted_and_unique(list: &str, width: usize) {
 
 #[test]
 fn lists_are_sorted_and_name_nothing_twice() {
+    assert_sorted_and_unique("flags.csv", 1);
+    assert_sorted_and_unique("protection.csv", 1);
     assert_sorted_and_unique("hosts.csv", 1);
     assert_sorted_and_unique("tools.csv", 1);
     assert_sorted_and_unique("indicators.csv", 2);
@@ -78,11 +80,13 @@ fn every_list_is_checked() {
     let known = [
         "DATE",
         "extensions.csv",
+        "flags.csv",
         "hosts.csv",
         "indicators-test.csv",
         "indicators.csv",
         "paths.csv",
         "popular.csv",
+        "protection.csv",
         "registries.csv",
         "tools.csv",
     ];

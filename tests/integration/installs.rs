@@ -1,11 +1,9 @@
 //! What a skill installs, wherever it says so, and advisories of the user's on it.
 
-use std::io::Write;
-
 use serde_json::{Value, json};
-use zip::write::{SimpleFileOptions, ZipWriter};
 
 use super::common::{Sandbox, list, rules_of, run};
+use super::mock::zip::zip;
 
 const SKILL: &str = "---\nname: sample\ndescription: A sample.\nmetadata:\n  openclaw:\n    install:\n      - kind: brew\n        formula: jq\n      - kind: node\n        package: left-pad\n      - kind: download\n        url: https://example.com/tool.tar.gz\n---\n\n# Sample\n\n```sh\nnpm install -g --registry https://registry.npmjs.org chalk@5.3.0 ora\npython3 -m pip install -r requirements.txt 'httpx==0.27.0'\nuv tool install ruff\nnpx -y cowsay hello\n```\n";
 
@@ -65,12 +63,10 @@ fn manifests_are_listed_with_what_the_lock_file_says() {
 /// A database of advisories as OSV publishes them.
 fn database(sandbox: &Sandbox, documents: &[Value]) -> String {
     let path = sandbox.path().join("osv.zip");
-    let mut archive = ZipWriter::new(std::fs::File::create(&path).expect("a new file"));
-    for (number, document) in documents.iter().enumerate() {
-        archive.start_file(format!("{number}.json"), SimpleFileOptions::default()).expect("a new member");
-        archive.write_all(document.to_string().as_bytes()).expect("it can be written");
-    }
-    archive.finish().expect("it can be closed");
+    let named = documents.iter().enumerate();
+    let files: Vec<_> =
+        named.map(|(number, document)| (format!("{number}.json"), document.to_string().into())).collect();
+    std::fs::write(&path, zip(&files)).expect("it can be written");
     path.to_str().expect("a temporary path is text").to_owned()
 }
 

@@ -1,5 +1,6 @@
 //! Everything that is proved through the program itself, in one binary.
 
+mod audit;
 mod clawhub_cli;
 mod cli;
 mod common;

@@ -330,7 +330,7 @@ pub(super) fn outside(lock: &Seen<'_>, manifest: &Seen<'_>) -> Vec<Fact> {
         // Packages inside others have versions of their own, so one that fits is enough.
         let Some(found) = locked.get(entry.name.as_str()) else { continue };
         let fits = |one: &&Entry| one.source.is_some() || version::admits(ecosystem, &entry.version, &one.version);
-        let Some(first) = found.first().filter(|_| !found.iter().any(|one| fits(one))) else { continue };
+        let Some(first) = found.first().filter(|_| !found.iter().any(fits)) else { continue };
         let note = format!("`{}@{}` is locked, and the manifest asks for {}", entry.name, first.version, entry.version);
         facts.push(about(lock, first, note).label("outside-range"));
         if facts.len() >= 20 {

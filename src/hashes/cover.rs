@@ -12,6 +12,20 @@ const BUILT_IN: [&str; 4] = [".git/", "node_modules/", ".clawhub/", ".clawdhub/"
 /// Most lines of all ignore files together.
 const LINES: usize = 20_000;
 
+/// The line with its braces as themselves: the client knows no `{a,b}`.
+fn without_choices(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut is_escaped = false;
+    for c in line.chars() {
+        if matches!(c, '{' | '}') && !is_escaped {
+            out.push('\\');
+        }
+        is_escaped = c == '\\' && !is_escaped;
+        out.push(c);
+    }
+    out
+}
+
 /// The client's choice of files in one skill.
 #[derive(Debug, Clone)]
 pub struct Cover {
@@ -36,7 +50,7 @@ impl Cover {
                 return None;
             }
             // A line that is no pattern leaves nothing out.
-            let _ = builder.add_line(None, line);
+            let _ = builder.add_line(None, &without_choices(line));
         }
         Some(Self { rules: builder.build().ok()? })
     }

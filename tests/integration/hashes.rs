@@ -170,3 +170,10 @@ fn ignore_files_decide_what_the_client_covers() {
         assert!(!cover.covers(path), "{path} is left out");
     }
 }
+
+#[test]
+fn braces_in_an_ignore_file_are_no_choice() {
+    let cover = Cover::new([b"{a,b}.txt\n".as_slice()]).expect("a short file");
+    assert!(cover.covers("a.txt") && cover.covers("b.txt"));
+    assert!(!cover.covers("{a,b}.txt"));
+}

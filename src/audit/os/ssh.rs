@@ -9,8 +9,7 @@ use super::sshd::{CONF, Setting, Ssh};
 
 const SUBJECT: &str = "sshd";
 /// A file that is read before those of the distribution and of cloud images.
-const COMMAND: &str = "echo 'PasswordAuthentication no\\nKbdInteractiveAuthentication no\\nPermitRootLogin no' | \
-    sudo tee /etc/ssh/sshd_config.d/00-hardening.conf && sudo systemctl reload ssh";
+const COMMAND: &str = r"printf 'PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin no\n' | sudo tee /etc/ssh/sshd_config.d/00-hardening.conf && sudo systemctl reload ssh";
 
 /// `O.ssh`.
 pub(super) fn check(context: &Context) -> Vec<Answer> {

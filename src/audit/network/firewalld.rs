@@ -173,12 +173,12 @@ impl Zone<'_> {
 
     /// A rule with conditions of its own.
     fn rich(&self, node: Node<'_, '_>) -> Vec<Rule> {
-        let mut when = Match::default();
-        when.family = match node.attribute("family") {
+        let family = match node.attribute("family") {
             Some("ipv4") => Some(Family::V4),
             Some("ipv6") => Some(Family::V6),
             _ => None,
         };
+        let mut when = Match { family, ..Match::default() };
         let mut verdict = Verdict::Nothing;
         for child in node.children().filter(Node::is_element) {
             match child.tag_name().name() {

@@ -131,11 +131,11 @@ fn smaller(ssh: &Ssh) -> Vec<Answer> {
         ),
         ("hostbasedauthentication", "no", "other hosts may vouch for users"),
     ];
-    let open = all.into_iter().filter_map(|(keyword, default, message)| {
-        (ssh.value(keyword, default) != "no")
-            .then(|| Answer::warn(Severity::Low, SUBJECT, message).evidence(place(ssh.get(keyword))))
-    });
-    open.collect()
+    let open = all.into_iter().filter(|(keyword, default, _)| ssh.value(keyword, default) != "no");
+    let answer = |(keyword, _, message): (&str, &str, &str)| {
+        Answer::warn(Severity::Low, SUBJECT, message).evidence(place(ssh.get(keyword)))
+    };
+    open.map(answer).collect()
 }
 
 /// With `--deep`, what sshd itself says, if it says otherwise.

@@ -155,7 +155,7 @@ impl Tunnels {
         let is_his = |port: u16| {
             let listeners = host.listeners().unwrap_or_default();
             let here = listeners.iter().filter(|one| one.address.port() == port && one.address.ip().is_loopback());
-            let owner = |one| host.owner(one).map(|process| is_it(process));
+            let owner = |one| host.owner(one).map(is_it);
             here.map(owner).find(|owner| owner.unwrap_or(true)).is_some()
         };
         let Some(port) = METRICS.into_iter().find(|port| is_his(*port)) else { return };
@@ -214,10 +214,9 @@ fn units(context: &Context) -> Vec<Unit> {
     let mut found: Vec<Unit> = Vec::new();
     for (folder, is_users) in system.chain(own) {
         for entry in host.list_if(&folder, is_wanted).unwrap_or_default() {
-            if let Ok(unit) = Unit::read(host, &entry, is_users) {
-                if !found.iter().any(|other| other.name == unit.name) {
-                    found.push(unit);
-                }
+            let Ok(unit) = Unit::read(host, &entry, is_users) else { continue };
+            if !found.iter().any(|other| other.name == unit.name) {
+                found.push(unit);
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::finding::Severity;
 
 use super::super::check::{Answer, Evidence, Missing, Obtained};
-use super::super::host::{FILE_BYTES, Host, Unread};
+use super::super::host::{FILE_BYTES, Host, Tool, Unread};
 use super::super::reach::Reach;
 use super::super::run::Context;
 use super::firewall::{Firewall, Source};
@@ -25,7 +25,26 @@ pub(super) fn enabled(context: &Context) -> Vec<Answer> {
     if is_filtering && firewall.set.is_none() && !is_left {
         let _ = answers.remove(0);
     }
+    answers.extend(second_opinion(context, firewall));
     answers
+}
+
+/// With `--deep`, what ufw itself says, if it says otherwise.
+fn second_opinion(context: &Context, firewall: &Firewall) -> Option<Answer> {
+    if !context.options.deep || !context.host.is_root() || firewall.ufw.is_none() {
+        return None;
+    }
+    let tool = Tool { name: "ufw", arguments: &["status"] };
+    let output = context.host.command(tool).ok().filter(|output| output.code == Some(0))?;
+    let is_active = output.stdout.lines().next()?.trim() == "Status: active";
+    let is_set = firewall.set.as_ref().is_some_and(|set| set.name == "ufw");
+    if is_active == is_set {
+        return None;
+    }
+    let said = if is_active { "active" } else { "inactive" };
+    let message = format!("ufw says that it is {said}, and its files say otherwise");
+    let answer = Answer::warn(Severity::Medium, "ufw", message).evidence(Evidence::command("ufw status"));
+    Some(answer.obtained(Obtained::Command).command("sudo ufw reload"))
 }
 
 fn by_files(context: &Context, firewall: &Firewall) -> Answer {

@@ -9,8 +9,7 @@ use super::sshd::{CONF, Setting, Ssh};
 
 const SUBJECT: &str = "sshd";
 /// A file that is read before those of the distribution and of cloud images.
-const COMMAND: &str = "echo 'PasswordAuthentication no\\nKbdInteractiveAuthentication no\\nPermitRootLogin no' | \
-    sudo tee /etc/ssh/sshd_config.d/00-hardening.conf && sudo systemctl reload ssh";
+const COMMAND: &str = r"printf 'PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin no\n' | sudo tee /etc/ssh/sshd_config.d/00-hardening.conf && sudo systemctl reload ssh";
 
 /// `O.ssh`.
 pub(super) fn check(context: &Context) -> Vec<Answer> {
@@ -133,8 +132,10 @@ fn smaller(ssh: &Ssh) -> Vec<Answer> {
         ("hostbasedauthentication", "no", "other hosts may vouch for users"),
     ];
     let open = all.into_iter().filter(|(keyword, default, _)| ssh.value(keyword, default) != "no");
-    open.map(|(keyword, _, message)| Answer::warn(Severity::Low, SUBJECT, message).evidence(place(ssh.get(keyword))))
-        .collect()
+    let answer = |(keyword, _, message): (&str, &str, &str)| {
+        Answer::warn(Severity::Low, SUBJECT, message).evidence(place(ssh.get(keyword)))
+    };
+    open.map(answer).collect()
 }
 
 /// With `--deep`, what sshd itself says, if it says otherwise.

@@ -214,9 +214,8 @@ fn units(context: &Context) -> Vec<Unit> {
     let mut found: Vec<Unit> = Vec::new();
     for (folder, is_users) in system.chain(own) {
         for entry in host.list_if(&folder, is_wanted).unwrap_or_default() {
-            if let Ok(unit) = Unit::read(host, &entry, is_users)
-                && !found.iter().any(|other| other.name == unit.name)
-            {
+            let Ok(unit) = Unit::read(host, &entry, is_users) else { continue };
+            if !found.iter().any(|other| other.name == unit.name) {
                 found.push(unit);
             }
         }

@@ -1,9 +1,9 @@
 //! The packet filter, what goes round it, and what listens.
 
-use skillscan::audit::{Missing, Status};
+use skillscan::audit::{Missing, Options, Status, run};
 use skillscan::finding::Severity;
 
-use super::host::{CLAW, Machine, answers, fixture, status, worst};
+use super::host::{CLAW, Machine, answers, fixture, options, status, worst};
 
 const NFT: &str = "nft -j list ruleset";
 const EMPTY: &str = r#"{"nftables": []}"#;
@@ -59,6 +59,17 @@ fn rules_in_the_kernel_are_compared() {
     let answer = worst(&audit, "L1.enabled");
     assert_eq!((answer.status, answer.severity), (Status::Fail, Severity::High), "{}", answer.message);
     assert!(answer.message.contains("no rules of it"), "{}", answer.message);
+}
+
+#[test]
+fn ufw_itself_is_the_second_opinion() {
+    let told = |text: &str| {
+        let mut machine = loaded("good", "ufw/good/iptables-save.txt");
+        machine.prints("ufw status", text);
+        status(&run(machine.host(), Options { deep: true, ..options() }), "L1.enabled")
+    };
+    assert_eq!(told("Status: active\n"), Status::Pass);
+    assert_eq!(told("Status: inactive\n"), Status::Warn);
 }
 
 #[test]

@@ -117,7 +117,7 @@ pub(crate) fn analyze(
     findings.extend(joined);
     let mut inventory = Inventory::take(&input);
     // Without the rule that reads it, the list of bad versions is as if it were empty.
-    if RuleId::new("supply/known-bad-version").is_ok_and(|rule| policy.ignores(&rule)) {
+    if RuleId::new("ioc/package-version").is_ok_and(|rule| policy.ignores(&rule)) {
         inventory.installs.iter_mut().for_each(|install| {
             install.flags.remove("known-bad");
         });

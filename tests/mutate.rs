@@ -170,13 +170,14 @@ fn mutants(files: &Files) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     for (file, text) in files {
         let Some(name) = file.strip_prefix("rules/") else { continue };
-        let engines: [(&str, Places); 6] = [
+        let engines: [(&str, Places); 7] = [
             (".fact.toml", of_facts),
             (".command.toml", of_commands),
             (".setting.toml", of_settings),
             (".prose.toml", of_prose),
             (".join.toml", of_join),
             (".list.toml", of_list),
+            (".secret.toml", of_secrets),
         ];
         let mut add = |rule: &str, what: String, text: String| {
             mutants.push(Mutant { rule: rule.to_owned(), file: file.clone(), what, text });
@@ -284,6 +285,15 @@ fn of_settings(body: &Value) -> Vec<Place> {
         places.extend(if keys.len() > 1 { keys } else { Vec::new() });
         places.extend(of_lists(body, &case, &["values", "not-values", "hosts"]));
         places.push(case);
+    }
+    places
+}
+
+fn of_secrets(body: &Value) -> Vec<Place> {
+    let mut places = elements(body, &[Step::Key("placeholders")]);
+    for kind in elements(body, &[Step::Key("kind")]) {
+        places.extend(present(body, &kind, &["entropy"]));
+        places.extend(of_lists(body, &kind, &["formats", "unless"]));
     }
     places
 }

@@ -23,6 +23,7 @@ pub mod error;
 pub mod expand;
 pub mod fact;
 pub mod finding;
+pub mod flow;
 pub mod limits;
 pub mod package;
 pub mod parse;

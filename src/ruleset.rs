@@ -7,11 +7,13 @@ use serde::de::DeserializeOwned;
 use crate::analyze::{
     command::{self, CommandRule},
     fact::FactRule,
+    flow::FlowRule,
     indicator::ListRule,
     join::JoinRule,
     prose::ProseRule,
     setting::SettingRule,
 };
+use crate::flow::catalogue::Catalogues;
 use crate::rule::{Rule, RuleError, RuleErrors, RuleId};
 
 pub mod hosts;
@@ -21,6 +23,7 @@ pub mod lexicon;
 pub mod pack;
 pub mod packages;
 pub mod paths;
+pub mod vendors;
 pub(crate) mod yara;
 
 use hosts::Hosts;
@@ -42,6 +45,7 @@ const SETTING: &str = ".setting.toml";
 const PROSE: &str = ".prose.toml";
 const JOIN: &str = ".join.toml";
 const LIST: &str = ".list.toml";
+const FLOW: &str = ".flow.toml";
 
 /// Rules, bodies and data, ready to scan with.
 pub struct Ruleset {
@@ -54,6 +58,9 @@ pub struct Ruleset {
     pub(crate) prose: Vec<(RuleId, ProseRule)>,
     pub(crate) joins: Vec<(RuleId, JoinRule)>,
     pub(crate) lists: Vec<(RuleId, ListRule)>,
+    pub(crate) flows: Vec<(RuleId, FlowRule)>,
+    pub(crate) catalogues: Catalogues,
+    pub(crate) vendors: vendors::Vendors,
     pub(crate) hosts: Hosts,
     pub(crate) paths: Paths,
     pub(crate) packages: packages::Packages,
@@ -131,6 +138,9 @@ impl Ruleset {
             prose: Vec::new(),
             joins: Vec::new(),
             lists: Vec::new(),
+            flows: Vec::new(),
+            catalogues: Catalogues::new(|language| text(&format!("flows/{}.toml", language.name())).to_owned()),
+            vendors: kept(vendors::Vendors::parse(text("lists/vendors.csv")), &mut errors),
             hosts: kept(Hosts::parse(text("lists/hosts.csv")), &mut errors),
             paths: kept(Paths::parse(text("lists/paths.csv")), &mut errors),
             packages: kept(
@@ -175,10 +185,12 @@ impl Ruleset {
         let settings = self.settings.iter().map(|(id, rule)| (format!("rules/{id}{SETTING}"), rule.compile()));
         let lists = self.lexicons.uncompilable().map(|(name, why)| (format!("lexicons/{name}.txt"), Err(why)));
         let paths = ("lists/paths.csv".to_owned(), self.paths.compile().map(drop));
+        let flows = self.catalogues.check().into_iter().map(|(name, why)| (format!("flows/{name}.toml"), Err(why)));
         let broken = commands
             .chain(settings)
             .chain(lists)
             .chain([paths])
+            .chain(flows)
             .filter_map(|(file, result)| Some((file, result.err()?)));
         broken
             .map(|(file, why)| RuleError::body(file.clone(), files.get(&file).map_or("", String::as_str), why))
@@ -202,6 +214,11 @@ impl Ruleset {
                 complain(format!("rules/{id}{COMMAND}"), why);
             }
         }
+        for (id, flow) in &self.flows {
+            if let Err(why) = flow.check(&self.paths, &self.hosts) {
+                complain(format!("rules/{id}{FLOW}"), why);
+            }
+        }
         for (id, setting) in &self.settings {
             if let Err(why) = setting.check() {
                 complain(format!("rules/{id}{SETTING}"), why);
@@ -220,7 +237,7 @@ impl Ruleset {
         if name.ends_with(".md") {
             return Ok(());
         }
-        let (stem, ending) = [YARA, FACT, COMMAND, SETTING, PROSE, JOIN, LIST]
+        let (stem, ending) = [YARA, FACT, COMMAND, SETTING, PROSE, JOIN, LIST, FLOW]
             .into_iter()
             .find_map(|ending| Some((name.strip_suffix(ending)?, ending)))
             .ok_or_else(|| RuleError::Body {
@@ -239,6 +256,7 @@ impl Ruleset {
             PROSE => self.prose.push((id, toml_body(name, text)?)),
             JOIN => self.joins.push((id, toml_body(name, text)?)),
             LIST => self.lists.push((id, toml_body(name, text)?)),
+            FLOW => self.flows.push((id, toml_body(name, text)?)),
             _ => {} // YARA bodies were compiled together.
         }
         Ok(())

@@ -91,7 +91,8 @@ static GATE: LazyLock<AhoCorasick> = LazyLock::new(|| {
 /// Finds the strings that are commands.
 pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
-    if !GATE.is_match(text) {
+    let is_gated = !GATE.is_match(text);
+    if is_gated && !crate::flow::gate::may_matter(text) {
         return parsed;
     }
     if !parsed.has_room_for(text, limits) {
@@ -105,6 +106,10 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
             return parsed;
         }
     };
+    parsed.module = crate::flow::lower::lower(kind, &tree, text, limits).map(Box::new);
+    if is_gated {
+        return parsed;
+    }
     let mut strings = Strings::new(text);
     let mut nodes = 0;
     syntax::walk(&tree, |node| {

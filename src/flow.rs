@@ -15,6 +15,7 @@
 //! the rest is not followed, and the report says so.
 
 pub mod catalogue;
+pub mod fast;
 pub mod fold;
 pub mod gate;
 pub mod interpret;

@@ -256,7 +256,12 @@ impl Package<'_> {
             if place.plain {
                 kinds.insert("plain-http".to_owned());
             }
-            if credential.is_some_and(|name| self.input.rules.vendors.belongs(name, &place.host)) {
+            let vendors = &self.input.rules.vendors;
+            let is_own = |name: &String| {
+                vendors.belongs(name, &place.host)
+                    || (vendors.is_anyones(name) && (vendors.knows(&place.host) || self.is_like(&place.host)))
+            };
+            if credential.is_some_and(is_own) {
                 kinds.insert("vendor".to_owned());
             } else if place.class == "unknown" && self.declares(&place.host) {
                 kinds.insert("declared".to_owned());
@@ -265,6 +270,14 @@ impl Package<'_> {
             }
         }
         kinds
+    }
+
+    /// Whether a host goes by the package's own name.
+    fn is_like(&self, host: &str) -> bool {
+        let name = self.input.package.path.to_ascii_lowercase();
+        let words = name.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() >= 4);
+        let domain = hosts::registrable(host).unwrap_or(host);
+        words.into_iter().any(|word| domain.contains(word))
     }
 
     /// Whether the package names a host as its own, or in its documents.

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Entry};
+use super::fast::{FastMap, FastSet};
 use super::fold;
 use super::ir::{Binary, Function, Module, Op, OpKind, Shape, Slot};
 use super::value::{FnRef, Inner, Label, Lit, Names, ObjId, Place, STEPS, Step, Sym, Taint, UNKNOWN, Value, Verb, taints};
@@ -113,10 +114,16 @@ pub(super) struct Interpreter<'a> {
     translated: Vec<Vec<Option<Sym>>>,
     cells: Vec<Vec<Value>>,
     objects: Vec<Object>,
-    sites: HashMap<(FnRef, u32), ObjId>,
+    sites: FastMap<(FnRef, u32), ObjId>,
     exports: Vec<ObjId>,
-    pushed: HashSet<(ObjId, FnRef, u32)>,
-    known: HashMap<FnRef, Known>,
+    pushed: FastSet<(ObjId, FnRef, u32)>,
+    known: FastMap<FnRef, Known>,
+    /// What catalogues know of names, by language.
+    entries: [Vec<Option<Option<&'a Entry>>>; 3],
+    /// Members of interfaces by name.
+    members: FastMap<(u8, Sym, Sym), Sym>,
+    /// What interfaces are by themselves.
+    paths: FastMap<(u8, Sym), Sym>,
     files: BTreeMap<Rc<str>, Value>,
     folded: HashSet<Rc<str>>,
     seen: HashSet<(Sym, Sym, Place, String)>,
@@ -153,10 +160,13 @@ impl<'a> Interpreter<'a> {
             translated: units.iter().map(|unit| vec![None; unit.module.names.len()]).collect(),
             cells: units.iter().map(|unit| vec![Value::default(); unit.module.cells as usize]).collect(),
             objects: Vec::new(),
-            sites: HashMap::new(),
+            sites: FastMap::default(),
             exports: Vec::new(),
-            pushed: HashSet::new(),
-            known: HashMap::new(),
+            pushed: FastSet::default(),
+            known: FastMap::default(),
+            entries: Default::default(),
+            members: FastMap::default(),
+            paths: FastMap::default(),
             files: BTreeMap::new(),
             folded: HashSet::new(),
             seen: HashSet::new(),
@@ -216,6 +226,25 @@ impl<'a> Interpreter<'a> {
 
     fn module(&self, at: u16) -> &'a Module {
         self.units[at as usize].module
+    }
+
+    /// What the catalogue of a module's language knows of an interface.
+    fn entry(&mut self, at: u16, api: Sym) -> Option<&'a Entry> {
+        let language = self.module(at).language as usize;
+        let known = &mut self.entries[language];
+        if known.len() <= api as usize {
+            known.resize(self.names.len().max(api as usize + 1), None);
+        }
+        match known.get(api as usize) {
+            Some(Some(entry)) => *entry,
+            _ => {
+                let entry = self.catalogue(at).get(&self.names.get(api));
+                if let Some(slot) = self.entries[language].get_mut(api as usize) {
+                    *slot = Some(entry);
+                }
+                entry
+            }
+        }
     }
 
     fn catalogue(&self, at: u16) -> &'a Catalogue {

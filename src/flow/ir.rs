@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::fast::FastMap;
+
 /// Slot of a function: a variable or an intermediate value.
 pub type Slot = u32;
 /// Index of a [`Function`] in its [`Module`].
@@ -226,7 +228,7 @@ pub struct Module {
     /// Texts and names.
     pub names: Vec<Box<str>>,
     /// Names of variables for reports, by function and slot.
-    pub labels: HashMap<(FnId, Slot), Sym>,
+    pub labels: FastMap<(FnId, Slot), Sym>,
     /// Slots of operations with many.
     pub pool: Vec<Slot>,
     /// How many variables are shared between functions.
@@ -284,8 +286,8 @@ pub struct Builder {
     pub module: Module,
     symbols: HashMap<Box<str>, Sym>,
     scopes: Vec<Scope>,
-    names: HashMap<(ScopeId, Sym), Slot>,
-    cells: HashMap<(FnId, Slot), Cell>,
+    names: FastMap<(ScopeId, Sym), Slot>,
+    cells: FastMap<(FnId, Slot), Cell>,
     /// Operations that may still be made.
     room: usize,
 }
@@ -297,7 +299,7 @@ impl Builder {
             language,
             functions: vec![Function::default()],
             names: Vec::new(),
-            labels: HashMap::new(),
+            labels: FastMap::default(),
             pool: Vec::new(),
             cells: 0,
             coarse: false,
@@ -306,8 +308,8 @@ impl Builder {
             module,
             symbols: HashMap::new(),
             scopes: vec![Scope { parent: None, function: 0, has_names: false }],
-            names: HashMap::new(),
-            cells: HashMap::new(),
+            names: FastMap::default(),
+            cells: FastMap::default(),
             room,
         };
         builder.intern("");

@@ -32,6 +32,17 @@ impl Vendors {
         Ok(Self { domains })
     }
 
+    /// Whether a credential's name says nothing of whose it is.
+    pub fn is_anyones(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        name.split(|c: char| !c.is_ascii_alphanumeric()).all(|word| word.len() < 2 || COMMON.contains(&word))
+    }
+
+    /// Whether a host is of a vendor in the table.
+    pub fn knows(&self, host: &str) -> bool {
+        self.domains.values().flatten().any(|known| host == known || host.ends_with(&format!(".{known}")))
+    }
+
     /// Whether what goes by `name` (a variable, a path) is meant for `host`.
     pub fn belongs(&self, name: &str, host: &str) -> bool {
         let name = name.to_ascii_lowercase();

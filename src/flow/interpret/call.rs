@@ -70,6 +70,7 @@ impl Interpreter<'_> {
         let mut result = Value::default();
         for function in &callee.fns {
             let this = if call.new { self.instance(call) } else { call.receiver.clone() };
+            let this = self.holders(&this, *function);
             let given = self.invoke(*function, &call.args, &call.named, &this, Some(call.place));
             result = result.join(&if call.new { given.join(&this) } else { given });
         }
@@ -88,6 +89,28 @@ impl Interpreter<'_> {
             result = self.opaque(call, None);
         }
         result
+    }
+
+    /// Of several receivers those that have this function as a member.
+    fn holders(&self, this: &Value, function: FnRef) -> Value {
+        let inner = this.get();
+        if inner.objs.len() < 2 {
+            return this.clone();
+        }
+        let holds = |id: &ObjId| {
+            let mut queue = vec![*id];
+            let mut seen = 0;
+            while let Some(object) = queue.pop().and_then(|id| self.objects.get(id as usize)).filter(|_| seen < 8) {
+                seen += 1;
+                if object.fields.values().any(|field| field.get().fns.contains(&function)) {
+                    return true;
+                }
+                queue.extend(&object.bases);
+            }
+            false
+        };
+        let objs: Vec<ObjId> = inner.objs.iter().copied().filter(holds).collect();
+        if objs.is_empty() { this.clone() } else { Value::of(Inner { objs, ..(*inner).clone() }) }
     }
 
     fn instance(&mut self, call: &Call) -> Value {
@@ -230,8 +253,7 @@ impl Interpreter<'_> {
     /// What calling an interface gives.
     fn interface(&mut self, api: Sym, call: &Call) -> Value {
         let path = self.names.get(api);
-        let catalogue = self.catalogue(call.place.module);
-        let Some(entry) = catalogue.get(&path) else { return self.opaque(call, Some(&path)) };
+        let Some(entry) = self.entry(call.place.module, api) else { return self.opaque(call, Some(&path)) };
         let mut result = Value::default();
         let mut taint = None;
         for sink in &entry.sinks {

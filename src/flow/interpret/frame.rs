@@ -1,9 +1,9 @@
 //! One run of one function: its slots, its branches and loops.
 
 use super::{EXACT, Interpreter, ROUNDS};
+use crate::flow::fast::{FastMap, FastSet};
 use crate::flow::ir::{Op, OpKind, Slot};
 use crate::flow::value::{FnRef, Label, Lit, Value};
-use std::collections::HashMap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -18,8 +18,10 @@ struct Region {
     start: usize,
     /// Variables that changed, with what they were before.
     log: Vec<(Slot, Value)>,
+    /// Which these are.
+    changed: FastSet<Slot>,
     /// What the first branch left in them.
-    then: HashMap<Slot, Value>,
+    then: FastMap<Slot, Value>,
     /// Whether that branch left the function.
     is_then_dead: bool,
     is_dead: bool,
@@ -30,9 +32,18 @@ struct Region {
     is_exact: bool,
     /// Items that an exact loop went through.
     items: usize,
-    /// How long the log was when the round began.
-    logged: usize,
+    /// Whether this round of an exact loop changed a variable.
+    rewrote: bool,
     gates: usize,
+}
+
+impl Region {
+    /// Remembers what a variable was when the region began.
+    fn keep(&mut self, slot: Slot, old: impl FnOnce() -> Value) {
+        if self.changed.insert(slot) {
+            self.log.push((slot, old()));
+        }
+    }
 }
 
 /// A function's run.
@@ -88,7 +99,8 @@ impl Frame {
     /// Gives a variable a value, so that branches can be joined.
     pub(super) fn write_logged(&mut self, slot: Slot, value: Value) {
         if let Some(region) = self.regions.last_mut() {
-            region.log.push((slot, self.slots.get(slot as usize).cloned().unwrap_or_default()));
+            region.rewrote |= region.is_exact;
+            region.keep(slot, || self.slots.get(slot as usize).cloned().unwrap_or_default());
         }
         self.write(slot, value);
     }
@@ -141,14 +153,15 @@ impl Frame {
             kind,
             start,
             log: Vec::new(),
-            then: HashMap::new(),
+            changed: FastSet::default(),
+            then: FastMap::default(),
             is_then_dead: false,
             is_dead: false,
             only: None,
             rounds: 0,
             is_exact: false,
             items: 0,
-            logged: 0,
+            rewrote: false,
             gates,
         }
     }
@@ -231,22 +244,10 @@ impl Frame {
         at + 1
     }
 
-    /// Values of variables before a region, by slot.
-    fn before(region: &Region) -> Vec<(Slot, Value)> {
-        let mut first: HashMap<Slot, Value> = HashMap::new();
-        for (slot, old) in &region.log {
-            first.entry(*slot).or_insert_with(|| old.clone());
-        }
-        let mut all: Vec<(Slot, Value)> = first.into_iter().collect();
-        all.sort_by_key(|(slot, _)| *slot);
-        all
-    }
-
     fn end(&mut self, interpreter: &mut Interpreter<'_>, ops: &[Op], at: usize) -> usize {
         let Some(mut region) = self.regions.pop() else { return at + 1 };
-        let before = Self::before(&region);
         if region.kind == Kind::Loop {
-            let goes_on = self.loop_end(interpreter, &mut region, &before, ops);
+            let goes_on = self.loop_end(interpreter, &mut region, ops);
             if goes_on {
                 let start = region.start;
                 self.regions.push(region);
@@ -254,7 +255,7 @@ impl Frame {
             }
             interpreter.exact -= usize::from(region.is_exact);
         } else {
-            self.join(&region, &before);
+            self.join(&region);
         }
         let dead_then = if region.kind == Kind::Else { region.is_then_dead } else { region.is_dead };
         let dead_else = region.kind == Kind::Else && region.is_dead;
@@ -263,7 +264,10 @@ impl Frame {
             interpreter.gates.truncate(region.gates);
         }
         if let Some(outer) = self.regions.last_mut() {
-            outer.log.extend(before);
+            outer.rewrote |= outer.is_exact && !region.log.is_empty();
+            for (slot, old) in region.log {
+                outer.keep(slot, || old);
+            }
         }
         let is_over = (dead_then && dead_else) || (region.only.is_some() && region.is_dead);
         if is_over && region.kind != Kind::Loop {
@@ -275,11 +279,11 @@ impl Frame {
         at + 1
     }
 
-    fn join(&mut self, region: &Region, before: &[(Slot, Value)]) {
+    fn join(&mut self, region: &Region) {
         if region.only.is_some() {
             return;
         }
-        for (slot, old) in before {
+        for (slot, old) in &region.log {
             let now = self.read(*slot);
             let joined = if region.kind == Kind::Else {
                 let then = region.then.get(slot).unwrap_or(old);
@@ -302,7 +306,6 @@ impl Frame {
         &mut self,
         interpreter: &mut Interpreter<'_>,
         region: &mut Region,
-        before: &[(Slot, Value)],
         ops: &[Op],
     ) -> bool {
         if region.rounds == usize::MAX {
@@ -317,12 +320,8 @@ impl Frame {
                     interpreter.exact_item(&list, region.items).is_some()
                 }
                 // A loop without a condition that was seen is not exact, nor is one in which nothing changes.
-                _ => {
-                    let round = region.log.get(region.logged..).unwrap_or_default();
-                    region.items > 0 && round.iter().any(|(slot, old)| self.read(*slot).digest() != old.digest())
-                }
+                _ => region.items > 0 && std::mem::take(&mut region.rewrote),
             };
-            region.logged = region.log.len();
             if more && region.rounds < EXACT {
                 return true;
             }
@@ -335,10 +334,11 @@ impl Frame {
             }
         }
         let mut is_new = false;
-        for (slot, old) in before {
+        for (slot, old) in &mut region.log {
             let now = self.read(*slot);
             let joined = old.join(&now);
             is_new |= joined.digest() != old.digest();
+            *old = joined.clone();
             self.write(*slot, joined);
         }
         is_new && region.rounds < ROUNDS

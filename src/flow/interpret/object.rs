@@ -158,25 +158,30 @@ impl Interpreter<'_> {
 
     /// A member of an interface.
     fn member(&mut self, api: Sym, name: &str, place: Place) -> Value {
-        let base = self.names.get(api);
-        if name == "default" || (name == "exports" && &*base == "module") {
+        if name == "default" {
             return Value::api(api);
         }
-        let is_long = base.len() > 160 || base.matches('.').count() > 6;
-        let full = if is_long { format!("?.{name}") } else { format!("{base}.{name}") };
-        let catalogue = self.catalogue(place.module);
-        let named = catalogue.get(&base).and_then(|entry| entry.sources.iter().find(|source| source.members));
+        let language = self.module(place.module).language as u8;
+        let key = self.names.intern(name);
+        let full = match self.members.get(&(language, api, key)) {
+            Some(full) => *full,
+            None => {
+                let base = self.names.get(api);
+                let is_long = base.len() > 160 || base.matches('.').count() > 6;
+                let full = if is_long { format!("?.{name}") } else { format!("{base}.{name}") };
+                let full = self.names.intern(&full);
+                self.members.insert((language, api, key), full);
+                full
+            }
+        };
+        let named = self.entry(place.module, api).and_then(|entry| entry.sources.iter().find(|source| source.members));
         match named {
-            Some(source) => {
-                let is_method = catalogue.get(&full).is_some();
-                if is_method {
-                    return self.path(&full, place);
-                }
-                let class = source.class.clone();
-                let taint = self.label(&class, name, place, &full);
+            Some(source) if self.entry(place.module, full).is_none() => {
+                let what = self.names.get(full);
+                let taint = self.label(&source.class, name, place, &what);
                 self.known_variable(name).with(&taint)
             }
-            None => self.path(&full, place),
+            _ => self.interned(full, place),
         }
     }
 
@@ -192,11 +197,25 @@ impl Interpreter<'_> {
 
     /// The value of an interface's path.
     pub(super) fn path(&mut self, path: &str, place: Place) -> Value {
-        let catalogue = self.catalogue(place.module);
-        let path = catalogue.resolve(path);
         let sym = self.names.intern(path);
+        self.interned(sym, place)
+    }
+
+    /// The value of an interface's path by its number.
+    pub(super) fn interned(&mut self, path: Sym, place: Place) -> Value {
+        let language = self.module(place.module).language as u8;
+        let sym = match self.paths.get(&(language, path)) {
+            Some(sym) => *sym,
+            None => {
+                let name = self.names.get(path);
+                let sym = self.names.intern(self.catalogue(place.module).resolve(&name));
+                self.paths.insert((language, path), sym);
+                sym
+            }
+        };
         let mut value = Value::api(sym);
-        let Some(entry) = catalogue.get(path) else { return value };
+        let Some(entry) = self.entry(place.module, sym) else { return value };
+        let path = &*self.names.get(sym);
         if let Some(text) = &entry.constant {
             value = value.join(&Value::text(text.as_str()));
         }
@@ -209,11 +228,10 @@ impl Interpreter<'_> {
 
     pub(super) fn global(&mut self, place: Place, sym: crate::flow::ir::Sym) -> Value {
         let sym = self.sym(place.module, sym);
-        let name = self.names.get(sym);
-        if &*name == "undefined" {
+        if &*self.names.get(sym) == "undefined" {
             return Value::default();
         }
-        self.path(&name, place)
+        self.interned(sym, place)
     }
 
     pub(super) fn get_at(&mut self, of: &Value, key: &Value, place: Place) -> Value {
@@ -247,12 +265,12 @@ impl Interpreter<'_> {
             found = object.fields.values().take(256).fold(found, |all, field| all.join(field));
         }
         for api in &inner.apis {
-            let base = self.names.get(*api);
-            let catalogue = self.catalogue(place.module);
-            let named = catalogue.get(&base).and_then(|entry| entry.sources.iter().find(|source| source.members));
+            let named = self.entry(place.module, *api);
+            let named = named.and_then(|entry| entry.sources.iter().find(|source| source.members));
             match named {
                 Some(source) => {
-                    let taint = self.label(&source.class.clone(), "?", place, &base);
+                    let base = self.names.get(*api);
+                    let taint = self.label(&source.class, "?", place, &base);
                     found = found.join(&Value::unknown().with(&taint));
                 }
                 None => found = found.join(&Value::unknown()),

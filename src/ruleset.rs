@@ -14,6 +14,7 @@ use crate::analyze::{
     setting::SettingRule,
 };
 use crate::flow::catalogue::Catalogues;
+use crate::flow::ir::Language;
 use crate::rule::{Rule, RuleError, RuleErrors, RuleId};
 
 pub mod hosts;
@@ -46,6 +47,9 @@ const PROSE: &str = ".prose.toml";
 const JOIN: &str = ".join.toml";
 const LIST: &str = ".list.toml";
 const FLOW: &str = ".flow.toml";
+
+/// Interfaces of one language that a rule joins: its name, sources and sinks by class.
+pub type Joined = (&'static str, Vec<(String, Vec<String>)>, Vec<(String, Vec<String>)>);
 
 /// Rules, bodies and data, ready to scan with.
 pub struct Ruleset {
@@ -265,6 +269,23 @@ impl Ruleset {
     /// The rule with this id.
     pub fn get(&self, id: &RuleId) -> Option<&Rule> {
         self.rules.get(id)
+    }
+
+    /// Interfaces that a flow rule joins: the language, then sources and sinks, each by class.
+    pub fn joins_of(&self, id: &RuleId) -> Vec<Joined> {
+        let Some((_, rule)) = self.flows.iter().find(|(known, _)| known == id) else { return Vec::new() };
+        let (sources, sinks) = rule.classes();
+        let by_class = |language: Language, classes: &[&str]| -> Vec<(String, Vec<String>)> {
+            let classes: Vec<String> = classes.iter().map(|class| crate::analyze::flow::base_class(class)).collect();
+            let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for (class, api) in self.catalogues.get(language).members(&classes) {
+                all.entry(class.to_owned()).or_default().push(api.to_owned());
+            }
+            all.into_iter().collect()
+        };
+        let languages = [Language::JavaScript, Language::Python, Language::Shell];
+        let all = languages.map(|at| (at.name(), by_class(at, &sources), by_class(at, &sinks)));
+        all.into_iter().filter(|(_, _, sinks)| !sinks.is_empty()).collect()
     }
 
     /// All rules, by id.

@@ -68,7 +68,7 @@ pub struct FlowCase {
 
 /// Classes that the class of a file's path adds to a source.
 const FILES: [(&str, &[&str]); 6] = [
-    ("secret-file", &["ssh", "cloud", "dotenv", "history", "git-credentials"]),
+    ("secret-file", &["ssh", "cloud", "history"]),
     ("agent-state", &["agent-secrets", "agent-config"]),
     ("memory", &["agent-memory", "agent-transcript"]),
     ("browser-store", &["browser-store"]),
@@ -274,7 +274,15 @@ impl Package<'_> {
 
     /// Whether a host goes by the package's own name.
     fn is_like(&self, host: &str) -> bool {
-        let name = self.input.package.path.to_ascii_lowercase();
+        let mut name = self.input.package.path.to_ascii_lowercase();
+        let fronts = self.input.expanded.arena.iter().filter_map(|artifact| match &artifact.body {
+            Body::Markdown(document) if artifact.derivation.is_none() => document.front.as_ref(),
+            _ => None,
+        });
+        for string in fronts.flat_map(|data| &data.strings).filter(|string| string.key == "name") {
+            name.push(' ');
+            name.push_str(&string.text.to_ascii_lowercase());
+        }
         let words = name.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() >= 4);
         let domain = hosts::registrable(host).unwrap_or(host);
         words.into_iter().any(|word| domain.contains(word))
@@ -339,6 +347,18 @@ fn report(
         finding = finding.with(span(step.place).map(|span| Evidence::new(span, role, note)));
     }
     Some(finding.with(span(looked.hit.place).map(|span| Evidence::new(span, Role::Sink, note))))
+}
+
+/// The class of the catalogues that a rule's class is part of.
+pub(crate) fn base_class(class: &str) -> String {
+    let is_file = class.starts_with("file:") || FILES.iter().any(|(name, _)| *name == class && class != "keychain");
+    if is_file {
+        "file".to_owned()
+    } else if NAMED.contains(&class) {
+        "env".to_owned()
+    } else {
+        class.to_owned()
+    }
 }
 
 /// What a variable's name says of its content.

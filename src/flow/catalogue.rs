@@ -112,6 +112,8 @@ pub enum Effect {
     Then,
     /// Functions among the arguments get each item; their results are a list.
     Map,
+    /// The first argument gets each item of the second; its results are a list.
+    MapFunction,
     /// Functions among the arguments get each item; the receiver is the result.
     Filter,
     /// Functions among the arguments get what was gathered and each item.

@@ -7,6 +7,7 @@ use crate::limits::Limits;
 use crate::parse::Kind;
 
 mod javascript;
+mod python;
 
 /// Nesting of expressions and statements that is followed; what lies deeper is lowered coarsely.
 const DEPTH: usize = 250;
@@ -15,6 +16,7 @@ const DEPTH: usize = 250;
 pub fn lower(kind: Kind, tree: &Tree, text: &str, limits: &Limits) -> Option<Module> {
     match kind {
         Kind::JavaScript | Kind::TypeScript | Kind::Tsx => Some(javascript::lower(tree, text, limits)),
+        Kind::Python => Some(python::lower(tree, text, limits)),
         _ => None,
     }
 }

@@ -15,11 +15,12 @@ pub struct Vendors {
 }
 
 /// Words of a credential's name that say nothing of whose it is.
-const COMMON: [&str; 47] = [
+const COMMON: [&str; 57] = [
     "api", "key", "keys", "token", "secret", "access", "auth", "bearer", "id", "client", "app", "password", "pass",
     "user", "username", "url", "base", "private", "public", "account", "service", "bot", "webhook", "host", "server",
     "env", "config", "json", "path", "the", "my", "default", "prod", "dev", "test", "apikey", "pat", "oauth", "refresh",
-    "credentials", "credential", "home", "com", "www", "skill", "local", "data",
+    "credentials", "credential", "home", "com", "www", "skill", "local", "data", "agent", "session",
+    "jwt", "llm", "ai", "model", "wallet", "signing", "encryption", "master",
 ];
 
 impl Vendors {

@@ -276,6 +276,9 @@ impl Interpreter<'_> {
             result = result.join(&Value::text(text.as_str()));
         }
         if entry.sources.is_empty() && (entry.effect.is_some() || entry.fold.is_some()) {
+            if path.starts_with("pathlib") {
+                result = result.join(&self.result_path(&path, call));
+            }
             return result.with(&taint);
         }
         self.given(&path, entry, call, result, taint)
@@ -286,6 +289,7 @@ impl Interpreter<'_> {
         let passes = entry.sources.is_empty() && entry.sinks.is_empty() && !entry.sanitizes;
         let through = if passes { self.through(call) } else { None };
         let made = self.result_path(path, call);
+        let made = self.handle(entry, call, made);
         let value = result.join(&made).with(&taint).with(&through);
         self.call_back(call, &value);
         value
@@ -306,6 +310,23 @@ impl Interpreter<'_> {
                 Value::of(Inner { objs, ..(*inner).clone() })
             }
         }
+    }
+
+    /// What a call gives stands for the file or host that it was given.
+    fn handle(&mut self, entry: &Entry, call: &Call, made: Value) -> Value {
+        let sinks = entry.sinks.iter().flat_map(|sink| sink.host.iter().chain(&sink.path));
+        let named = entry.sources.iter().filter(|source| source.class == "file").filter_map(|source| source.name.as_ref());
+        let Some(of) = sinks.chain(named).find_map(|which| call.arg(which)) else { return made };
+        let inner = made.get();
+        if of.texts().is_empty() || !inner.objs.is_empty() {
+            return made;
+        }
+        let id = self.site(call.site.0, call.site.1 | 0x0800_0000);
+        let key = self.names.intern("@handle");
+        if let Some(object) = self.objects.get_mut(id as usize) {
+            object.fields.insert(key, of.relabelled(None));
+        }
+        Value::of(Inner { objs: vec![id], ..(*inner).clone() })
     }
 
     /// A call of which nothing is known: what goes in may come out.
@@ -399,12 +420,17 @@ impl Interpreter<'_> {
         if role == FoldedRole::Command {
             content = self.command_line(sink, call, content);
             labels.extend(self.started_files(&content));
+            self.sent_by_command(&content, &labels, path, call.place);
+            if content.is_empty() {
+                content.push(UNKNOWN.to_string().into());
+            }
         }
         for text in &content {
             let value = Value::text(Rc::clone(text));
             self.use_text(&value, call.place, role);
         }
-        let host = sink.host.as_ref().and_then(|which| call.arg(which));
+        let by_name = || ["url", "host", "hostname", "address"].iter().find_map(|name| call.arg(&Arg::Name((*name).into())));
+        let host = sink.host.as_ref().and_then(|which| call.arg(which).or_else(by_name));
         let to = host.map(|host| self.addresses(&host, &call.receiver)).unwrap_or_default();
         let file = sink.path.as_ref().and_then(|which| call.arg(which));
         let paths = file.map(|file| self.addresses(&file, &Value::default())).unwrap_or_default();
@@ -453,6 +479,21 @@ impl Interpreter<'_> {
             programs.push(UNKNOWN.to_string().into());
         }
         programs.iter().map(|program| format!("{program} {}", words.join(" ")).into()).collect()
+    }
+
+    /// What a command that fetches or sends is given goes to its address.
+    fn sent_by_command(&mut self, lines: &[Rc<str>], labels: &[Label], path: &Rc<str>, place: Place) {
+        const SENDERS: [&str; 6] = ["curl", "wget", "nc", "ncat", "http", "xh"];
+        for line in lines {
+            let mut words = line.split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '|' | ';'));
+            if labels.is_empty() || !words.any(|word| SENDERS.contains(&word.rsplit('/').next().unwrap_or(word))) {
+                continue;
+            }
+            let to = words.filter(|word| word.contains("://")).map(Rc::from).take(4).collect();
+            let reached =
+                Reached { to, paths: Vec::new(), content: vec![Rc::clone(line)], labels: labels.to_vec() };
+            self.hit("network".to_owned(), Rc::clone(path), place, reached);
+        }
     }
 
     /// Labels of files that a command line names and this package wrote.
@@ -543,7 +584,9 @@ impl Interpreter<'_> {
                 let subjects: Vec<Lit> =
                     if is_static { call.args.first()?.get().lits.clone() } else { receiver.lits.clone() };
                 let rest = call.args.get(usize::from(is_static)..).unwrap_or(&[]);
-                let mut rest: Vec<Lit> = rest.iter().map_while(|arg| arg.get().lits.first().cloned()).collect();
+                let hole = || (op == Fold::Format).then(|| Lit::Text("\u{1a}".into()));
+                let known = rest.iter().map_while(|arg| arg.get().lits.first().cloned().or_else(hole));
+                let mut rest: Vec<Lit> = known.collect();
                 if rest.is_empty() {
                     rest.extend(call.named.iter().filter_map(|(_, value)| value.get().lits.first().cloned()));
                 }

@@ -46,10 +46,11 @@ impl Interpreter<'_> {
             }
             Effect::Then => self.then(call),
             Effect::Map => self.map(call, &subject()),
+            Effect::MapFunction => self.map(call, &arg(1)),
             Effect::Filter => {
                 let item = self.items(&subject());
                 self.call_back(call, &item);
-                call.receiver.clone()
+                subject()
             }
             Effect::Reduce => self.reduce(call, &subject()),
             Effect::Push => {
@@ -291,8 +292,8 @@ impl Interpreter<'_> {
 
     /// Address in an object of settings.
     pub(super) fn address_of(&self, id: ObjId) -> Option<Vec<Rc<str>>> {
-        const KEYS: [&str; 9] =
-            ["url", "uri", "href", "hostname", "host", "baseURL", "base_url", "baseUrl", "prefixUrl"];
+        const KEYS: [&str; 10] =
+            ["@handle", "url", "uri", "href", "hostname", "host", "baseURL", "base_url", "baseUrl", "prefixUrl"];
         let object = self.objects.get(id as usize)?;
         for (key, value) in &object.fields {
             if KEYS.contains(&&*self.names.get(*key)) && !value.texts().is_empty() {

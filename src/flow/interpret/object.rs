@@ -42,7 +42,8 @@ impl Interpreter<'_> {
         if shape == Shape::List {
             let Some(object) = self.objects.get_mut(id as usize) else { return };
             object.is_list = true;
-            if is_exact {
+            // A list that begins empty begins anew.
+            if is_exact || values.is_empty() {
                 (object.items, object.rest) = (Vec::new(), Value::default());
             }
             for (at, value) in values.iter().enumerate() {

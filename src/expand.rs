@@ -304,6 +304,12 @@ impl Expansion<'_> {
                 self.add(*id, &path, child);
             }
         }
+        if outcome.is_cut
+            && let Some(first) = artifacts.first()
+        {
+            let why = "has more operations than values are followed through (limit flow_steps)".to_owned();
+            self.out.malformed.push((Span::new(*first, 0..0), why));
+        }
         self.out.flows.push((artifacts, outcome));
         self.run();
         true

@@ -122,6 +122,8 @@ pub enum Effect {
     Push,
     /// The content of all arguments becomes part of the first.
     Assign,
+    /// The first argument is given what the receiver holds.
+    Pipe,
     /// Keys.
     Keys,
     /// Values.
@@ -210,7 +212,8 @@ pub const SOURCES: [&str; 14] = [
 ];
 
 /// Classes that sinks may have.
-pub const SINKS: [&str; 8] = ["network", "dns", "messaging", "process", "code", "file-write", "file-run", "delete"];
+pub const SINKS: [&str; 8] =
+    ["network", "dns", "messaging", "process", "code", "file-write", "delete", "clipboard-write"];
 
 impl Catalogue {
     /// Reads a catalogue.

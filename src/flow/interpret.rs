@@ -85,11 +85,11 @@ pub struct Outcome {
     /// Names that labels and steps use.
     pub names: Names,
     /// Whether a budget ran out, so that parts were not followed.
-    pub coarse: bool,
+    pub is_cut: bool,
 }
 
 /// Classes of sources that say something of time, place or watchers.
-const GATES: [&str; 4] = ["date", "locale", "sandbox", "host-facts"];
+const GATES: [&str; 5] = ["date", "locale", "sandbox", "host-facts", "clipboard"];
 /// Rounds of an open loop, and of all modules.
 const ROUNDS: usize = 3;
 /// Deepest chain of calls.
@@ -219,7 +219,7 @@ impl<'a> Interpreter<'a> {
     }
 
     fn finish(mut self) -> Outcome {
-        self.out.coarse |= self.steps == 0 || self.bytes == 0;
+        self.out.is_cut = self.steps == 0 || self.bytes == 0;
         self.out.names = std::mem::take(&mut self.names);
         self.out
     }

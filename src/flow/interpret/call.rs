@@ -161,7 +161,6 @@ impl Interpreter<'_> {
     ) -> Value {
         let Some(code) = self.function(function) else { return Value::unknown() };
         if self.depth >= CALLS || self.steps == 0 {
-            self.out.coarse |= self.depth >= CALLS;
             return args.iter().fold(Value::unknown(), |all, arg| all.with(&arg.taint()));
         }
         let name = self.sym(function.0, code.name);
@@ -420,6 +419,7 @@ impl Interpreter<'_> {
         if role == FoldedRole::Command {
             content = self.command_line(sink, call, content);
             labels.extend(self.started_files(&content));
+            self.fed(call, &mut content);
             self.sent_by_command(&content, &labels, path, call.place);
             if content.is_empty() {
                 content.push(UNKNOWN.to_string().into());
@@ -449,7 +449,7 @@ impl Interpreter<'_> {
             self.seen.insert((label.class, label.name, place, format!("{class}{to}")))
         });
         let constant = self.names.intern("");
-        let plain = matches!(class.as_str(), "file-write" | "code" | "process" | "delete") && {
+        let plain = matches!(class.as_str(), "file-write" | "code" | "process" | "delete" | "clipboard-write") && {
             let what: String = paths.iter().chain(&content).map(|text| &**text).collect();
             self.seen.insert((constant, constant, place, format!("{class}{what}")))
         };
@@ -479,6 +479,23 @@ impl Interpreter<'_> {
             programs.push(UNKNOWN.to_string().into());
         }
         programs.iter().map(|program| format!("{program} {}", words.join(" ")).into()).collect()
+    }
+
+    /// What a command is fed comes before it, as in a pipe.
+    fn fed(&self, call: &Call, lines: &mut [Rc<str>]) {
+        const KEYS: [&str; 2] = ["input", "stdin"];
+        let named = call.named.iter().filter(|(key, _)| key.texts().iter().any(|text| KEYS.contains(&&**text)));
+        let mut input: Vec<Rc<str>> = named.flat_map(|(_, value)| value.texts()).collect();
+        for object in call.args.iter().flat_map(|arg| arg.get().objs.clone()) {
+            let fields = self.objects.get(object as usize).map(|object| &object.fields);
+            let fields = fields.into_iter().flatten().filter(|(key, _)| KEYS.contains(&&*self.names.get(**key)));
+            input.extend(fields.flat_map(|(_, value)| value.texts()));
+        }
+        if let Some(input) = input.first() {
+            for line in lines {
+                *line = format!("printf '%s' {} | {line}", quoted(input)).into();
+            }
+        }
     }
 
     /// What a command that fetches or sends is given goes to its address.

@@ -63,6 +63,12 @@ impl Interpreter<'_> {
                 }
                 arg(0)
             }
+            Effect::Pipe => {
+                let write = self.names.intern("write");
+                let callee = self.get(&arg(0), write, call.place);
+                self.again(call, callee, arg(0), vec![call.receiver.clone()]);
+                arg(0)
+            }
             Effect::Keys => self.keys(&subject()),
             Effect::Values => {
                 let item = self.items(&subject());

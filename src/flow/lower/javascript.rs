@@ -369,9 +369,18 @@ impl<'t> Lowering<'t> {
     }
 
     fn import(&mut self, node: Node<'t>) {
-        let Some(source) = node.child_by_field_name("source") else { return };
+        // `import x = require('m')` of TypeScript.
+        let clause = children(node).into_iter().find(|child| child.kind() == "import_require_clause");
+        let source = node.child_by_field_name("source");
+        let Some(source) = source.or_else(|| clause.and_then(|clause| clause.child_by_field_name("source"))) else {
+            return;
+        };
         let name = self.expression(source);
         let module = self.emit(node, OpKind::Import(name));
+        if let Some(name) = clause.and_then(|clause| children(clause).first().copied()) {
+            self.declare_as(name, module);
+            return;
+        }
         let clauses = children(node).into_iter().filter(|child| child.kind() == "import_clause").flat_map(children);
         for clause in clauses {
             match clause.kind() {

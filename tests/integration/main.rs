@@ -6,6 +6,7 @@ mod context;
 mod evidence;
 mod hostile;
 mod indicators;
+mod lookalikes;
 mod output;
 mod packages;
 mod packs;

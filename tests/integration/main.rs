@@ -4,6 +4,7 @@ mod cli;
 mod common;
 mod context;
 mod evidence;
+mod flows;
 mod hostile;
 mod indicators;
 mod lookalikes;

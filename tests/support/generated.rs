@@ -24,6 +24,8 @@ pub(crate) struct Case {
     pub(crate) gaps: Vec<String>,
     /// The worst verdict that an honest one may get.
     pub(crate) most: Option<String>,
+    /// The best verdict that a hostile one may get.
+    pub(crate) least: Option<String>,
 }
 
 /// Generates the suite in a directory of this test; `None` without a Python to run the script with.
@@ -60,5 +62,6 @@ fn of(case: &Value, out: &Path) -> Case {
         rules: list("rules"),
         gaps: list("gaps"),
         most: text("most"),
+        least: text("least"),
     }
 }

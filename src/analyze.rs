@@ -25,6 +25,7 @@ pub mod join;
 pub mod meta;
 pub mod pattern;
 pub mod prose;
+pub mod secret;
 pub mod setting;
 mod supply;
 
@@ -87,13 +88,14 @@ pub(crate) fn analyze(
     let mut gaps = package.gaps.clone();
     let mut pattern_gaps = Vec::new();
     let mut found = Vec::new();
-    let engines: [Engine<'_>; 8] = [
+    let engines: [Engine<'_>; 9] = [
         ("pattern", &mut || patterns.scan(&input, &mut pattern_gaps)),
         ("fact", &mut || fact::findings(&input)),
         ("command", &mut || command::findings(&input)),
         ("flow", &mut || flow::findings(&input)),
         ("setting", &mut || setting::findings(&input)),
         ("prose", &mut || prose::findings(&input)),
+        ("secret", &mut || secret::findings(&input)),
         ("indicator", &mut || indicator::findings(&input)),
         ("meta", &mut || meta::findings(&input)),
     ];

@@ -11,12 +11,14 @@ use crate::analyze::{
     indicator::ListRule,
     join::JoinRule,
     prose::ProseRule,
+    secret::SecretRule,
     setting::SettingRule,
 };
 use crate::flow::catalogue::Catalogues;
 use crate::flow::ir::Language;
 use crate::rule::{Rule, RuleError, RuleErrors, RuleId};
 
+mod compiled;
 pub mod hosts;
 pub mod indicators;
 pub mod lazy;
@@ -25,8 +27,10 @@ pub mod pack;
 pub mod packages;
 pub mod paths;
 pub mod vendors;
+pub(crate) mod words;
 pub(crate) mod yara;
 
+use compiled::Compiled;
 use hosts::Hosts;
 use indicators::Indicators;
 use lexicon::Lexicons;
@@ -35,7 +39,6 @@ use paths::Paths;
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/signatures.rs"));
-    pub(super) static YARA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.yarac"));
 }
 
 /// Endings of bodies, each read by one engine.
@@ -50,11 +53,12 @@ const FLOW: &str = ".flow.toml";
 
 /// Interfaces of one language that a rule joins: its name, sources and sinks by class.
 pub type Joined = (&'static str, Vec<(String, Vec<String>)>, Vec<(String, Vec<String>)>);
+const SECRET: &str = ".secret.toml";
 
 /// Rules, bodies and data, ready to scan with.
 pub struct Ruleset {
     rules: BTreeMap<RuleId, Rule>,
-    pub(crate) yara: yara_x::Rules,
+    pub(crate) yara: Compiled,
     pub(crate) facts: Vec<(RuleId, FactRule)>,
     pub(crate) commands: Vec<(RuleId, CommandRule)>,
     pub(crate) command_index: command::Index,
@@ -65,6 +69,7 @@ pub struct Ruleset {
     pub(crate) flows: Vec<(RuleId, FlowRule)>,
     pub(crate) catalogues: Catalogues,
     pub(crate) vendors: vendors::Vendors,
+    pub(crate) secrets: Vec<(RuleId, SecretRule)>,
     pub(crate) hosts: Hosts,
     pub(crate) paths: Paths,
     pub(crate) packages: packages::Packages,
@@ -84,7 +89,9 @@ impl Ruleset {
     /// # Errors
     /// Only if the embedded data is broken, which the tests exclude.
     pub fn builtin() -> Result<Self, RuleErrors> {
-        Self::checked(Self::assemble(&Self::builtin_files(), embedded_yara()?))
+        // Takes about as long as all that follows, and is needed late.
+        Compiled::prefetch();
+        Self::checked(Self::assemble(&Self::builtin_files(), Compiled::Embedded))
     }
 
     /// Names and texts of the built-in signature files, as below `signatures/`.
@@ -101,12 +108,12 @@ impl Ruleset {
         let mut errors: Vec<RuleError> = packs.iter().flat_map(|pack| pack.add_to(&mut files)).collect();
         // What is built in is compiled already.
         let yara = if packs.iter().flat_map(|pack| pack.files.keys()).any(|name| name.ends_with(YARA)) {
-            compile(&files).or_else(|error| {
+            compile(&files).unwrap_or_else(|error| {
                 errors.push(error);
-                embedded_yara()
-            })?
+                Compiled::Embedded
+            })
         } else {
-            embedded_yara()?
+            Compiled::Embedded
         };
         let (set, more) = Self::assemble(&files, yara);
         errors.extend(more);
@@ -127,7 +134,7 @@ impl Ruleset {
     }
 
     /// Reads all files; what is wrong with one does not keep the others from being checked.
-    fn assemble(files: &BTreeMap<String, String>, yara: yara_x::Rules) -> (Self, Vec<RuleError>) {
+    fn assemble(files: &BTreeMap<String, String>, yara: Compiled) -> (Self, Vec<RuleError>) {
         let mut errors = Vec::new();
         let text = |name: &str| files.get(name).map_or("", String::as_str);
         let lists = ["lists/indicators.csv", "lists/indicators-test.csv"].map(|name| (name, text(name)));
@@ -145,6 +152,7 @@ impl Ruleset {
             flows: Vec::new(),
             catalogues: Catalogues::new(|language| text(&format!("flows/{}.toml", language.name())).to_owned()),
             vendors: kept(vendors::Vendors::parse(text("lists/vendors.csv")), &mut errors),
+            secrets: Vec::new(),
             hosts: kept(Hosts::parse(text("lists/hosts.csv")), &mut errors),
             paths: kept(Paths::parse(text("lists/paths.csv")), &mut errors),
             packages: kept(
@@ -177,7 +185,7 @@ impl Ruleset {
         }
         let sought =
             set.prose.iter().flat_map(|(_, rule)| &rule.signals).filter_map(|signal| signal.phrases.as_deref());
-        errors.extend(set.lexicons.index(&sought.collect()).err());
+        set.lexicons.index(&sought.collect());
         set.command_index = command::Index::new(&set.commands);
         errors.extend(set.inconsistent(files));
         (set, errors)
@@ -187,11 +195,13 @@ impl Ruleset {
     fn uncompilable(&self, files: &BTreeMap<String, String>) -> Vec<RuleError> {
         let commands = self.commands.iter().map(|(id, rule)| (format!("rules/{id}{COMMAND}"), rule.compile()));
         let settings = self.settings.iter().map(|(id, rule)| (format!("rules/{id}{SETTING}"), rule.compile()));
+        let secrets = self.secrets.iter().map(|(id, rule)| (format!("rules/{id}{SECRET}"), rule.compile()));
         let lists = self.lexicons.uncompilable().map(|(name, why)| (format!("lexicons/{name}.txt"), Err(why)));
-        let paths = ("lists/paths.csv".to_owned(), self.paths.compile().map(drop));
         let flows = self.catalogues.check().into_iter().map(|(name, why)| (format!("flows/{name}.toml"), Err(why)));
+        let paths = ("lists/paths.csv".to_owned(), self.paths.check());
         let broken = commands
             .chain(settings)
+            .chain(secrets)
             .chain(lists)
             .chain([paths])
             .chain(flows)
@@ -241,7 +251,7 @@ impl Ruleset {
         if name.ends_with(".md") {
             return Ok(());
         }
-        let (stem, ending) = [YARA, FACT, COMMAND, SETTING, PROSE, JOIN, LIST, FLOW]
+        let (stem, ending) = [YARA, FACT, COMMAND, SETTING, PROSE, JOIN, LIST, FLOW, SECRET]
             .into_iter()
             .find_map(|ending| Some((name.strip_suffix(ending)?, ending)))
             .ok_or_else(|| RuleError::Body {
@@ -261,6 +271,7 @@ impl Ruleset {
             JOIN => self.joins.push((id, toml_body(name, text)?)),
             LIST => self.lists.push((id, toml_body(name, text)?)),
             FLOW => self.flows.push((id, toml_body(name, text)?)),
+            SECRET => self.secrets.push((id, toml_body(name, text)?)),
             _ => {} // YARA bodies were compiled together.
         }
         Ok(())
@@ -294,14 +305,12 @@ impl Ruleset {
     }
 }
 
-fn embedded_yara() -> Result<yara_x::Rules, RuleError> {
-    yara_x::Rules::deserialize(embedded::YARA).map_err(|error| RuleError::Yara(error.to_string()))
-}
-
-fn compile(files: &BTreeMap<String, String>) -> Result<yara_x::Rules, RuleError> {
+fn compile(files: &BTreeMap<String, String>) -> Result<Compiled, RuleError> {
     let bodies =
         files.iter().filter_map(|(name, text)| Some((name.strip_prefix("rules/")?.strip_suffix(YARA)?, text.as_str())));
-    yara::compile(bodies).map_err(|error| RuleError::Yara(error.to_string()))
+    yara::compile(bodies)
+        .map(|rules| Compiled::Own(Box::new(rules)))
+        .map_err(|error| RuleError::Yara(error.to_string()))
 }
 
 /// What was read, or nothing if it was broken.

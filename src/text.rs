@@ -42,6 +42,23 @@ pub fn slice(text: &str, range: Range<usize>) -> &str {
     text.get(start..end).unwrap_or("")
 }
 
+/// Characters that are not ASCII, with their places; runs of ASCII cost next to nothing.
+pub fn beyond_ascii(text: &str) -> impl Iterator<Item = (usize, char)> {
+    const STEP: usize = 64;
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while bytes.get(at..at + STEP).is_some_and(<[u8]>::is_ascii) {
+            at += STEP;
+        }
+        at += bytes.get(at..)?.iter().position(|byte| !byte.is_ascii())?;
+        let found = text.get(at..)?.chars().next()?;
+        let place = at;
+        at += found.len_utf8();
+        Some((place, found))
+    })
+}
+
 /// Starts of lines, for turning byte offsets into line and column.
 pub struct LineIndex {
     starts: Vec<usize>,

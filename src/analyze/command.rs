@@ -254,9 +254,8 @@ fn report(id: &RuleId, meta: &Meta, case: &CommandCase, artifact: ArtifactId, co
 }
 
 fn look<'a>(input: &'a Input<'_>, command: &'a Command) -> Looked<'a> {
-    let classes = |paths: &[&str]| -> Vec<&'a str> {
-        paths.iter().flat_map(|path| input.rules.paths.classes(path).collect::<Vec<_>>()).collect()
-    };
+    let classes =
+        |paths: &[&str]| -> Vec<&'a str> { paths.iter().flat_map(|path| input.rules.paths.classes(path)).collect() };
     let (read, written, deleted) = places(command);
     let mut hosts = Vec::new();
     for address in command.args.iter().filter(|arg| is_address(arg)) {

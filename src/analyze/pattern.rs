@@ -20,7 +20,7 @@ pub struct Worker<'r> {
 impl<'r> Worker<'r> {
     /// A scanner over the compiled rules.
     pub fn new(rules: &'r Ruleset, limits: &Limits) -> Self {
-        let mut scanner = Scanner::new(&rules.yara);
+        let mut scanner = Scanner::new(rules.yara.rules());
         scanner.set_timeout(limits.backstop);
         scanner.max_matches_per_pattern(limits.pattern_matches);
         Self { scanner }

@@ -116,7 +116,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
                 writeln!(out, "{}", references.join(", "))?;
             }
             writeln!(out, "\n{}", rule.doc)?;
-            joined(&rules, rule, out)?;
+            joined(&rules, rule, &mut out)?;
         }
     }
     out.flush()?;

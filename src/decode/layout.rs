@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::fact::{Fact, FactKind};
 use crate::parse::Kind;
-use crate::text::latin;
+use crate::text::{beyond_ascii, latin};
 
 /// Blank lines in a row that nobody writes, spaces in a row before text that nobody scrolls to, and bytes of both.
 const LINES: usize = 60;
@@ -46,9 +46,11 @@ fn padding(text: &str) -> Vec<Fact> {
 
 /// Runs of blanks that are not ASCII: one such run is as wide as it is long.
 fn wide_padding(text: &str) -> Option<Fact> {
-    let is_wide = |c: char| c.is_whitespace() && !c.is_ascii();
     let mut from = 0;
-    while let Some(at) = text.get(from..)?.find(is_wide).map(|at| from + at) {
+    for (at, c) in beyond_ascii(text) {
+        if at < from || !c.is_whitespace() {
+            continue;
+        }
         let rest = text.get(at..)?;
         let end = rest.find(|c: char| !c.is_whitespace()).map_or(text.len(), |length| at + length);
         let count = text.get(at..end)?.chars().count();
@@ -56,7 +58,7 @@ fn wide_padding(text: &str) -> Option<Fact> {
             let note = format!("{count} blank characters, and then text");
             return Some(Fact::new(FactKind::Padding, at..end, note).label("columns"));
         }
-        from = end.max(at + 1);
+        from = end;
     }
     None
 }
@@ -85,8 +87,12 @@ fn run(bytes: &[u8], range: Range<usize>) -> Option<Fact> {
 /// Controls that show text in another order than it has.
 fn reordered(text: &str, kind: Kind) -> Vec<Fact> {
     let mut facts = Vec::new();
+    let opens = |c: char| matches!(c, '\u{202A}' | '\u{202B}' | '\u{202D}' | '\u{202E}' | '\u{2066}'..='\u{2068}');
+    if !beyond_ascii(text).any(|(_, c)| opens(c)) {
+        return facts;
+    }
     for (start, line) in lines(text) {
-        if !line.contains(['\u{202A}', '\u{202B}', '\u{202D}', '\u{202E}', '\u{2066}', '\u{2067}', '\u{2068}']) {
+        if !line.contains(opens) {
             continue;
         }
         let mut depth = 0_i32;
@@ -145,6 +151,10 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 /// Words of Latin letters with some that only look Latin.
 fn mixed(text: &str) -> Vec<Fact> {
     let mut facts = Vec::new();
+    // Greek, Cyrillic and Armenian: there is none of them in most text.
+    if !beyond_ascii(text).any(|(_, c)| ('\u{0370}'..='\u{058F}').contains(&c)) {
+        return facts;
+    }
     for (range, word) in words(text) {
         let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
         let alike = word.chars().filter(|&c| is_look_alike(c)).count();

@@ -1,6 +1,7 @@
 //! HTML, XML and SVG as far as scripts go: what a browser would run becomes
 //! code of its own.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -8,8 +9,9 @@ use regex::Regex;
 use crate::artifact::{Map, Op, Piece};
 use crate::parse::{Body, Child, Kind, Parsed, markdown, shell};
 
-static SCRIPT: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?is)<script\b[^>]*>(.*?)(?:</script|\z)").expect("pattern is constant"));
+static OPEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i)<script\b[^>]*>").expect("pattern is constant"));
+
+static CLOSE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i)</script").expect("pattern is constant"));
 
 static HANDLER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"(?is)\son[a-z]{3,20}\s*=\s*(?:"([^"]{8,})"|'([^']{8,})')"#).expect("pattern is constant")
@@ -18,19 +20,14 @@ static HANDLER: LazyLock<Regex> = LazyLock::new(|| {
 /// Finds scripts and event handlers.
 pub fn parse(text: &str) -> Parsed {
     let mut parsed = Parsed { body: Body::Markdown(Box::new(markdown::page(text))), ..Parsed::default() };
-    for found in SCRIPT.captures_iter(text).chain(HANDLER.captures_iter(text)) {
-        let Some(code) = found.iter().skip(1).flatten().next() else { continue };
-        if code.as_str().trim().is_empty() {
-            continue;
+    let handlers = HANDLER.captures_iter(text).filter_map(|found| Some(found.iter().skip(1).flatten().next()?.range()));
+    for range in scripts(text).into_iter().chain(handlers) {
+        let code = text.get(range.clone()).unwrap_or("");
+        if !code.trim().is_empty() {
+            parsed
+                .children
+                .push(Child { kind: Kind::JavaScript, ..Child::cut(Op::MarkupScript, text.as_bytes(), range) });
         }
-        parsed.children.push(Child {
-            op: Op::MarkupScript,
-            range: code.range(),
-            bytes: code.as_str().into(),
-            map: Map::slice(code.range()),
-            kind: Kind::JavaScript,
-            name: None,
-        });
     }
     // Text of elements, which is what the page says.
     let (shown, map) = shown(text);
@@ -45,6 +42,18 @@ pub fn parse(text: &str) -> Parsed {
         });
     }
     parsed
+}
+
+/// What stands in script elements.
+fn scripts(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(open) = OPEN.find_at(text, at) {
+        let end = CLOSE.find_at(text, open.end()).map_or(text.len(), |close| close.start());
+        found.push(open.end()..end);
+        at = end;
+    }
+    found
 }
 
 /// Text outside of tags, a line for each run of it.

@@ -1,9 +1,9 @@
 //! Regular expressions of rules, compiled when something is first compared with them: a scan of one skill needs few
-//! of the many that there are.
+//! of the many that there are. Classes such as `\w` are those of ASCII, which makes them small.
 
 use std::sync::OnceLock;
 
-use regex::{Regex, RegexSet};
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 /// One regular expression.
@@ -25,8 +25,8 @@ impl Pattern {
 
     /// Whether it matches anywhere in `text`.
     pub fn is_match(&self, text: &str) -> bool {
-        let regex = self.regex.get_or_init(|| Regex::new(&self.source).ok());
-        regex.as_ref().is_some_and(|regex| regex.is_match(text))
+        let regex = self.regex.get_or_init(|| regex(&self.source).ok());
+        regex.as_ref().is_some_and(|regex| regex.is_match(text.as_bytes()))
     }
 
     /// Compiles it now.
@@ -34,7 +34,7 @@ impl Pattern {
     /// # Errors
     /// If it is larger than a regular expression may be.
     pub fn compile(&self) -> Result<(), String> {
-        Regex::new(&self.source).map(drop).map_err(|error| format!("`{}`: {error}", self.source))
+        regex(&self.source).map(drop).map_err(|error| format!("`{}`: {error}", self.source))
     }
 }
 
@@ -59,8 +59,8 @@ impl Patterns {
 
     /// Whether one of them matches anywhere in `text`.
     pub fn is_match(&self, text: &str) -> bool {
-        let set = self.set.get_or_init(|| RegexSet::new(&self.sources).ok());
-        !self.sources.is_empty() && set.as_ref().is_some_and(|set| set.is_match(text))
+        let set = self.set.get_or_init(|| set(&self.sources).ok());
+        !self.sources.is_empty() && set.as_ref().is_some_and(|set| set.is_match(text.as_bytes()))
     }
 
     /// Compiles them now.
@@ -68,7 +68,7 @@ impl Patterns {
     /// # Errors
     /// If they are larger than regular expressions may be.
     pub fn compile(&self) -> Result<(), String> {
-        RegexSet::new(&self.sources).map(drop).map_err(|error| error.to_string())
+        set(&self.sources).map(drop).map_err(|error| error.to_string())
     }
 }
 
@@ -80,6 +80,14 @@ impl<'de> Deserialize<'de> for Patterns {
         }
         Ok(Self { sources, set: OnceLock::new() })
     }
+}
+
+fn regex(source: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(source).unicode(false).build()
+}
+
+fn set(sources: &[String]) -> Result<RegexSet, regex::Error> {
+    RegexSetBuilder::new(sources).unicode(false).build()
 }
 
 fn check(source: &str) -> Result<(), String> {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 use crate::rule::RuleError;
+use crate::ruleset::words::{self, Index, Literal};
 use crate::text;
 
 /// Memory that a list may take for each thread that searches with it, in bytes; there are many lists.
@@ -18,13 +18,11 @@ const CACHE: usize = 768 * 1024;
 pub struct Lexicons {
     lists: BTreeMap<String, Lexicon>,
     /// The longest literal part of every phrase that rules look for: one pass tells which lists a text can hold at all.
-    automaton: Option<AhoCorasick>,
-    /// The list of each pattern of the automaton.
-    owners: Vec<LexiconId>,
+    index: Index,
 }
 
 /// Which of the lists.
-pub type LexiconId = u16;
+pub type LexiconId = words::Owner;
 
 /// One phrase list. A line is a phrase; one that ends in `*` is the beginning of a word; ` * ` stands for up to four words (or, in
 /// scripts other than ASCII, 24 characters), `#` starts a comment.
@@ -46,24 +44,15 @@ impl Lexicons {
             let lexicon = Lexicon { id, phrases: phrases(text).map(str::to_owned).collect(), regex: OnceLock::new() };
             lists.insert(name.to_owned(), lexicon);
         }
-        Ok(Self { lists, automaton: None, owners: Vec::new() })
+        Ok(Self { lists, index: Index::default() })
     }
 
     /// Makes these lists findable by [`Self::candidates`].
-    pub(crate) fn index(&mut self, names: &BTreeSet<&str>) -> Result<(), RuleError> {
-        let mut parts = Vec::new();
-        self.owners.clear();
-        for list in names.iter().filter_map(|name| self.lists.get(*name)) {
-            for part in list.phrases.iter().filter_map(|phrase| literal(phrase)) {
-                parts.push(part);
-                self.owners.push(list.id);
-            }
-        }
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&parts);
-        let broken =
-            |error: aho_corasick::BuildError| RuleError::Body { file: "lexicons".to_owned(), why: error.to_string() };
-        self.automaton = Some(automaton.map_err(broken)?);
-        Ok(())
+    pub(crate) fn index(&mut self, names: &BTreeSet<&str>) {
+        let lists = names.iter().filter_map(|name| self.lists.get(*name));
+        let literals =
+            lists.flat_map(|list| list.phrases.iter().filter_map(|phrase| Some((literal(phrase)?, list.id))));
+        self.index = Index::new(literals);
     }
 
     /// Names of lists that are too large to be searched for, and why.
@@ -72,11 +61,8 @@ impl Lexicons {
     }
 
     /// Where the text may hold a phrase of which list: each such phrase has a place in it.
-    pub fn candidates<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = (LexiconId, usize)> + 'a {
-        self.automaton
-            .iter()
-            .flat_map(move |automaton| automaton.find_overlapping_iter(folded))
-            .filter_map(|found| Some((*self.owners.get(found.pattern().as_usize())?, found.start())))
+    pub fn candidates(&self, folded: &str) -> Vec<(LexiconId, usize)> {
+        self.index.find(folded)
     }
 
     /// The list called `name`.
@@ -101,17 +87,17 @@ impl Lexicon {
         if all.is_empty() {
             return Ok(None);
         }
-        RegexBuilder::new(&all.join("|")).dfa_size_limit(CACHE).build().map(Some)
+        RegexBuilder::new(&all.join("|")).unicode(false).dfa_size_limit(CACHE).build().map(Some)
     }
 
     /// First phrase in text that went through [`text::fold`], as a range of it.
     pub fn find(&self, folded: &str) -> Option<Range<usize>> {
-        self.regex()?.find(folded).map(|found| found.range())
+        self.regex()?.find(folded.as_bytes()).map(|found| found.range())
     }
 
     /// All phrases in folded text.
     pub fn find_all<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
-        self.regex().into_iter().flat_map(move |regex| regex.find_iter(folded)).map(|found| found.range())
+        self.regex().into_iter().flat_map(move |regex| regex.find_iter(folded.as_bytes())).map(|found| found.range())
     }
 }
 
@@ -120,22 +106,40 @@ fn phrases(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The longest part of a phrase that stands in a folded text as it is.
-fn literal(phrase: &str) -> Option<String> {
-    let (folded, _) = text::fold(phrase);
-    folded.split('*').map(str::trim).max_by_key(|part| part.len()).filter(|part| !part.is_empty()).map(str::to_owned)
+fn literal(phrase: &str) -> Option<Literal> {
+    let (stem, is_stem) = stem(phrase);
+    let (folded, _) = text::fold(stem);
+    let parts: Vec<&str> = folded.split('*').map(str::trim).collect();
+    let (at, part) =
+        parts.iter().enumerate().max_by_key(|(_, part)| part.len()).filter(|(_, part)| !part.is_empty())?;
+    // Between parts there is a space in ASCII; other letters fold to those of ASCII, and have no edges of words.
+    let is_open = |is_edge: bool, c: Option<char>| if is_edge { !has_edge(c) } else { !folded.is_ascii() };
+    let start = is_open(at == 0, stem.chars().next());
+    let end = is_open(at + 1 == parts.len(), stem.chars().last()) || is_stem && at + 1 == parts.len();
+    Some(Literal { text: (*part).to_owned(), is_open: [start, end] })
+}
+
+/// A phrase without the sign that more of the last word may follow, and whether it had one.
+fn stem(phrase: &str) -> (&str, bool) {
+    match phrase.strip_suffix('*') {
+        Some(stem) if !stem.ends_with(' ') => (stem, true),
+        _ => (phrase, false),
+    }
+}
+
+/// Whether a phrase that begins or ends with this character begins or ends with a word.
+fn has_edge(c: Option<char>) -> bool {
+    c.is_some_and(|c| c.is_ascii_alphanumeric())
 }
 
 fn pattern(phrase: &str) -> String {
-    let (stem, is_stem) = match phrase.strip_suffix('*') {
-        Some(stem) if !stem.ends_with(' ') => (stem, true),
-        _ => (phrase, false),
-    };
+    let (stem, is_stem) = stem(phrase);
     let (folded, _) = text::fold(stem);
     let spaced = folded.is_ascii();
-    let gap = if spaced { r" (?:[^ .!?]+ ){0,4}" } else { r"[^.!?。！？\n]{0,24}?" };
+    let gap = if spaced { r" (?:[^ .!?]+ ){0,4}" } else { r"(?u:[^.!?。！？\n]{0,24}?)" };
     let body = folded.split('*').map(|part| regex::escape(part.trim())).collect::<Vec<_>>().join(gap);
     // Of the phrase as it was written: other letters fold to those of ASCII, and their words have other edges.
-    let edge = |c: Option<char>| if c.is_some_and(|c| c.is_ascii_alphanumeric()) { r"(?-u:\b)" } else { "" };
+    let edge = |c: Option<char>| if has_edge(c) { r"\b" } else { "" };
     let end = if is_stem { "" } else { edge(stem.chars().last()) };
     format!("{}{body}{end}", edge(stem.chars().next()))
 }

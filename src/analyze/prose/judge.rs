@@ -45,7 +45,8 @@ impl<'a> Judge<'a> {
                 }
                 let (folded, from) = text::fold(&block.text);
                 let found = self.input.rules.lexicons.candidates(&folded);
-                let mut own: Vec<_> = found.map(|(list, at)| (list, from.get(at).copied().unwrap_or(0))).collect();
+                let mut own: Vec<_> =
+                    found.into_iter().map(|(list, at)| (list, from.get(at).copied().unwrap_or(0))).collect();
                 own.sort_unstable();
                 own.dedup();
                 hints.all.extend(own.iter().map(|(list, _)| *list));

@@ -1,0 +1,199 @@
+//! Which of many literals stand in a text, in one pass over its words: two
+//! words of a literal that stand together are looked up, and only then is the
+//! literal compared. Costs next to nothing to build, unlike an automaton.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use aho_corasick::AhoCorasick;
+
+/// Whose literal it is.
+pub(crate) type Owner = u16;
+
+/// Literals, found by their words.
+#[derive(Default)]
+pub(crate) struct Index {
+    parts: Vec<Part>,
+    /// Keys of the anchors of parts, sorted.
+    anchors: Vec<Anchor>,
+    /// A bit for each key that there is.
+    filter: Filter,
+    /// Parts without a word of their own in ASCII.
+    loose: Wordless,
+    /// Parts in other scripts.
+    foreign: Wordless,
+    /// A byte of each part in other scripts, which none of it stands without.
+    leads: Leads,
+}
+
+struct Part {
+    text: String,
+    owner: Owner,
+}
+
+/// One word of a part, or two that stand together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Anchor {
+    key: u64,
+    part: u32,
+    /// Where the last word of the anchor ends in the part.
+    end: u32,
+}
+
+/// Literals that are looked for byte by byte.
+#[derive(Default)]
+struct Wordless {
+    literals: Vec<(String, Owner)>,
+    /// Built when it is first needed.
+    automaton: OnceLock<Option<AhoCorasick>>,
+}
+
+impl Wordless {
+    fn find(&self, text: &str, found: &mut Vec<(Owner, usize)>) {
+        if self.literals.is_empty() {
+            return;
+        }
+        let automaton =
+            self.automaton.get_or_init(|| AhoCorasick::new(self.literals.iter().map(|(literal, _)| literal)).ok());
+        let Some(automaton) = automaton else {
+            let at = |(literal, owner): &(String, Owner)| Some((*owner, text.find(literal.as_str())?));
+            return found.extend(self.literals.iter().filter_map(at));
+        };
+        let all = automaton.find_overlapping_iter(text);
+        found.extend(all.filter_map(|hit| Some((self.literals.get(hit.pattern().as_usize())?.1, hit.start()))));
+    }
+}
+
+struct Leads([bool; 256]);
+
+impl Default for Leads {
+    fn default() -> Self {
+        Self([false; 256])
+    }
+}
+
+const FILTER_BITS: u32 = 16;
+
+#[derive(Default)]
+struct Filter(Vec<u64>);
+
+impl Filter {
+    fn new(keys: impl Iterator<Item = u64>) -> Self {
+        let mut bits = vec![0_u64; 1 << (FILTER_BITS - 6)];
+        for key in keys {
+            let bit = key >> (64 - FILTER_BITS);
+            bits[(bit >> 6) as usize] |= 1 << (bit & 63);
+        }
+        Self(bits)
+    }
+
+    fn may_hold(&self, key: u64) -> bool {
+        let bit = key >> (64 - FILTER_BITS);
+        self.0.get((bit >> 6) as usize).is_some_and(|word| word >> (bit & 63) & 1 == 1)
+    }
+}
+
+impl Index {
+    /// An index of literals.
+    pub(crate) fn new(literals: impl Iterator<Item = (Literal, Owner)>) -> Self {
+        let mut index = Self::default();
+        for (literal, owner) in literals {
+            if let Some((key, end)) = literal.anchor() {
+                index.anchors.push(Anchor { key, part: index.parts.len() as u32, end: end as u32 });
+                index.parts.push(Part { text: literal.text, owner });
+            // The greatest is of a script; below it there are dashes and quotation marks, which are everywhere.
+            } else if let Some(lead) = literal.text.bytes().filter(|byte| !byte.is_ascii()).max() {
+                index.leads.0[usize::from(lead)] = true;
+                index.foreign.literals.push((literal.text, owner));
+            } else {
+                index.loose.literals.push((literal.text, owner));
+            }
+        }
+        index.anchors.sort_unstable();
+        index.filter = Filter::new(index.anchors.iter().map(|anchor| anchor.key));
+        index
+    }
+
+    /// Where whose literals stand.
+    pub(crate) fn find(&self, text: &str) -> Vec<(Owner, usize)> {
+        let mut found = Vec::new();
+        let mut before = None;
+        for (range, hash) in words(text) {
+            self.compare(hash, range.end, text, &mut found);
+            if let Some(before) = before.replace(hash) {
+                self.compare(pair(before, hash), range.end, text, &mut found);
+            }
+        }
+        self.loose.find(text, &mut found);
+        if !text.is_ascii() && text.bytes().any(|byte| self.leads.0[usize::from(byte)]) {
+            self.foreign.find(text, &mut found);
+        }
+        found
+    }
+
+    /// Adds the parts with this anchor that stand here.
+    fn compare(&self, key: u64, end: usize, text: &str, found: &mut Vec<(Owner, usize)>) {
+        if !self.filter.may_hold(key) {
+            return;
+        }
+        let first = self.anchors.partition_point(|anchor| anchor.key < key);
+        for anchor in self.anchors.iter().skip(first).take_while(|anchor| anchor.key == key) {
+            let Some(part) = self.parts.get(anchor.part as usize) else { continue };
+            let Some(start) = end.checked_sub(anchor.end as usize) else { continue };
+            if text.as_bytes().get(start..start + part.text.len()) == Some(part.text.as_bytes()) {
+                found.push((part.owner, start));
+            }
+        }
+    }
+}
+
+/// What is looked for.
+#[derive(Clone)]
+pub(crate) struct Literal {
+    pub(crate) text: String,
+    /// Whether its first and its last word may be parts of longer ones.
+    pub(crate) is_open: [bool; 2],
+}
+
+impl Literal {
+    /// The key of its longest pair of whole words, or of its only whole word, and where that ends.
+    fn anchor(&self) -> Option<(u64, usize)> {
+        let [open_start, open_end] = self.is_open;
+        let is_whole =
+            |range: &Range<usize>| !(open_start && range.start == 0 || open_end && range.end == self.text.len());
+        let all: Vec<_> = words(&self.text).filter(|(range, _)| is_whole(range)).collect();
+        let longest = all.windows(2).max_by_key(|two| two[1].0.end - two[0].0.start);
+        let pairs = longest.map(|two| (two[0].0.len() + two[1].0.len(), pair(two[0].1, two[1].1), two[1].0.end));
+        let words =
+            all.iter().max_by_key(|(range, _)| range.len()).map(|(range, hash)| (range.len(), *hash, range.end));
+        // Letters between others are no words, and stand everywhere.
+        let (_, key, end) = pairs.or(words).filter(|(length, ..)| *length >= 4 || self.text.is_ascii())?;
+        Some((key, end))
+    }
+}
+
+fn pair(first: u64, second: u64) -> u64 {
+    (first.rotate_left(23) ^ second).wrapping_mul(MULTIPLIER)
+}
+
+const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Words of letters, digits and underscores in ASCII, with a hash of each.
+fn words(text: &str) -> impl Iterator<Item = (Range<usize>, u64)> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + bytes.get(at..)?.iter().position(|byte| is_word(*byte))?;
+        let mut hash = MULTIPLIER;
+        at = start;
+        while let Some(byte) = bytes.get(at).filter(|byte| is_word(**byte)) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(MULTIPLIER);
+            at += 1;
+        }
+        Some((start..at, hash ^ hash >> 29))
+    })
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}

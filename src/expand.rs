@@ -274,8 +274,7 @@ impl Expansion<'_> {
         if modules.is_empty() {
             return false;
         }
-        let texts: Vec<_> =
-            modules.iter().map(|(id, _)| Arc::clone(&self.out.arena.get(*id).bytes)).collect();
+        let texts: Vec<_> = modules.iter().map(|(id, _)| Arc::clone(&self.out.arena.get(*id).bytes)).collect();
         let views: Vec<_> = texts.iter().map(|bytes| text::lines(text::view(bytes))).collect();
         let artifacts: Vec<ArtifactId> = modules.iter().map(|(id, _)| *id).collect();
         let units: Vec<Unit<'_>> = modules

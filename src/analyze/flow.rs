@@ -80,8 +80,8 @@ const FILES: [(&str, &[&str]); 6] = [
 const NAMED: [&str; 3] = ["env-secret", "env-bulk", "env-unknown"];
 
 /// Kinds of hosts that are computed, beside the classes of `lists/hosts.csv`.
-const HOSTS: [&str; 9] =
-    ["vendor", "declared", "unknown", "ip", "local", "throwaway", "runtime", "unseen", "plain-http"];
+const HOSTS: [&str; 10] =
+    ["vendor", "declared", "service", "unknown", "ip", "local", "throwaway", "runtime", "unseen", "plain-http"];
 
 impl FlowRule {
     /// Checks what the schema cannot say.
@@ -239,13 +239,13 @@ impl Package<'_> {
                 kinds.insert(if host_part == "localhost" { "local" } else { "unseen" }.to_owned());
                 continue;
             }
-            if host_part.trim_end_matches(|c: char| c == ':' || c.is_ascii_digit()).ends_with(UNKNOWN)
-                || host_part.starts_with(UNKNOWN) && !host_part.contains('.')
-            {
+            let name = host_part.rsplit('@').next().unwrap_or("").split(':').next().unwrap_or("");
+            if name.ends_with(UNKNOWN) || (name.starts_with(UNKNOWN) && !name.contains('.')) {
                 kinds.insert("runtime".to_owned());
                 continue;
             }
-            let readable = address.replace(UNKNOWN, "x");
+            // Any digit will do where a port or a part of a name is not known.
+            let readable = address.replace(UNKNOWN, "1");
             let Some(place) = self.input.rules.hosts.place(&readable) else {
                 kinds.insert("runtime".to_owned());
                 continue;
@@ -265,6 +265,8 @@ impl Package<'_> {
                 kinds.insert("vendor".to_owned());
             } else if place.class == "unknown" && self.declares(&place.host) {
                 kinds.insert("declared".to_owned());
+            } else if place.class == "unknown" && vendors.knows(&place.host) {
+                kinds.insert("service".to_owned());
             } else {
                 kinds.insert(place.class);
             }
@@ -364,15 +366,30 @@ pub(crate) fn base_class(class: &str) -> String {
 /// What a variable's name says of its content.
 fn env_class(name: &str) -> Option<&'static str> {
     const SECRET: [&str; 14] = [
-        "key", "token", "secret", "password", "passwd", "pwd", "pass", "credential", "credentials", "auth", "apikey",
-        "mnemonic", "seed", "pat",
+        "key",
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "pwd",
+        "pass",
+        "credential",
+        "credentials",
+        "auth",
+        "apikey",
+        "mnemonic",
+        "seed",
+        "pat",
     ];
     match name {
         "*" => Some("env-bulk"),
         "?" => Some("env-unknown"),
         _ => {
             let lower = name.to_ascii_lowercase();
-            lower.split(['_', '-', '.']).any(|word| SECRET.contains(&word) || word.ends_with("key")).then_some("env-secret")
+            lower
+                .split(['_', '-', '.'])
+                .any(|word| SECRET.contains(&word) || word.ends_with("key"))
+                .then_some("env-secret")
         }
     }
 }

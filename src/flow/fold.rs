@@ -112,9 +112,7 @@ pub fn apply(op: Fold, receiver: Option<&Lit>, args: &[Lit]) -> Option<Lit> {
             let c = all.chars().nth(index(number(0).unwrap_or(0.0), all.chars().count()))?;
             return (c != UNKNOWN).then(|| Lit::Number(f64::from(u32::from(c))));
         }
-        Fold::FromCodes => {
-            args.iter().map(|lit| char::from_u32(lit.number()? as u32)).collect::<Option<String>>()?
-        }
+        Fold::FromCodes => args.iter().map(|lit| char::from_u32(lit.number()? as u32)).collect::<Option<String>>()?,
         Fold::Repeat => {
             let (all, times) = (subject()?, number(0)?.max(0.0) as usize);
             if all.len().saturating_mul(times) > LONGEST {

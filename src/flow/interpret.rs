@@ -8,7 +8,9 @@ use super::catalogue::{Catalogue, Entry};
 use super::fast::{FastMap, FastSet};
 use super::fold;
 use super::ir::{Binary, Function, Module, Op, OpKind, Shape, Slot};
-use super::value::{FnRef, Inner, Label, Lit, Names, ObjId, Place, STEPS, Step, Sym, Taint, UNKNOWN, Value, Verb, taints};
+use super::value::{
+    FnRef, Inner, Label, Lit, Names, ObjId, Place, STEPS, Step, Sym, Taint, UNKNOWN, Value, Verb, taints,
+};
 
 mod call;
 mod effect;
@@ -550,7 +552,9 @@ impl<'a> Interpreter<'a> {
             .iter()
             .map(|label| {
                 let last = &label.trail;
-                let is_near = last.place.module == place.module && same_line(text, last.place.start, place.start);
+                let is_near = verb != Verb::Written
+                    && last.place.module == place.module
+                    && same_line(text, last.place.start, place.start);
                 if is_near || last.count >= STEPS || (verb == Verb::Bound && last.count + 4 >= STEPS) {
                     return label.clone();
                 }

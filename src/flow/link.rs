@@ -21,7 +21,8 @@ fn javascript(from: &str, name: &str) -> Vec<String> {
     for (written, source) in [(".js", ".ts"), (".js", ".tsx"), (".mjs", ".mts"), (".cjs", ".cts"), (".jsx", ".tsx")] {
         all.extend(path.strip_suffix(written).map(|stem| format!("{stem}{source}")));
     }
-    for ending in [".js", ".ts", ".mjs", ".cjs", ".tsx", ".jsx", ".mts", ".cts", "/index.js", "/index.ts", "/index.mjs"] {
+    for ending in [".js", ".ts", ".mjs", ".cjs", ".tsx", ".jsx", ".mts", ".cts", "/index.js", "/index.ts", "/index.mjs"]
+    {
         all.push(format!("{path}{ending}"));
     }
     all

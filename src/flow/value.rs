@@ -1,7 +1,6 @@
 //! What is known of a value: the texts that it may be, the interface that it
 //! is reached by, the functions and objects that it may be, and where it came from.
 
-
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;

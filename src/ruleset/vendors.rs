@@ -16,11 +16,63 @@ pub struct Vendors {
 
 /// Words of a credential's name that say nothing of whose it is.
 const COMMON: [&str; 57] = [
-    "api", "key", "keys", "token", "secret", "access", "auth", "bearer", "id", "client", "app", "password", "pass",
-    "user", "username", "url", "base", "private", "public", "account", "service", "bot", "webhook", "host", "server",
-    "env", "config", "json", "path", "the", "my", "default", "prod", "dev", "test", "apikey", "pat", "oauth", "refresh",
-    "credentials", "credential", "home", "com", "www", "skill", "local", "data", "agent", "session",
-    "jwt", "llm", "ai", "model", "wallet", "signing", "encryption", "master",
+    "api",
+    "key",
+    "keys",
+    "token",
+    "secret",
+    "access",
+    "auth",
+    "bearer",
+    "id",
+    "client",
+    "app",
+    "password",
+    "pass",
+    "user",
+    "username",
+    "url",
+    "base",
+    "private",
+    "public",
+    "account",
+    "service",
+    "bot",
+    "webhook",
+    "host",
+    "server",
+    "env",
+    "config",
+    "json",
+    "path",
+    "the",
+    "my",
+    "default",
+    "prod",
+    "dev",
+    "test",
+    "apikey",
+    "pat",
+    "oauth",
+    "refresh",
+    "credentials",
+    "credential",
+    "home",
+    "com",
+    "www",
+    "skill",
+    "local",
+    "data",
+    "agent",
+    "session",
+    "jwt",
+    "llm",
+    "ai",
+    "model",
+    "wallet",
+    "signing",
+    "encryption",
+    "master",
 ];
 
 impl Vendors {
@@ -50,7 +102,9 @@ impl Vendors {
         let domain = registrable(host).unwrap_or(host);
         let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() >= 2);
         let mut own: Vec<&str> = Vec::new();
+        let mut is_listed = false;
         for word in words.filter(|word| !COMMON.contains(word)) {
+            is_listed |= self.domains.contains_key(word);
             let listed = self.domains.get(word).into_iter().flatten();
             if listed.into_iter().any(|known| host == known || host.ends_with(&format!(".{known}"))) {
                 return true;
@@ -61,7 +115,13 @@ impl Vendors {
         let label: String =
             domain.split('.').next().unwrap_or("").chars().filter(char::is_ascii_alphanumeric).collect();
         let joined: String = own.concat();
-        own.iter().any(|word| (word.len() >= 4 && flat.contains(word)) || **word == *label)
+        let letters = |word: &str| word.chars().filter(char::is_ascii_alphabetic).collect::<String>();
+        let shared = |word: &str| word.bytes().zip(label.bytes()).take_while(|(a, b)| a == b).count();
+        // A name in front of a domain is anyone's to give: it counts for vendors that are not in the table.
+        let is_before = |word: &&str| word.len() >= 5 && !is_listed && host.split('.').any(|part| part == *word);
+        own.iter().any(|word| is_before(word) || shared(word) >= 5)
+            || own.iter().any(|word| letters(word).len() >= 4 && flat.contains(&letters(word)))
+            || own.iter().any(|word| (word.len() >= 4 && flat.contains(word)) || **word == *label)
             || (joined.len() >= 4 && flat.contains(&joined))
             || (label.len() >= 4 && joined.contains(&label))
     }

@@ -51,7 +51,8 @@ impl Interpreter<'_> {
     pub(super) fn call(&mut self, frame: &Frame, at: u32, op: &Op, place: Place) -> Value {
         let OpKind::Call { callee, receiver, args, named, new } = op.kind else { return Value::unknown() };
         let module = self.module(place.module);
-        let values = |this: &Self, slots: &[u32]| -> Vec<Value> { slots.iter().map(|s| this.read(frame, *s)).collect() };
+        let values =
+            |this: &Self, slots: &[u32]| -> Vec<Value> { slots.iter().map(|s| this.read(frame, *s)).collect() };
         let named = values(self, module.slots(named));
         let call = Call {
             place,
@@ -314,7 +315,8 @@ impl Interpreter<'_> {
     /// What a call gives stands for the file or host that it was given.
     fn handle(&mut self, entry: &Entry, call: &Call, made: Value) -> Value {
         let sinks = entry.sinks.iter().flat_map(|sink| sink.host.iter().chain(&sink.path));
-        let named = entry.sources.iter().filter(|source| source.class == "file").filter_map(|source| source.name.as_ref());
+        let named =
+            entry.sources.iter().filter(|source| source.class == "file").filter_map(|source| source.name.as_ref());
         let Some(of) = sinks.chain(named).find_map(|which| call.arg(which)) else { return made };
         let inner = made.get();
         if of.texts().is_empty() || !inner.objs.is_empty() {
@@ -334,6 +336,14 @@ impl Interpreter<'_> {
         let value = match path {
             Some(path) => self.result_path(path, call),
             None => Value::unknown(),
+        };
+        let inner = value.get();
+        let value = if call.new && inner.objs.is_empty() {
+            // What is put into it later is kept with it.
+            let id = self.site(call.site.0, call.site.1 | 0x0400_0000);
+            Value::of(Inner { objs: vec![id], ..(*inner).clone() })
+        } else {
+            value
         };
         let value = value.with(&through);
         self.call_back(call, &value);
@@ -415,6 +425,10 @@ impl Interpreter<'_> {
             "code" => FoldedRole::Code,
             _ => FoldedRole::Plain,
         };
+        // What a timer is given is a function, unless it is known to be a text.
+        if sink.class == "code" && path.starts_with("set") {
+            labels.clear();
+        }
         let mut content: Vec<Rc<str>> = args.iter().flat_map(|arg| self.commands_of(arg, role)).collect();
         if role == FoldedRole::Command {
             content = self.command_line(sink, call, content);
@@ -429,7 +443,8 @@ impl Interpreter<'_> {
             let value = Value::text(Rc::clone(text));
             self.use_text(&value, call.place, role);
         }
-        let by_name = || ["url", "host", "hostname", "address"].iter().find_map(|name| call.arg(&Arg::Name((*name).into())));
+        let by_name =
+            || ["url", "host", "hostname", "address"].iter().find_map(|name| call.arg(&Arg::Name((*name).into())));
         let host = sink.host.as_ref().and_then(|which| call.arg(which).or_else(by_name));
         let to = host.map(|host| self.addresses(&host, &call.receiver)).unwrap_or_default();
         let file = sink.path.as_ref().and_then(|which| call.arg(which));
@@ -507,8 +522,7 @@ impl Interpreter<'_> {
                 continue;
             }
             let to = words.filter(|word| word.contains("://")).map(Rc::from).take(4).collect();
-            let reached =
-                Reached { to, paths: Vec::new(), content: vec![Rc::clone(line)], labels: labels.to_vec() };
+            let reached = Reached { to, paths: Vec::new(), content: vec![Rc::clone(line)], labels: labels.to_vec() };
             self.hit("network".to_owned(), Rc::clone(path), place, reached);
         }
     }
@@ -579,7 +593,8 @@ impl Interpreter<'_> {
                 Some(self.new_list(call.site.0, call.site.1, codes, Value::default()))
             }
             Fold::Range => {
-                let bounds: Vec<i64> = call.args.iter().map(|arg| Some(arg.one()?.number()? as i64)).collect::<Option<_>>()?;
+                let bounds: Vec<i64> =
+                    call.args.iter().map(|arg| Some(arg.one()?.number()? as i64)).collect::<Option<_>>()?;
                 let (start, end, step) = match bounds.as_slice() {
                     [end] => (0, *end, 1),
                     [start, end] => (*start, *end, 1),
@@ -607,7 +622,8 @@ impl Interpreter<'_> {
                 if rest.is_empty() {
                     rest.extend(call.named.iter().filter_map(|(_, value)| value.get().lits.first().cloned()));
                 }
-                let lits = subjects.iter().filter_map(|subject| fold::apply(op, Some(subject), &rest)).collect::<Vec<_>>();
+                let lits =
+                    subjects.iter().filter_map(|subject| fold::apply(op, Some(subject), &rest)).collect::<Vec<_>>();
                 (!lits.is_empty()).then(|| self.made(lits))
             }
         }
@@ -649,7 +665,9 @@ impl Interpreter<'_> {
             items.reverse();
         } else {
             let bound = |at: usize| call.args.get(at).and_then(Value::one).and_then(|lit| lit.number());
-            let index = |at: f64| if at < 0.0 { items.len().saturating_sub(-at as usize) } else { (at as usize).min(items.len()) };
+            let index = |at: f64| {
+                if at < 0.0 { items.len().saturating_sub(-at as usize) } else { (at as usize).min(items.len()) }
+            };
             let (start, end) = (index(bound(0).unwrap_or(0.0)), bound(1).map_or(items.len(), index));
             items = items.get(start..end.max(start)).unwrap_or(&[]).to_vec();
         }

@@ -27,7 +27,9 @@ impl Interpreter<'_> {
                 self.set_at(&arg(0), &arg(1), &arg(2), call.place);
                 arg(2)
             }
-            Effect::Call => self.again(call, call.receiver.clone(), arg(0), call.args.iter().skip(1).cloned().collect()),
+            Effect::Call => {
+                self.again(call, call.receiver.clone(), arg(0), call.args.iter().skip(1).cloned().collect())
+            }
             Effect::Apply => {
                 let args = self.spread_out(&arg(1));
                 self.again(call, call.receiver.clone(), arg(0), args)
@@ -218,7 +220,7 @@ impl Interpreter<'_> {
                 }
                 None => {
                     let text = text.trim_start_matches("node:");
-                    if text.starts_with("data:") || text.starts_with("http:") || text.starts_with("https:") {
+                    if text.starts_with("data:") {
                         self.loaded(text, name, place);
                     }
                     let path = self.catalogue(place.module).resolve(text).to_owned();
@@ -234,11 +236,10 @@ impl Interpreter<'_> {
         if found.is_unset() { Value::unknown() } else { found }
     }
 
-    /// Code that is loaded from an address.
+    /// Code that stands in an address.
     fn loaded(&mut self, address: &str, name: &Value, place: Place) {
-        let class = if address.starts_with("data:") { "decoded" } else { "fetched" };
         let short: String = address.chars().take(200).collect();
-        let label = self.label(class, &short, place, "import");
+        let label = self.label("decoded", &short, place, "import");
         let labels = self.labels(&name.with(&label));
         let reached = Reached { to: Vec::new(), paths: Vec::new(), content: name.texts(), labels };
         self.hit("code".to_owned(), "import".into(), place, reached);

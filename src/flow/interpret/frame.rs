@@ -302,12 +302,7 @@ impl Frame {
     }
 
     /// Whether the loop has another round.
-    fn loop_end(
-        &mut self,
-        interpreter: &mut Interpreter<'_>,
-        region: &mut Region,
-        ops: &[Op],
-    ) -> bool {
+    fn loop_end(&mut self, interpreter: &mut Interpreter<'_>, region: &mut Region, ops: &[Op]) -> bool {
         if region.rounds == usize::MAX {
             return false;
         }

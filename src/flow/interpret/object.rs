@@ -128,8 +128,11 @@ impl Interpreter<'_> {
             found = found.join(&self.member(*api, &name, place));
         }
         if !inner.apis.is_empty() {
-            // Names of one interface: what a module gives by itself is the module.
-            return found;
+            // All of an environment is more than one of its variables.
+            let is_table = inner.apis.iter().any(|api| {
+                self.entry(place.module, *api).is_some_and(|entry| entry.sources.iter().any(|source| source.members))
+            });
+            return if is_table { found } else { found.with(&inner.taint) };
         }
         if !found.is_unset() {
             return found.with(&inner.taint);
@@ -356,8 +359,7 @@ impl Interpreter<'_> {
         if source.taint.is_some() || source.objs.is_empty() {
             extra = Value::unknown().with(&source.taint);
         }
-        let copies: Vec<Object> =
-            source.objs.iter().filter_map(|id| self.objects.get(*id as usize).cloned()).collect();
+        let copies: Vec<Object> = source.objs.iter().filter_map(|id| self.objects.get(*id as usize).cloned()).collect();
         for id in &to.get().objs {
             if !extra.is_unset() {
                 let Some(object) = self.objects.get_mut(*id as usize) else { continue };
@@ -497,7 +499,8 @@ impl Interpreter<'_> {
     }
 
     pub(super) fn sliced(&mut self, of: &Value, bounds: &[Option<Value>; 2]) -> Value {
-        let bound = |at: usize| bounds.get(at).and_then(Option::as_ref).and_then(Value::one).and_then(|lit| lit.number());
+        let bound =
+            |at: usize| bounds.get(at).and_then(Option::as_ref).and_then(Value::one).and_then(|lit| lit.number());
         let inner = of.get();
         let is_known = bounds.iter().flatten().all(|bound| bound.one().is_some());
         if !is_known || inner.lits.is_empty() {
@@ -506,8 +509,7 @@ impl Interpreter<'_> {
             same.is_open = true;
             return Value::of(same);
         }
-        let args: Vec<Lit> =
-            [bound(0).unwrap_or(0.0)].into_iter().chain(bound(1)).map(Lit::Number).collect();
+        let args: Vec<Lit> = [bound(0).unwrap_or(0.0)].into_iter().chain(bound(1)).map(Lit::Number).collect();
         let lits = inner.lits.iter().filter_map(|lit| fold::apply(Fold::Slice, Some(lit), &args)).collect();
         self.made(lits).with(&inner.taint)
     }

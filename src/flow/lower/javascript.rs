@@ -135,9 +135,19 @@ impl<'t> Lowering<'t> {
                 }
             }
             "lexical_declaration" | "variable_declaration" | "using_declaration" => self.declaration(node),
-            "function_declaration" | "generator_function_declaration" | "import_statement" | "empty_statement"
-            | "interface_declaration" | "type_alias_declaration" | "ambient_declaration" | "break_statement"
-            | "continue_statement" | "debugger_statement" | "comment" | "hash_bang_line" | "function_signature"
+            "function_declaration"
+            | "generator_function_declaration"
+            | "import_statement"
+            | "empty_statement"
+            | "interface_declaration"
+            | "type_alias_declaration"
+            | "ambient_declaration"
+            | "break_statement"
+            | "continue_statement"
+            | "debugger_statement"
+            | "comment"
+            | "hash_bang_line"
+            | "function_signature"
             | "import_alias" => {}
             "class_declaration" | "abstract_class_declaration" => {
                 let class = self.class(node);
@@ -416,7 +426,8 @@ impl<'t> Lowering<'t> {
         let exports = self.emit(node, OpKind::Exports);
         if let Some(declaration) = node.child_by_field_name("declaration") {
             self.statement(declaration);
-            let is_default = children(node).len() == 1 && self.raw(node).get(..40).unwrap_or(self.raw(node)).contains("default");
+            let is_default =
+                children(node).len() == 1 && self.raw(node).get(..40).unwrap_or(self.raw(node)).contains("default");
             for name in pattern::declared(declaration) {
                 let value = self.name(name);
                 let key = if is_default { "default" } else { self.raw(name) };

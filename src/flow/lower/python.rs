@@ -149,7 +149,11 @@ impl<'t> Lowering<'t> {
                 self.outside.extend(names);
             }
             "block" | "expression_statement" | "ERROR" | "else_clause" | "finally_clause" => self.block(node),
-            "pass_statement" | "break_statement" | "continue_statement" | "comment" | "future_import_statement"
+            "pass_statement"
+            | "break_statement"
+            | "continue_statement"
+            | "comment"
+            | "future_import_statement"
             | "type_alias_statement" => {}
             _ => {
                 self.expression(node);
@@ -229,8 +233,7 @@ impl<'t> Lowering<'t> {
     fn import(&mut self, node: Node<'t>) {
         for name in children(node) {
             if name.kind() == "aliased_import" {
-                let (Some(module), Some(alias)) =
-                    (name.child_by_field_name("name"), name.child_by_field_name("alias"))
+                let (Some(module), Some(alias)) = (name.child_by_field_name("name"), name.child_by_field_name("alias"))
                 else {
                     continue;
                 };

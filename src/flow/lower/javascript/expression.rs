@@ -53,8 +53,12 @@ impl<'t> Lowering<'t> {
             "unary_expression" => self.unary(node),
             "ternary_expression" => self.ternary(node),
             "sequence_expression" => self.sequence(node),
-            "arrow_function" | "function_expression" | "generator_function" | "function_declaration"
-            | "generator_function_declaration" | "method_definition" => {
+            "arrow_function"
+            | "function_expression"
+            | "generator_function"
+            | "function_declaration"
+            | "generator_function_declaration"
+            | "method_definition" => {
                 let name = node.child_by_field_name("name").map_or("", |name| self.raw(name));
                 let function = self.closure(node, name);
                 self.emit(node, OpKind::Closure(function))
@@ -66,9 +70,22 @@ impl<'t> Lowering<'t> {
                 let sym = self.out.intern("import");
                 self.emit(node, OpKind::Global(sym))
             }
-            "regex" | "meta_property" | "jsx_text" | "type_arguments" | "type_annotation" => self.unknown(node),
-            "parenthesized_expression" | "await_expression" | "yield_expression" | "spread_element"
-            | "non_null_expression" | "as_expression" | "satisfies_expression" | "expression_statement"
+            "regex" => match node.child_by_field_name("pattern").map(|pattern| self.raw(pattern)) {
+                // One that stands for itself.
+                Some(plain) if plain.chars().all(|c| c.is_alphanumeric() || "~_-#@!%&,;:<>= ".contains(c)) => {
+                    self.out.text(self.function, node.byte_range(), plain)
+                }
+                _ => self.unknown(node),
+            },
+            "meta_property" | "jsx_text" | "type_arguments" | "type_annotation" => self.unknown(node),
+            "parenthesized_expression"
+            | "await_expression"
+            | "yield_expression"
+            | "spread_element"
+            | "non_null_expression"
+            | "as_expression"
+            | "satisfies_expression"
+            | "expression_statement"
             | "jsx_expression" => match children(node).first() {
                 Some(inner) => self.expression(*inner),
                 None => self.unknown(node),

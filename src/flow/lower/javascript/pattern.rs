@@ -103,7 +103,8 @@ impl<'t> Lowering<'t> {
                 self.assign_name(property, member);
             }
             "pair_pattern" => {
-                let (Some(key), Some(to)) = (property.child_by_field_name("key"), property.child_by_field_name("value"))
+                let (Some(key), Some(to)) =
+                    (property.child_by_field_name("key"), property.child_by_field_name("value"))
                 else {
                     return;
                 };

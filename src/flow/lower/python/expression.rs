@@ -124,7 +124,8 @@ impl<'t> Lowering<'t> {
                     let text = self.raw(part);
                     let read = (!is_raw && text.contains('\\')).then(|| crate::decode::unescape(text)).flatten();
                     let text = read.map_or_else(|| text.to_owned(), |(text, _)| text);
-                    let text = if prefix.contains(['f', 'F']) { text.replace("{{", "{").replace("}}", "}") } else { text };
+                    let text =
+                        if prefix.contains(['f', 'F']) { text.replace("{{", "{").replace("}}", "}") } else { text };
                     parts.push(self.out.text(self.function, part.byte_range(), &text));
                 }
                 _ => {}
@@ -159,10 +160,8 @@ impl<'t> Lowering<'t> {
             let key = self.out.intern("[::-1]");
             let callee = self.emit(node, OpKind::Get(object, key));
             let none = self.out.pool(&[]);
-            return self.emit(
-                node,
-                OpKind::Call { callee, receiver: Some(object), args: none, named: none, new: false },
-            );
+            return self
+                .emit(node, OpKind::Call { callee, receiver: Some(object), args: none, named: none, new: false });
         }
         // Which bound is which is told by the colons.
         let mut bounds = [None, None, None];
@@ -220,8 +219,8 @@ impl<'t> Lowering<'t> {
         let mut value = self.field(at, "left");
         for node in spine.into_iter().rev() {
             let op = node.child_by_field_name("operator").map_or("", |op| self.raw(op));
-            let is_format = op == "%"
-                && node.child_by_field_name("left").is_some_and(|left| left.kind().ends_with("string"));
+            let is_format =
+                op == "%" && node.child_by_field_name("left").is_some_and(|left| left.kind().ends_with("string"));
             let right = node.child_by_field_name("right");
             if let Some(right) = right.filter(|_| is_format) {
                 value = self.formatted(node, value, right);
@@ -361,7 +360,6 @@ impl<'t> Lowering<'t> {
         all
     }
 }
-
 
 fn operator(text: &str) -> Binary {
     match text {

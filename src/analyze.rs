@@ -11,6 +11,7 @@ use crate::finding::{Finding, Gap, GapKind, Severity};
 use crate::limits::Limits;
 use crate::package::Package;
 use crate::policy::Policy;
+use crate::rule::RuleId;
 use crate::ruleset::Ruleset;
 
 mod asset;
@@ -20,6 +21,7 @@ pub mod document;
 pub mod fact;
 pub mod flow;
 pub mod indicator;
+pub mod install;
 pub mod inventory;
 pub mod join;
 pub mod meta;
@@ -31,6 +33,7 @@ mod supply;
 
 pub use context::{Context, ContextKind};
 pub use inventory::Inventory;
+pub(crate) use supply::compare_versions;
 
 /// A finding with the structure that it stands in.
 #[derive(Debug, Clone)]
@@ -88,7 +91,7 @@ pub(crate) fn analyze(
     let mut gaps = package.gaps.clone();
     let mut pattern_gaps = Vec::new();
     let mut found = Vec::new();
-    let engines: [Engine<'_>; 9] = [
+    let engines: [Engine<'_>; 10] = [
         ("pattern", &mut || patterns.scan(&input, &mut pattern_gaps)),
         ("fact", &mut || fact::findings(&input)),
         ("command", &mut || command::findings(&input)),
@@ -97,6 +100,7 @@ pub(crate) fn analyze(
         ("prose", &mut || prose::findings(&input)),
         ("secret", &mut || secret::findings(&input)),
         ("indicator", &mut || indicator::findings(&input)),
+        ("advisory", &mut || install::advisories(&input)),
         ("meta", &mut || meta::findings(&input)),
     ];
     for (name, run) in engines {
@@ -113,7 +117,13 @@ pub(crate) fn analyze(
     let mut findings: Vec<Weighed> = found.into_iter().map(|finding| reader.weigh(finding)).collect();
     let joined = join::findings(&input, &findings);
     findings.extend(joined);
-    let inventory = Inventory::take(&input);
+    let mut inventory = Inventory::take(&input);
+    // Without the rule that reads it, the list of bad versions is as if it were empty.
+    if RuleId::new("ioc/package-version").is_ok_and(|rule| policy.ignores(&rule)) {
+        inventory.installs.iter_mut().for_each(|install| {
+            install.flags.remove("known-bad");
+        });
+    }
     gaps.extend(expanded.gaps.iter().cloned());
     gaps.sort();
     gaps.dedup();
@@ -133,7 +143,7 @@ fn distinct(expanded: &Expanded, found: Vec<Finding>, limits: &Limits) -> Vec<Fi
             .then(a.span().cmp(&b.span()))
     });
     let mut kept: Vec<(Span, Finding)> = Vec::new();
-    let mut counts: HashMap<(crate::rule::RuleId, crate::artifact::ArtifactId), usize> = HashMap::new();
+    let mut counts: HashMap<(RuleId, crate::artifact::ArtifactId), usize> = HashMap::new();
     for (span, finding) in placed {
         let repeats = kept
             .iter()

@@ -4,8 +4,12 @@ use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
 
+pub mod audit;
+pub mod gate;
+pub mod install_policy;
 pub mod rules;
 pub mod scan;
+pub mod verify;
 
 /// Exit codes, in the order in which they win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +31,16 @@ Exit codes:
   2  usage error, internal error, or nothing found to look at
   3  parts were not looked at, and nothing is flagged";
 
+const GATE_CODES: &str = "\
+Exit codes:
+  0  admitted: pass or review, and what --allow lets through
+  1  stopped: warn or malicious, or review with --fail-on review; what an installer wrote is not what was vetted
+  2  usage error, internal error, nothing found to look at, or not installed
+  3  stopped: not seen whole, or the registry is out of reach, undecided or in contradiction with itself";
+
 /// Decides whether an AI agent skill may be trusted on this machine.
 ///
-/// Reads everything, runs nothing, asks no network. `skillscan PATH` is short for `skillscan scan PATH`.
+/// Reads everything, runs nothing that it scans; only `gate` asks the network. `skillscan PATH` is short for `skillscan scan PATH`.
 #[derive(Debug, Parser)]
 #[command(name = "skillscan", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Cli {
@@ -44,7 +55,18 @@ enum Command {
     /// Scan a directory of skills, one skill, or one file
     #[command(after_help = EXIT_CODES)]
     Scan(scan::Args),
-    /// List and explain the rules
+    /// Vet a skill, plugin, archive or folder before it is installed
+    #[command(after_help = GATE_CODES)]
+    Gate(gate::Args),
+    /// Answer OpenClaw's question whether something may be installed, through its install policy
+    InstallPolicy(install_policy::Args),
+    /// Compare installed skills with what installers recorded, or pin them
+    #[command(after_help = verify::EXIT_CODES)]
+    Verify(verify::Args),
+    /// Audit this host: firewall, tunnel, access, gateway, agent, files
+    #[command(after_help = audit::EXIT_CODES)]
+    Audit(audit::Args),
+    /// List and explain the rules and checks
     Rules(rules::Args),
 }
 
@@ -55,6 +77,10 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Some(Command::Scan(args)) => scan::run(&args),
+        Some(Command::Audit(args)) => audit::run(&args),
+        Some(Command::Gate(args)) => gate::run(&args),
+        Some(Command::InstallPolicy(args)) => install_policy::run(&args),
+        Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         None => scan::run(&cli.scan),
     }

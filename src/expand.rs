@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::analyze::install::{Advised, Install};
 use crate::archive::{self, Locked, Room};
 use crate::artifact::{Arena, Artifact, ArtifactId, Derivation, Map, Op, Span};
 use crate::decode;
@@ -31,6 +32,10 @@ pub struct Expanded {
     pub facts: Vec<(ArtifactId, Fact)>,
     /// The commands in it.
     pub commands: Vec<(ArtifactId, Command)>,
+    /// What manifests install.
+    pub installs: Vec<Install>,
+    /// Entries of manifests and lock files that advisories are about.
+    pub advised: Vec<(ArtifactId, Advised)>,
     /// Malformed text that was scanned all the same.
     pub malformed: Vec<(Span, String)>,
     /// Where values went, by the programs that were followed together.
@@ -77,6 +82,8 @@ pub fn expand(package: &Package, rules: &Ruleset, limits: &Limits) -> Expanded {
         arena: Arena::default(),
         facts: Vec::new(),
         commands: Vec::new(),
+        installs: Vec::new(),
+        advised: Vec::new(),
         malformed: Vec::new(),
         flows: Vec::new(),
         gaps: Vec::new(),

@@ -14,27 +14,35 @@
 //! the only code that grades. Nothing that is scanned is ever run, and nothing
 //! inside a package configures the scanner.
 
+pub mod advisory;
 pub mod analyze;
 pub mod archive;
 pub mod artifact;
+pub mod audit;
 pub mod cli;
 pub mod decode;
+pub mod diff;
 pub mod error;
 pub mod expand;
 pub mod fact;
 pub mod finding;
 pub mod flow;
+pub mod gate;
+pub mod hashes;
 pub mod limits;
+pub mod net;
 pub mod package;
 pub mod parse;
 pub mod place;
 pub mod policy;
+pub mod process;
 pub mod report;
 pub mod rule;
 pub mod ruleset;
 pub mod sandbox;
 pub mod scan;
 pub mod text;
+pub mod verify;
 
 pub use error::Error;
 pub use limits::Limits;

@@ -14,6 +14,7 @@ mod read;
 mod unpack;
 
 pub use discover::{Content, Discovered, PackageRef, Tree, discover};
+pub(crate) use read::open_unfollowed;
 
 /// Path of a file below its package, kept as raw bytes: a name that is not
 /// UTF-8 is evidence, not an error.

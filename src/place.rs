@@ -11,10 +11,13 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 mod config;
+pub(crate) mod json5;
 mod plugin;
 mod search;
 
+pub(crate) use config::agent_id;
 use search::Search;
+pub(crate) use search::{CONFIG_NAMES, LEGACY_STATES};
 
 /// What the environment says; taken apart so that tests can make one.
 #[derive(Debug, Clone, Default)]
@@ -40,13 +43,13 @@ impl Environment {
     }
 
     /// A variable as text without the space around it; an empty one counts as none.
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.variables.get(name)?.to_str().map(str::trim).filter(|text| !text.is_empty())
     }
 
     /// A variable that names a directory or file: `~` is home, and what is relative is so to the
     /// current directory.
-    fn path(&self, name: &str) -> Option<PathBuf> {
+    pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
         let path = match self.text(name) {
             Some(text) => self.expand(text),
             // A name that is not text has no space to trim.
@@ -62,6 +65,12 @@ impl Environment {
         let mut homes: Vec<PathBuf> = named.into_iter().collect();
         homes.extend(self.home.clone().filter(|home| !homes.contains(home)));
         homes
+    }
+
+    /// Where programs of this user keep what they must remember.
+    pub(crate) fn state_directory(&self) -> Option<PathBuf> {
+        let named = self.text("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        named.or_else(|| Some(self.home.as_ref()?.join(".local/state")))
     }
 
     /// A path as OpenClaw reads it; what is relative stays so.
@@ -81,7 +90,7 @@ impl Environment {
 }
 
 /// `~` and `~/…` below `home`, everything else as it stands: OpenClaw knows no `~user`.
-fn tilde(text: &str, home: Option<&Path>) -> PathBuf {
+pub(crate) fn tilde(text: &str, home: Option<&Path>) -> PathBuf {
     match (text.strip_prefix('~'), home) {
         (Some(""), Some(home)) => home.to_owned(),
         (Some(rest), Some(home)) if rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
@@ -90,7 +99,7 @@ fn tilde(text: &str, home: Option<&Path>) -> PathBuf {
 }
 
 /// The path without `.` and `..`, by its text alone, as OpenClaw does it.
-fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

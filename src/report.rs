@@ -1,9 +1,11 @@
 //! Reports: what one package, and what a whole scan, came to. Text of a
 //! package is kept as it stands here and escaped by whatever prints it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::analyze::Analysis;
@@ -15,8 +17,11 @@ use crate::policy::{self, Policy, Verdict};
 use crate::rule::{Class, RuleId};
 use crate::ruleset::Ruleset;
 use crate::text::{self, LineIndex};
+use crate::verify::Integrity;
 
+pub mod audit;
 pub mod escape;
+pub mod integrity;
 pub mod json;
 pub mod mask;
 pub mod placed;
@@ -89,6 +94,34 @@ pub struct ReportedContext {
     pub why: String,
 }
 
+/// Something that a package installs, placed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReportedInstall {
+    /// What installs it: `npm`, `pypi`, `brew`, `download` and so on.
+    pub kind: String,
+    /// Its name or address, secrets masked.
+    pub name: String,
+    /// Range or version, if one is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Who says so: `front-matter`, `manifest` or `command`.
+    pub from: &'static str,
+    /// Path in the package.
+    pub path: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// What is known of it.
+    pub flags: BTreeSet<&'static str>,
+    /// Ids of advisories on it.
+    pub advisories: BTreeSet<String>,
+}
+
+impl fmt::Display for ReportedInstall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
 /// A finding as reported.
 #[derive(Debug, Clone)]
 pub struct ReportedFinding {
@@ -147,12 +180,14 @@ pub struct PackageReport {
     pub capabilities: BTreeMap<&'static str, Vec<(String, usize)>>,
     /// Hosts named.
     pub hosts: Vec<String>,
-    /// Installers declared.
-    pub installs: Vec<String>,
+    /// What it installs.
+    pub installs: Vec<ReportedInstall>,
     /// Findings, most severe first.
     pub findings: Vec<ReportedFinding>,
     /// What no engine looked at.
     pub gaps: Vec<Gap>,
+    /// What its records say.
+    pub integrity: Integrity,
     /// Bytes read.
     pub bytes: u64,
     /// Files read.
@@ -277,6 +312,20 @@ pub(crate) fn package(
             (*name, places.collect())
         })
         .collect();
+    let installs = inventory.installs.into_iter().map(|install| {
+        let place = lines.location(install.span, Role::Primary, "");
+        ReportedInstall {
+            kind: install.kind,
+            name: mask::secrets(&install.name),
+            version: install.version.as_deref().map(mask::secrets),
+            from: install.from,
+            path: place.path,
+            line: place.line,
+            flags: install.flags,
+            advisories: install.advisories,
+        }
+    });
+    let installs = installs.collect();
     PackageReport {
         root: root.root.display().to_string(),
         source: root.source,
@@ -291,9 +340,10 @@ pub(crate) fn package(
         verdict,
         capabilities,
         hosts: inventory.hosts.into_iter().collect(),
-        installs: inventory.installs.iter().map(|install| mask::secrets(install)).collect(),
+        installs,
         findings: reported,
         gaps,
+        integrity: Integrity::default(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
     }
@@ -302,24 +352,41 @@ pub(crate) fn package(
 /// Reports a package that could not be analyzed.
 pub(crate) fn unseen(root: &Discovered, package: &Package, gap: Gap) -> PackageReport {
     PackageReport {
-        root: root.root.display().to_string(),
-        source: root.source,
-        precedence: root.precedence,
-        path: package.path.clone(),
-        name: None,
-        version: None,
-        is_skill: false,
         document: first_file(package),
         digest: format!("sha256:{}", data_encoding::HEXLOWER.encode(&package.digest)),
         linked_to: package.linked_to.as_ref().map(|target| target.display().to_string()),
         verdict: Verdict::Incomplete,
-        capabilities: BTreeMap::new(),
-        hosts: Vec::new(),
-        installs: Vec::new(),
-        findings: Vec::new(),
         gaps: package.gaps.iter().cloned().chain([gap]).collect(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
+        ..PackageReport::of_nothing(root, &package.path)
+    }
+}
+
+impl PackageReport {
+    /// A report on a path of a root at which there is nothing.
+    pub(crate) fn of_nothing(root: &Discovered, path: &str) -> Self {
+        Self {
+            root: root.root.display().to_string(),
+            source: root.source,
+            precedence: root.precedence,
+            path: path.to_owned(),
+            name: None,
+            version: None,
+            is_skill: false,
+            document: ".".to_owned(),
+            digest: format!("sha256:{}", data_encoding::HEXLOWER.encode(&Sha256::digest(b""))),
+            linked_to: None,
+            verdict: Verdict::Pass,
+            capabilities: BTreeMap::new(),
+            hosts: Vec::new(),
+            installs: Vec::new(),
+            findings: Vec::new(),
+            gaps: Vec::new(),
+            integrity: Integrity::default(),
+            bytes: 0,
+            files: 0,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::de::DeserializeOwned;
 
+use crate::advisory::Advisories;
 use crate::analyze::{
     command::{self, CommandRule},
     fact::FactRule,
@@ -81,6 +82,8 @@ pub struct Ruleset {
     pub(crate) extensions: HashMap<String, String>,
     /// Date of the indicator data, `YYYY-MM-DD`.
     pub data_date: String,
+    /// Advisories that the user gives.
+    pub advisories: Option<Advisories>,
 }
 
 impl Ruleset {
@@ -126,7 +129,12 @@ impl Ruleset {
     /// # Errors
     /// If a file is not what its schema says.
     pub fn from_files(files: &BTreeMap<String, String>) -> Result<Self, RuleErrors> {
-        Self::checked(Self::assemble(files, compile(files)?))
+        // What is built in is compiled already.
+        let bodies = |(name, _): &(&str, &str)| name.ends_with(YARA);
+        let given = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).filter(bodies);
+        let is_builtin = given.eq(embedded::FILES.iter().copied().filter(bodies));
+        let yara = if is_builtin { Compiled::Embedded } else { compile(files)? };
+        Self::checked(Self::assemble(files, yara))
     }
 
     fn checked((set, errors): (Self, Vec<RuleError>)) -> Result<Self, RuleErrors> {
@@ -141,6 +149,7 @@ impl Ruleset {
         let (tools, extensions) = ("lists/tools.csv", "lists/extensions.csv");
         let mut set = Self {
             rules: BTreeMap::new(),
+            advisories: None,
             yara,
             facts: Vec::new(),
             commands: Vec::new(),
@@ -183,9 +192,6 @@ impl Ruleset {
             let Some(name) = name.strip_prefix("rules/") else { continue };
             errors.extend(set.add_body(name, text).err());
         }
-        let sought =
-            set.prose.iter().flat_map(|(_, rule)| &rule.signals).filter_map(|signal| signal.phrases.as_deref());
-        set.lexicons.index(&sought.collect());
         set.command_index = command::Index::new(&set.commands);
         errors.extend(set.inconsistent(files));
         (set, errors)
@@ -196,13 +202,11 @@ impl Ruleset {
         let commands = self.commands.iter().map(|(id, rule)| (format!("rules/{id}{COMMAND}"), rule.compile()));
         let settings = self.settings.iter().map(|(id, rule)| (format!("rules/{id}{SETTING}"), rule.compile()));
         let secrets = self.secrets.iter().map(|(id, rule)| (format!("rules/{id}{SECRET}"), rule.compile()));
-        let lists = self.lexicons.uncompilable().map(|(name, why)| (format!("lexicons/{name}.txt"), Err(why)));
         let flows = self.catalogues.check().into_iter().map(|(name, why)| (format!("flows/{name}.toml"), Err(why)));
         let paths = ("lists/paths.csv".to_owned(), self.paths.check());
         let broken = commands
             .chain(settings)
             .chain(secrets)
-            .chain(lists)
             .chain([paths])
             .chain(flows)
             .filter_map(|(file, result)| Some((file, result.err()?)));
@@ -303,6 +307,11 @@ impl Ruleset {
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.rules.values()
     }
+}
+
+/// Built-in signature files below a folder such as `checks/`, named without it, in order.
+pub(crate) fn embedded(folder: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    embedded::FILES.iter().filter_map(move |&(name, text)| Some((name.strip_prefix(folder)?, text)))
 }
 
 fn compile(files: &BTreeMap<String, String>) -> Result<Compiled, RuleError> {

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::analyze::{self, pattern};
 use crate::error::Error;
 use crate::finding::{Gap, GapKind};
 use crate::limits::Limits;
-use crate::package::{Discovered, Package, PackageRef, discover};
+use crate::package::{Discovered, Package, PackageRef};
 use crate::policy::Policy;
 use crate::report::{self, PackageReport, Report};
 use crate::ruleset::Ruleset;
+use crate::verify::{Pins, judge, target};
 
 /// Told as packages are done; must be cheap.
 pub trait Progress: Sync {
@@ -32,12 +33,19 @@ pub struct Scanner {
     rules: Ruleset,
     limits: Limits,
     policy: Policy,
+    pins: Arc<Pins>,
 }
 
 impl Scanner {
     /// A scanner with these rules, limits and choices.
     pub fn new(rules: Ruleset, limits: Limits, policy: Policy) -> Self {
-        Self { rules, limits, policy }
+        Self { rules, limits, policy, pins: Arc::default() }
+    }
+
+    /// With the user's own records, which skills are compared with.
+    #[must_use]
+    pub fn with_pins(self, pins: Pins) -> Self {
+        Self { pins: Arc::new(pins), ..self }
     }
 
     /// The rules that it scans with.
@@ -76,13 +84,17 @@ impl Scanner {
                 progress.done(done.fetch_add(1, Ordering::Relaxed) + 1, packages.len());
             }
         });
+        let InOrder { state } = in_order;
+        self.beyond(roots, state.into_inner().unwrap_or_else(PoisonError::into_inner).each);
     }
 
     fn package(&self, root: &Discovered, found: &PackageRef, worker: &mut pattern::Worker<'_>) -> PackageReport {
         let package = Package::read(found, &self.limits);
         let whole = panic::catch_unwind(AssertUnwindSafe(|| {
             let analysis = analyze::analyze(&package, &self.rules, &self.limits, &self.policy, worker);
-            report::package(root, &package, analysis, &self.rules, &self.policy)
+            let mut report = report::package(root, &package, analysis, &self.rules, &self.policy);
+            judge::judge(&mut report, root, found, &self.limits, &self.rules, &self.policy);
+            report
         }));
         // Whatever broke outside the engines: this package is a gap, the rest goes on.
         whole.unwrap_or_else(|_| {
@@ -96,21 +108,14 @@ impl Scanner {
     /// # Errors
     /// If the path is missing, unreadable, no file or directory, or holds nothing to look at.
     pub fn discover(&self, root: &Path) -> Result<Discovered, Error> {
-        let shown = report::escape::line(&root.display().to_string());
-        let meta = std::fs::metadata(root).map_err(|cause| Error::Unreadable { path: shown.clone(), cause })?;
-        let discovered = if meta.is_dir() {
-            discover(root, &self.limits).map_err(|cause| Error::Unreadable { path: shown.clone(), cause })?
-        } else if meta.is_file() {
-            // The user names this file, so a link that they name is followed.
-            let file = std::fs::canonicalize(root).map_err(|cause| Error::Unreadable { path: shown.clone(), cause })?;
-            Discovered::single(root, file, meta.len())
-        } else {
-            return Err(Error::NotAFile { path: shown });
-        };
-        if discovered.packages.is_empty() {
-            return Err(Error::Empty { path: shown });
+        target::open(root, &self.limits, &self.pins)
+    }
+
+    /// Reports on what records name beyond the packages of the roots.
+    fn beyond(&self, roots: &[Discovered], each: &mut (dyn FnMut(PackageReport) + Send)) {
+        for root in roots {
+            judge::beyond(root, &self.limits, &self.rules, &self.policy).into_iter().for_each(&mut *each);
         }
-        Ok(discovered)
     }
 }
 

@@ -60,6 +60,7 @@ pub fn beyond_ascii(text: &str) -> impl Iterator<Item = (usize, char)> {
 }
 
 /// Starts of lines, for turning byte offsets into line and column.
+#[derive(Debug)]
 pub struct LineIndex {
     starts: Vec<usize>,
     /// Code points before each [`STRIDE`]th byte, so that a column is found without reading a line without end.
@@ -153,6 +154,14 @@ pub fn fold(text: &str) -> (String, Vec<u32>) {
     }
     from.push(text.len() as u32);
     (out, from)
+}
+
+/// What [`fold`] makes of a text, without the way back.
+pub fn folded(text: &str) -> String {
+    if text.is_ascii() && !text.contains("  ") && text.trim() == text {
+        return text.to_ascii_lowercase();
+    }
+    fold(text).0
 }
 
 /// Characters that render as nothing: zero width, joiners, selectors, tags, bidi controls.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -58,16 +59,21 @@ fn run(wanted: &[String], out: &mut dyn Write) -> io::Result<bool> {
     let is_wanted =
         |mutant: &Mutant| wanted.is_empty() || wanted.iter().any(|rule| mutant.rule.contains(rule.as_str()));
     let mutants: Vec<Mutant> = mutants(&files).into_iter().filter(is_wanted).collect();
-    let whole = scanner(Ruleset::builtin().map_err(io::Error::other)?);
     let generated = support::cases("mutate").unwrap_or_default();
-    let mut known: BTreeMap<&str, Fixtures> = BTreeMap::new();
+    let mut known: BTreeMap<&str, (Files, Fixtures)> = BTreeMap::new();
     let mut survivors = Vec::new();
     for (at, mutant) in mutants.iter().enumerate() {
         if at % 25 == 0 {
             writeln!(out, "{at} of {} mutants, {} not noticed", mutants.len(), survivors.len())?;
         }
-        let fixtures = known.entry(&mutant.rule).or_insert_with(|| Fixtures::of(&mutant.rule, &whole, &generated));
-        match without_condition(&files, mutant) {
+        if !known.contains_key(mutant.rule.as_str()) {
+            let needed = needed(&files, &mutant.rule);
+            let unchanged = scanner(Ruleset::from_files(&needed).map_err(io::Error::other)?);
+            let fixtures = Fixtures::of(&mutant.rule, &unchanged, &generated);
+            known.insert(&mutant.rule, (needed, fixtures));
+        }
+        let Some((needed, fixtures)) = known.get(mutant.rule.as_str()) else { continue };
+        match without_condition(needed, mutant) {
             Ok(changed) if fixtures.notice(&changed) => {}
             Ok(_) => survivors.push(format!("{}: {}", mutant.file, mutant.what)),
             Err(error) => survivors.push(format!("{}: {}: does not load: {error}", mutant.file, mutant.what)),
@@ -78,6 +84,16 @@ fn run(wanted: &[String], out: &mut dyn Write) -> io::Result<bool> {
         writeln!(out, "  {survivor}")?;
     }
     Ok(survivors.is_empty())
+}
+
+/// The files that findings of `rule` depend on: its own, and all if it joins what other rules find.
+fn needed(files: &Files, rule: &str) -> Files {
+    let is_join = files.contains_key(&format!("rules/{rule}.join.toml"));
+    let is_needed = |name: &str| {
+        let of_rule = |path: &str| path.strip_prefix(rule).is_some_and(|ending| ending.starts_with('.'));
+        is_join || name.strip_prefix("rules/").is_none_or(of_rule)
+    };
+    files.iter().filter(|(name, _)| is_needed(name)).map(|(name, text)| (name.clone(), text.clone())).collect()
 }
 
 /// The rules with one file replaced.
@@ -94,12 +110,12 @@ fn scanner(rules: Ruleset) -> Scanner {
 /// The fixtures of a rule, with what the unchanged rule says of each hit.
 struct Fixtures {
     rule: String,
-    hits: Vec<(PathBuf, Option<(Severity, Confidence)>)>,
+    hits: Vec<(PathBuf, Vec<Judged>)>,
     clean: Vec<PathBuf>,
 }
 
 impl Fixtures {
-    fn of(rule: &str, whole: &Scanner, generated: &[Case]) -> Self {
+    fn of(rule: &str, unchanged: &Scanner, generated: &[Case]) -> Self {
         let cases = |side: &str| {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rules").join(rule).join(side);
             let mut found: Vec<PathBuf> =
@@ -110,30 +126,40 @@ impl Fixtures {
                 .iter()
                 .filter(|case| if is_hit { case.rules.iter().any(|id| id == rule) } else { !case.is_hostile });
             found.extend(
-                others.map(|case| case.folder.clone()).filter(|case| is_hit || worst(whole, rule, case).is_none()),
+                others
+                    .map(|case| case.folder.clone())
+                    .filter(|case| is_hit || judged(unchanged, rule, case).is_empty()),
             );
             found.sort();
             found
         };
         let hits = cases("hit").into_iter().map(|case| {
-            let severity = worst(whole, rule, &case);
-            (case, severity)
+            let judged = judged(unchanged, rule, &case);
+            (case, judged)
         });
         Self { rule: rule.to_owned(), hits: hits.collect(), clean: cases("clean") }
     }
 
     /// Whether a hit is judged otherwise than by the unchanged rule, or a clean case is reported.
     fn notice(&self, changed: &Scanner) -> bool {
-        self.hits.iter().any(|(case, severity)| worst(changed, &self.rule, case) != *severity)
-            || self.clean.iter().any(|case| worst(changed, &self.rule, case).is_some())
+        self.hits.iter().any(|(case, unchanged)| judged(changed, &self.rule, case) != *unchanged)
+            || self.clean.iter().any(|case| !judged(changed, &self.rule, case).is_empty())
     }
 }
 
-/// Severity of the worst finding of `rule` in a case, before context.
-fn worst(scanner: &Scanner, rule: &str, case: &Path) -> Option<(Severity, Confidence)> {
+/// Where something was found, and how it was judged before context.
+type Judged = (String, usize, Severity, Confidence);
+
+/// All findings of `rule` in a case.
+fn judged(scanner: &Scanner, rule: &str, case: &Path) -> Vec<Judged> {
     let report = scanner.scan(case, &()).unwrap_or_else(|error| panic!("{error}"));
     let findings = report.packages.iter().flat_map(|package| &package.findings);
-    findings.filter(|finding| finding.rule.as_str() == rule).map(|finding| (finding.severity, finding.confidence)).max()
+    let of_rule = findings.filter(|finding| finding.rule.as_str() == rule);
+    let judged = of_rule.map(|finding| {
+        let place = &finding.locations[0];
+        (place.path.clone(), place.line, finding.severity, finding.confidence)
+    });
+    judged.collect()
 }
 
 /// Finds the conditions of a body.
@@ -144,13 +170,14 @@ fn mutants(files: &Files) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     for (file, text) in files {
         let Some(name) = file.strip_prefix("rules/") else { continue };
-        let engines: [(&str, Places); 6] = [
+        let engines: [(&str, Places); 7] = [
             (".fact.toml", of_facts),
             (".command.toml", of_commands),
             (".setting.toml", of_settings),
             (".prose.toml", of_prose),
             (".join.toml", of_join),
             (".list.toml", of_list),
+            (".secret.toml", of_secrets),
         ];
         let mut add = |rule: &str, what: String, text: String| {
             mutants.push(Mutant { rule: rule.to_owned(), file: file.clone(), what, text });
@@ -256,8 +283,17 @@ fn of_settings(body: &Value) -> Vec<Place> {
     for case in elements(body, &[Step::Key("case")]) {
         let keys = elements(body, &below(&case, "keys"));
         places.extend(if keys.len() > 1 { keys } else { Vec::new() });
-        places.extend(of_lists(body, &case, &["values", "not-values"]));
+        places.extend(of_lists(body, &case, &["values", "not-values", "hosts"]));
         places.push(case);
+    }
+    places
+}
+
+fn of_secrets(body: &Value) -> Vec<Place> {
+    let mut places = elements(body, &[Step::Key("placeholders")]);
+    for kind in elements(body, &[Step::Key("kind")]) {
+        places.extend(present(body, &kind, &["entropy"]));
+        places.extend(of_lists(body, &kind, &["formats", "unless"]));
     }
     places
 }
@@ -351,30 +387,32 @@ const NOWHERE: &str = "\"stands in no file: 5f0c2e9b7d\"";
 /// Variants of a YARA file: each pattern matching nothing, each term of a conjunction taken for true.
 fn of_patterns(text: &str) -> Vec<(String, String)> {
     let lines: Vec<&str> = text.lines().collect();
-    let with = |at: usize, line: String| {
-        let before = lines.iter().take(at).copied();
-        let after = lines.iter().skip(at + 1).copied();
+    let with = |range: Range<usize>, line: String| {
+        let before = lines.iter().take(range.start).copied();
+        let after = lines.iter().skip(range.end).copied();
         before.chain([line.as_str()]).chain(after).collect::<Vec<_>>().join("\n")
     };
     let mut variants = Vec::new();
     let mut rule = "";
-    let mut in_condition = false;
     for (at, line) in lines.iter().enumerate() {
         let trimmed = line.trim();
         if let Some(rest) = line.strip_prefix("rule ") {
             rule = rest.trim_end_matches('{').trim();
-            in_condition = false;
         } else if let Some((name, _)) = trimmed.split_once(" = ").filter(|(name, _)| name.starts_with('$')) {
-            variants.push((format!("{rule}: {name} never matches"), with(at, format!("        {name} = {NOWHERE}"))));
+            let nothing = with(at..at + 1, format!("        {name} = {NOWHERE}"));
+            variants.push((format!("{rule}: {name} never matches"), nothing));
         } else if trimmed == "condition:" {
-            in_condition = true;
-        } else if in_condition && trimmed != "}" && !trimmed.is_empty() {
-            let terms = terms(trimmed);
+            let condition = lines.iter().skip(at + 1).map(|line| line.trim()).take_while(|line| *line != "}");
+            let range = at + 1..at + 1 + condition.clone().count();
+            let code =
+                condition.map(|line| line.split("//").next().unwrap_or("").trim()).filter(|line| !line.is_empty());
+            let terms = terms(&code.collect::<Vec<_>>().join(" "));
             for (index, term) in terms.iter().enumerate().filter(|_| terms.len() > 1) {
                 // In place, so that no pattern is left without use, which is an error.
                 let mut changed = terms.clone();
                 changed[index] = format!("({term} or true)");
-                variants.push((format!("{rule}: without `{term}`"), with(at, changed.join(" and "))));
+                let what = format!("{rule}: without `{term}`");
+                variants.push((what, with(range.clone(), changed.join(" and "))));
             }
         }
     }
@@ -438,14 +476,15 @@ fn conditions_are_found() -> Result<(), Failed> {
 fn silence_is_noticed() -> Result<(), Failed> {
     let files = Ruleset::builtin_files();
     let file = "rules/obf/invisible-unicode.fact.toml";
-    let fixtures = Fixtures::of("obf/invisible-unicode", &scanner(Ruleset::builtin()?), &[]);
+    let needed = needed(&files, "obf/invisible-unicode");
+    let fixtures = Fixtures::of("obf/invisible-unicode", &scanner(Ruleset::from_files(&needed)?), &[]);
     if fixtures.hits.is_empty() || fixtures.clean.is_empty() {
         return Err("the rule has no fixtures".into());
     }
     for (text, is_changed) in [(files[file].clone(), false), ("fact = \"invisible\"\ncase = []\n".to_owned(), true)] {
         let (rule, what) = ("obf/invisible-unicode".to_owned(), String::new());
         let mutant = Mutant { rule, file: file.to_owned(), what, text };
-        if fixtures.notice(&without_condition(&files, &mutant)?) != is_changed {
+        if fixtures.notice(&without_condition(&needed, &mutant)?) != is_changed {
             return Err(format!("is_changed = {is_changed} was not told apart").into());
         }
     }

@@ -257,14 +257,8 @@ fn look<'a>(input: &'a Input<'_>, command: &'a Command) -> Looked<'a> {
     let classes =
         |paths: &[&str]| -> Vec<&'a str> { paths.iter().flat_map(|path| input.rules.paths.classes(path)).collect() };
     let (read, written, deleted) = places(command);
-    let mut hosts = Vec::new();
-    for address in command.args.iter().filter(|arg| is_address(arg)) {
-        let Some(place) = input.rules.hosts.place(address) else { continue };
-        if place.is_throwaway() {
-            hosts.push("throwaway".to_owned());
-        }
-        hosts.push(place.class);
-    }
+    let hosts = command.args.iter().filter(|arg| is_address(arg));
+    let hosts = hosts.flat_map(|address| input.rules.hosts.classes(address)).collect();
     Looked { command, read: classes(&read), written: classes(&written), deleted: classes(&deleted), hosts }
 }
 

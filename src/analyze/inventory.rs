@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::Input;
+use super::install::{self, Install};
 use crate::artifact::Span;
 use crate::fact::FactKind;
-use crate::parse::Body;
 use crate::ruleset::hosts::URL;
 use crate::text;
 
@@ -19,8 +19,8 @@ pub struct Inventory {
     pub capabilities: BTreeMap<&'static str, Vec<Span>>,
     /// Hosts in addresses, sorted.
     pub hosts: BTreeSet<String>,
-    /// `kind name` of each installer in front matter.
-    pub installs: Vec<String>,
+    /// What it installs.
+    pub installs: Vec<Install>,
 }
 
 impl Inventory {
@@ -51,28 +51,7 @@ impl Inventory {
                 inventory.hosts.extend(host.filter(|host| host.contains('.') && host.len() <= 253));
             }
         }
-        for artifact in input.expanded.arena.iter() {
-            if let Body::Markdown(document) = &artifact.body {
-                inventory.installs.extend(document.front.iter().flat_map(installs));
-            }
-        }
+        inventory.installs = install::all(input);
         inventory
     }
-}
-
-/// `kind name` of each entry of `install[]`.
-fn installs(front: &crate::parse::data::Data) -> Vec<String> {
-    let mut entries: Vec<(String, String)> = Vec::new();
-    for string in front.strings.iter().filter(|s| s.key.contains("install[].")) {
-        match string.key.rsplit('.').next() {
-            Some("kind") => entries.push((string.text.clone(), String::new())),
-            Some("formula" | "package" | "module" | "url" | "cask" | "command") => {
-                if let Some((_, name)) = entries.last_mut().filter(|(_, name)| name.is_empty()) {
-                    name.clone_from(&string.text);
-                }
-            }
-            _ => {}
-        }
-    }
-    entries.into_iter().map(|(kind, name)| format!("{kind} {name}").trim().to_owned()).collect()
 }

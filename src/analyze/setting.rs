@@ -15,6 +15,7 @@ use crate::parse::Body;
 use crate::parse::data::{self, Data, DataString};
 use crate::report::mask;
 use crate::rule::{Meta, RuleId};
+use crate::ruleset::hosts::{Hosts, URL};
 use crate::ruleset::lazy::{Pattern, Patterns};
 use crate::text;
 
@@ -62,6 +63,9 @@ pub struct SettingCase {
     /// None of these is.
     #[serde(default)]
     pub not_values: Patterns,
+    /// Host classes, or `throwaway`, one of which it names an address of.
+    #[serde(default)]
+    pub hosts: Vec<String>,
     /// Instead of the rule's severity.
     pub severity: Option<Severity>,
     /// Instead of the rule's confidence.
@@ -88,8 +92,9 @@ impl SettingRule {
     /// # Errors
     /// Names the case that asks for nothing.
     pub fn check(&self) -> Result<(), String> {
-        match self.cases.iter().position(|case| case.keys.is_none() && case.values.is_empty()) {
-            Some(index) => Err(format!("case {} needs `keys` or `values`", index + 1)),
+        match self.cases.iter().position(|case| case.keys.is_none() && case.values.is_empty() && case.hosts.is_empty())
+        {
+            Some(index) => Err(format!("case {} needs `keys`, `values` or `hosts`", index + 1)),
             None => Ok(()),
         }
     }
@@ -204,8 +209,16 @@ impl Files {
 }
 
 impl SettingCase {
-    fn takes(&self, value: &str) -> bool {
-        (self.values.is_empty() || self.values.is_match(value)) && !self.not_values.is_match(value)
+    fn takes(&self, value: &str, hosts: &Hosts) -> bool {
+        (self.values.is_empty() || self.values.is_match(value))
+            && !self.not_values.is_match(value)
+            && (self.hosts.is_empty() || self.leads_there(value, hosts))
+    }
+
+    /// Whether an address in the value is of one of the host classes.
+    fn leads_there(&self, value: &str, hosts: &Hosts) -> bool {
+        let mut classes = URL.find_iter(value).flat_map(|address| hosts.classes(address.as_str()));
+        classes.any(|class| self.hosts.contains(&class))
     }
 }
 
@@ -250,7 +263,9 @@ fn judge<'d>(
         let mut decided = None;
         for &(at, nth) in fitting.iter() {
             let Some((id, rule, meta)) = rules.get(at) else { continue };
-            let Some(case) = rule.cases.get(nth).filter(|case| decided != Some(at) && case.takes(&value.text)) else {
+            let Some(case) =
+                rule.cases.get(nth).filter(|case| decided != Some(at) && case.takes(&value.text, &input.rules.hosts))
+            else {
                 continue;
             };
             decided = Some(at);

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::install::Install;
 use crate::artifact::{Artifact, ArtifactId};
 use crate::expand::Expanded;
 use crate::fact::Fact;
@@ -12,11 +13,15 @@ use crate::text;
 mod bad;
 mod entry;
 mod judge;
+mod list;
 mod node;
 mod python;
 mod read;
 mod script;
 mod version;
+
+pub(super) use bad::{is_listed, is_near};
+pub(crate) use version::compare as compare_versions;
 
 use entry::{Ecosystem, Entry};
 use read::{Anchor, FILE_BYTES};
@@ -190,6 +195,8 @@ pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
                 !other.read.is_lock && other.folder == one.folder && other.artifact.named().name() == "package.json"
             });
             found.extend(manifest.into_iter().flat_map(|manifest| judge::strangers(one, manifest)));
+            found.extend(manifest.into_iter().flat_map(|manifest| judge::outside(one, manifest)));
+            found.extend(judge::scripts(one));
         } else if !one.read.phases.is_empty() && !judge::is_vendored(&one.folder.1) {
             let files = files.get_or_insert_with(|| script::Files::new(artifacts()));
             found.extend(script::lifecycle(one.artifact, &one.source, &one.read.phases, files));
@@ -204,9 +211,19 @@ pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
         found.truncate(FACTS);
         facts.extend(found.into_iter().map(|fact| (one.artifact.id, fact)));
     }
+    let scripts = list::scripts(&seen);
+    let installs: Vec<Install> = seen.iter().flat_map(|one| list::installs(one, &locks, &scripts)).collect();
+    let advised: Vec<_> = seen.iter().flat_map(|one| list::advised(one, &locks, rules)).collect();
     let first = artifacts().find(|artifact| judge::is_vendored(artifact.named().shown()));
     facts.extend(first.map(|artifact| (artifact.id, judge::vendored(artifact))));
     expanded.facts.extend(facts);
+    expanded.installs.extend(installs);
+    expanded.advised.extend(advised);
+}
+
+/// A package's name as it is compared.
+pub(super) fn fold(ecosystem: &str, name: &str) -> String {
+    Ecosystem::named(ecosystem).map_or_else(|| name.to_owned(), |ecosystem| ecosystem.fold(name))
 }
 
 /// Whether a package manager reads the file as it stands.

@@ -10,6 +10,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
 use super::Exit;
 use crate::Ruleset;
+use crate::audit::{CheckId, Document};
 use crate::report::{escape, terminal::plural};
 use crate::rule::RuleId;
 use crate::ruleset::Pack;
@@ -25,11 +26,11 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// One line for each rule
+    /// One line for each rule and check
     List,
-    /// Everything about one rule
+    /// Everything about one rule or check
     Explain {
-        /// Such as exec/encoded-shell
+        /// Such as exec/encoded-shell or L4.bind-live
         id: String,
     },
     /// Check a directory of your own rules, and say what is wrong where
@@ -70,6 +71,10 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
                     &rule.meta.title,
                 ]);
             }
+            for document in Document::all().map_err(anyhow::Error::msg)? {
+                let meta = &document.meta;
+                table.add_row([document.id.as_str(), meta.severity.name(), meta.layer.name(), &meta.title]);
+            }
             for line in table.lines() {
                 writeln!(out, "{}", line.trim_end())?;
             }
@@ -87,11 +92,15 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
             }
             writeln!(out, "{count} {}, nothing wrong", plural(count, "rule"))?;
         }
+        Command::Explain { id } if CheckId::new(id).is_some() => explain_check(id, &mut out)?,
         Command::Explain { id } => {
             let Some(rule) = RuleId::new(id).ok().and_then(|id| rules.get(&id)) else {
+                let checks = Document::all().map_err(anyhow::Error::msg)?;
+                let checks = checks.iter().map(|document| document.id.as_str());
                 let near = rules
                     .iter()
                     .map(|rule| rule.id.as_str())
+                    .chain(checks)
                     .filter(|known| known.contains(id.trim_matches('/')))
                     .collect::<Vec<_>>();
                 let hint = if near.is_empty() {
@@ -99,7 +108,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
                 } else {
                     format!("did you mean {}?", near.join(", "))
                 };
-                bail!("there is no rule `{}`; {hint}", escape::line(id));
+                bail!("there is no rule or check `{}`; {hint}", escape::line(id));
             };
             let meta = &rule.meta;
             writeln!(out, "{}: {}\n", rule.id, meta.title)?;
@@ -133,5 +142,15 @@ fn joined(rules: &Ruleset, rule: &crate::rule::Rule, out: &mut impl Write) -> st
             }
         }
     }
+    Ok(())
+}
+
+fn explain_check(id: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let Some(id) = CheckId::new(id) else { return Ok(()) };
+    let document = Document::of(id).map_err(anyhow::Error::msg)?;
+    let meta = &document.meta;
+    writeln!(out, "{id}: {}\n", meta.title)?;
+    writeln!(out, "layer {}, severity up to {}, since {}\n", meta.layer.name(), meta.severity.name(), meta.since)?;
+    writeln!(out, "{}", document.doc)?;
     Ok(())
 }

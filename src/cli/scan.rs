@@ -13,6 +13,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Exit;
+use crate::advisory::Advisories;
 use crate::package::Discovered;
 use crate::place::{self, Environment};
 use crate::report::{PackageReport, Tally, escape, json, placed, terminal};
@@ -38,6 +39,9 @@ pub struct Args {
     /// Also scan with the rules of this directory; may be repeated
     #[arg(long, value_name = "DIR", help_heading = "Policy")]
     rules: Vec<PathBuf>,
+    /// Search this database of advisories (a ZIP of OSV documents) for what packages install
+    #[arg(long, value_name = "FILE", help_heading = "Policy")]
+    osv: Option<PathBuf>,
     /// Worker threads; all cores by default
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -92,29 +96,42 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         return limits();
     }
     let policy = Policy::new(&args.ignore_rule).context("--ignore-rule")?;
-    // Asked for now: the answer stands in files that are out of reach soon.
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = args.threads.filter(|n| *n > 0).unwrap_or(cores);
-    let scanner = Scanner::new(super::rules::load(&args.rules)?, Limits::default(), policy.clone());
+    let mut rules = super::rules::load(&args.rules)?;
+    if let Some(file) = &args.osv {
+        let shown = escape::line(&file.display().to_string());
+        let advisories = Advisories::load(file).map_err(|error| anyhow::anyhow!("--osv {shown}: {error}"))?;
+        rules.advisories = Some(advisories);
+    }
+    let scanner = Scanner::new(rules, Limits::default(), policy.clone());
+    let scanner = scanner.with_pins(super::verify::pins(&Environment::of_process())?);
     let (roots, places) = targets(&scanner, &args.paths)?;
-    refuse_scanned(&args.rules, &roots)?;
-    // From here on nothing but the packages is read, and nothing is written.
-    sandbox::confine(&readable(&roots));
-    rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build_global()?;
+    refuse_scanned("--rules", &args.rules, &roots)?;
+    refuse_scanned("--osv", args.osv.as_slice(), &roots)?;
+    confine(&roots, args.threads)?;
     let mut out = super::stdout();
     let tally = print(&scanner, &roots, places.as_ref().map(|places| (places, &policy)), args.output, &mut out)?;
     out.flush()?;
     Ok(exit(&tally, args.fail_on.verdict()))
 }
 
+/// From here on this thread, and the workers that it starts, read nothing but the packages and write nothing.
+pub(super) fn confine(roots: &[Discovered], threads: Option<usize>) -> anyhow::Result<()> {
+    // Asked for now: the answer stands in files that are out of reach soon.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = threads.filter(|n| *n > 0).unwrap_or(cores);
+    sandbox::confine(&readable(roots));
+    rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build_global()?;
+    Ok(())
+}
+
 /// Nothing that is scanned may say how it is scanned.
-fn refuse_scanned(packs: &[PathBuf], roots: &[Discovered]) -> anyhow::Result<()> {
+fn refuse_scanned(option: &str, packs: &[PathBuf], roots: &[Discovered]) -> anyhow::Result<()> {
     let scanned: Vec<PathBuf> = readable(roots).iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
     for pack in packs {
         let real = std::fs::canonicalize(pack)?;
         if let Some(root) = scanned.iter().find(|root| real.starts_with(root)) {
             let (pack, root) = (pack.display().to_string(), root.display().to_string());
-            bail!("--rules {}: lies in {}, which is scanned", escape::line(&pack), escape::line(&root));
+            bail!("{option} {}: lies in {}, which is scanned", escape::line(&pack), escape::line(&root));
         }
     }
     Ok(())

@@ -235,7 +235,7 @@ impl<'a> Interpreter<'a> {
         let language = self.module(at).language as usize;
         let known = &mut self.entries[language];
         if known.len() <= api as usize {
-            known.resize(self.names.len().max(api as usize + 1), None);
+            known.resize(self.names.count().max(api as usize + 1), None);
         }
         match known.get(api as usize) {
             Some(Some(entry)) => *entry,

@@ -12,6 +12,7 @@ use walkdir::WalkDir;
 use crate::finding::{Gap, GapKind};
 use crate::limits::Limits;
 use crate::package::SkillPath;
+use crate::verify::target::Recorded;
 
 /// Source of what the user names.
 const PATH: &str = "path";
@@ -51,6 +52,8 @@ pub enum Content {
         /// The bytes.
         bytes: Arc<[u8]>,
     },
+    /// Files that are in memory already, each with its path in the package.
+    Held(Vec<(PathBuf, Arc<[u8]>)>),
 }
 
 /// A package that was found and not yet read.
@@ -73,6 +76,7 @@ impl PackageRef {
             Content::Tree(tree) => tree.files.iter().map(|(_, size)| size).sum(),
             Content::File { bytes, .. } => *bytes,
             Content::Given { bytes, .. } => bytes.len() as u64,
+            Content::Held(files) => files.iter().map(|(_, bytes)| bytes.len() as u64).sum(),
         }
     }
 
@@ -82,6 +86,7 @@ impl PackageRef {
             Content::Tree(tree) => tree.files.iter().map(|(path, _)| path.as_ref()).collect(),
             Content::File { path, .. } => path.file_name().map(Path::new).into_iter().collect(),
             Content::Given { name, .. } => vec![name],
+            Content::Held(files) => files.iter().map(|(path, _)| path.as_path()).collect(),
         }
     }
 
@@ -90,7 +95,7 @@ impl PackageRef {
         match &self.content {
             Content::Tree(tree) => Some(&tree.base),
             Content::File { path, .. } => Some(path),
-            Content::Given { .. } => None,
+            Content::Given { .. } | Content::Held(_) => None,
         }
     }
 
@@ -113,6 +118,8 @@ pub struct Discovered {
     pub precedence: Option<u8>,
     /// Its packages, in path order.
     pub packages: Vec<PackageRef>,
+    /// What installers wrote down about them.
+    pub recorded: Arc<Recorded>,
 }
 
 #[derive(Default)]
@@ -130,7 +137,7 @@ pub fn discover(root: &Path, limits: &Limits) -> io::Result<Discovered> {
     fs::read_dir(root)?;
     let mut packages = packages_in(root, limits, true);
     packages.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
-    Ok(Discovered { root: root.to_owned(), source: PATH, precedence: None, packages })
+    Ok(Discovered { root: root.to_owned(), source: PATH, precedence: None, packages, recorded: Arc::default() })
 }
 
 fn packages_in(root: &Path, limits: &Limits, follow: bool) -> Vec<PackageRef> {
@@ -369,6 +376,11 @@ impl Discovered {
         Self::one(name.clone(), Content::Given { name, bytes: bytes.into() })
     }
 
+    /// A package of files that are in memory already, each with its path in it.
+    pub fn held(name: &str, files: Vec<(PathBuf, Arc<[u8]>)>) -> Self {
+        Self::one(PathBuf::from(name), Content::Held(files))
+    }
+
     fn one(root: PathBuf, content: Content) -> Self {
         let source = if matches!(content, Content::Given { .. }) { "stdin" } else { PATH };
         Self {
@@ -376,6 +388,7 @@ impl Discovered {
             source,
             precedence: None,
             packages: vec![PackageRef { path: ".".to_owned(), content, gaps: Vec::new(), linked_to: None }],
+            recorded: Arc::default(),
         }
     }
 }

@@ -39,6 +39,13 @@ impl Package {
                 let file = File { path: Arc::new(SkillPath::new(name)), bytes: Arc::clone(bytes), windows: Vec::new() };
                 unpack::into(&mut package, file, limits);
             }
+            Content::Held(files) => {
+                package.files.extend(files.iter().map(|(path, bytes)| File {
+                    path: Arc::new(SkillPath::new(path)),
+                    bytes: Arc::clone(bytes),
+                    windows: Vec::new(),
+                }));
+            }
         }
         package.files.sort_by(|a, b| a.path.raw().cmp(b.path.raw()));
         package.seal();
@@ -135,7 +142,7 @@ const WINDOWS: u64 = 16;
 /// A regular file; of one above `limit` bytes half of that from its beginning, a quarter from its
 /// end and a quarter in parts between.
 fn read_file(path: &Path, listed: u64, limit: u64) -> io::Result<FileRead> {
-    let mut file = open(path)?;
+    let mut file = open_unfollowed(path)?;
     let meta = file.metadata()?;
     if !meta.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -177,7 +184,7 @@ fn links(_: &fs::Metadata) -> u64 {
 
 /// Opens without following a link and without blocking on a pipe that took the file's place.
 #[cfg(unix)]
-fn open(path: &Path) -> io::Result<fs::File> {
+pub(crate) fn open_unfollowed(path: &Path) -> io::Result<fs::File> {
     use rustix::fs::OFlags;
     use std::os::unix::fs::OpenOptionsExt;
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
@@ -185,6 +192,6 @@ fn open(path: &Path) -> io::Result<fs::File> {
 }
 
 #[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<fs::File> {
+pub(crate) fn open_unfollowed(path: &Path) -> io::Result<fs::File> {
     fs::File::open(path)
 }

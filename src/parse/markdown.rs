@@ -173,8 +173,12 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
             front.clone(),
             complaint.as_deref(),
         ));
+        // What the YAML parser refuses or passes over, the agent reads as text all the same.
+        if complaint.is_some() || has_more_than_settings(text::slice(text, front.clone())) {
+            build::blocks(text, front.clone(), &mut document);
+        }
         if let Some(complaint) = complaint {
-            parsed.malformed.push((front.clone(), complaint));
+            parsed.malformed.push((front, complaint));
         }
         for string in &data.strings {
             document.blocks.push(build::front_matter_block(string));
@@ -182,7 +186,7 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
         parsed.children.extend(data::children(&data, Kind::Yaml, None));
         document.front = Some(data);
     }
-    build::blocks(text, body_start, &mut document);
+    build::blocks(text, body_start..text.len(), &mut document);
     document.blocks.sort_by_key(|block| block.range.start);
     build::first_blocks(&mut document);
     hidden::collect(text, &mut document);
@@ -264,6 +268,11 @@ fn front_matter(text: &str) -> (Option<Range<usize>>, usize) {
         at += line.len();
     }
     (None, start)
+}
+
+/// Whether a header has lines that are comments to YAML, or the fence of a code block.
+fn has_more_than_settings(header: &str) -> bool {
+    header.lines().any(|line| line.trim_start().starts_with(['#', '`', '~']))
 }
 
 /// Code blocks, inline commands and prose that hides something become artifacts.

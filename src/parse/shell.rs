@@ -361,7 +361,12 @@ impl<'a> Run<'a> {
         }
         let mut output = match node.child_by_field_name("body") {
             Some(body) => self.statement(body, input.clone(), depth + 1),
-            None => input,
+            None => {
+                if !to_files.is_empty() {
+                    self.record_alone(node.byte_range());
+                }
+                input
+            }
         };
         for stage in rest_of_pipeline {
             output = self.statement(stage, output, depth + 1);

@@ -3,24 +3,13 @@
 //! out and the rest is read.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{self, Read};
-use std::iter::Peekable;
 use std::path::{Path, PathBuf};
-use std::str::Chars;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Environment, is_absent, normal};
+use super::Environment;
+use super::json5::{Here, Includes};
 
-/// Largest file, and all that one configuration includes, in bytes.
-pub(super) const FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// Deepest nesting of brackets; the parser follows it by recursion.
-const NESTING: usize = 200;
-/// Longest chain of includes, as in OpenClaw.
-const INCLUDE_DEPTH: usize = 10;
-/// Most files that one configuration includes.
-const INCLUDES: usize = 64;
 /// Most entries of one list, and most agents.
 const ENTRIES: usize = 2_000;
 /// Longest path that any system takes, in bytes.
@@ -59,7 +48,9 @@ pub(super) struct Config {
 impl Config {
     /// Reads a file; none if there is none, or nothing of it could be read.
     pub(super) fn read(file: &Path, environment: &Environment, complaints: &mut Vec<String>) -> Option<Self> {
-        let mut includes = Includes::of(file, environment);
+        let roots = environment.variables.get("OPENCLAW_INCLUDE_ROOTS");
+        let roots = roots.map(|text| std::env::split_paths(text).collect()).unwrap_or_default();
+        let mut includes = Includes::new(&Here, file, environment.shown(file), roots);
         let root = includes.tree(file);
         complaints.append(&mut includes.complaints);
         let mut tree = Tree { root: &root?, environment, complaints: BTreeSet::new() };
@@ -83,7 +74,7 @@ impl Config {
 }
 
 /// An agent's id as OpenClaw uses it in paths.
-pub(super) fn agent_id(text: &str) -> String {
+pub(crate) fn agent_id(text: &str) -> String {
     let lower = text.trim().to_ascii_lowercase();
     let plain: String =
         lower.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).take(64).collect();
@@ -191,206 +182,5 @@ impl<'t> Tree<'t> {
             self.complaints.insert(format!("names ${{{name}}}, which is not set here"));
         }
         value
-    }
-}
-
-/// Follows `$include`, which stays in the directory of the configuration.
-struct Includes {
-    roots: Vec<PathBuf>,
-    shown: String,
-    bytes: u64,
-    files: usize,
-    complaints: Vec<String>,
-}
-
-impl Includes {
-    fn of(file: &Path, environment: &Environment) -> Self {
-        let named =
-            environment.variables.get("OPENCLAW_INCLUDE_ROOTS").map(|text| std::env::split_paths(text).collect());
-        let mut roots: Vec<PathBuf> = named.unwrap_or_default();
-        roots.retain(|root| root.is_absolute());
-        roots.extend(file.parent().map(Path::to_owned));
-        let roots = roots.into_iter().filter_map(|root| fs::canonicalize(root).ok()).collect();
-        Self { roots, shown: environment.shown(file), bytes: FILE_BYTES, files: INCLUDES, complaints: Vec::new() }
-    }
-
-    fn complain(&mut self, why: &str) {
-        self.complaints.push(format!("{}: {why}", self.shown));
-    }
-
-    fn tree(&mut self, file: &Path) -> Option<Value> {
-        match read_json5(file, self.bytes) {
-            Ok(found) => {
-                let (value, bytes) = found?;
-                self.bytes = self.bytes.saturating_sub(bytes);
-                Some(self.whole(value, file, 0, 0))
-            }
-            Err(why) => {
-                self.complain(&why);
-                None
-            }
-        }
-    }
-
-    /// A value of `file` with everything that it includes, so many includes and levels down.
-    fn whole(&mut self, value: Value, file: &Path, depth: usize, level: usize) -> Value {
-        match value {
-            Value::Object(_) | Value::Array(_) if level > NESTING => {
-                self.complain("includes are nested too deep");
-                Value::Null
-            }
-            Value::Array(items) => {
-                items.into_iter().map(|item| self.whole(item, file, depth, level + 1)).collect::<Vec<_>>().into()
-            }
-            Value::Object(mut map) => {
-                let include = map.remove("$include");
-                let own = map.into_iter().map(|(key, value)| (key, self.whole(value, file, depth, level + 1)));
-                let own: Map<String, Value> = own.collect();
-                match include {
-                    Some(include) => self.merged(&include, own, file, (depth, level)),
-                    None => Value::Object(own),
-                }
-            }
-            plain => plain,
-        }
-    }
-
-    /// What is included, later over earlier, and over it what stands beside it.
-    fn merged(&mut self, include: &Value, own: Map<String, Value>, file: &Path, at: (usize, usize)) -> Value {
-        let names = match include {
-            Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
-            name => name.as_str().into_iter().collect::<Vec<_>>(),
-        };
-        let mut merged = Value::Object(Map::new());
-        for name in names {
-            match self.included(name, file, at) {
-                Ok(value) => merged = merge(merged, value),
-                Err(why) => self.complain(&format!("`$include` of `{name}`: {why}")),
-            }
-        }
-        if own.is_empty() { merged } else { merge(merged, Value::Object(own)) }
-    }
-
-    fn included(&mut self, name: &str, from: &Path, (depth, level): (usize, usize)) -> Result<Value, String> {
-        if depth >= INCLUDE_DEPTH || self.files == 0 {
-            return Err("too many includes".to_owned());
-        }
-        self.files -= 1;
-        let file = normal(&from.parent().unwrap_or(Path::new("")).join(name));
-        let real = fs::canonicalize(&file).map_err(|error| error.kind().to_string())?;
-        if !self.roots.iter().any(|root| real.starts_with(root)) {
-            return Err("leads out of the directory of the configuration".to_owned());
-        }
-        let (value, bytes) = read_json5(&real, self.bytes)?.ok_or("no such file")?;
-        self.bytes = self.bytes.saturating_sub(bytes);
-        Ok(self.whole(value, &file, depth + 1, level))
-    }
-}
-
-/// Lists are joined, objects merged, and of anything else the later wins.
-fn merge(earlier: Value, later: Value) -> Value {
-    match (earlier, later) {
-        (Value::Array(mut earlier), Value::Array(later)) => {
-            earlier.extend(later);
-            Value::Array(earlier)
-        }
-        (Value::Object(mut earlier), Value::Object(later)) => {
-            for (key, value) in later {
-                let value = match earlier.remove(&key) {
-                    Some(before) => merge(before, value),
-                    None => value,
-                };
-                earlier.insert(key, value);
-            }
-            Value::Object(earlier)
-        }
-        (_, later) => later,
-    }
-}
-
-/// A JSON5 file of at most `limit` bytes, and its size; none if there is no such file.
-///
-/// # Errors
-/// What is wrong with it, in words.
-pub(super) fn read_json5(file: &Path, limit: u64) -> Result<Option<(Value, u64)>, String> {
-    let bytes = match read(file, limit) {
-        Ok(bytes) => bytes,
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(format!("could not be read: {error}")),
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    if nesting(&text) > NESTING {
-        return Err(format!("nested deeper than {NESTING} levels, not read"));
-    }
-    let value = json5::from_str(&text).map_err(|error| format!("is not JSON5: {error}"))?;
-    Ok(Some((value, bytes.len() as u64)))
-}
-
-fn read(file: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let irregular = || io::Error::new(io::ErrorKind::InvalidInput, "no regular file");
-    if !fs::metadata(file)?.is_file() {
-        return Err(irregular());
-    }
-    let opened = open(file)?;
-    if !opened.metadata()?.is_file() {
-        return Err(irregular());
-    }
-    let mut bytes = Vec::new();
-    opened.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {FILE_BYTES} bytes")));
-    }
-    Ok(bytes)
-}
-
-/// Opens without blocking on a pipe that took the file's place.
-#[cfg(unix)]
-fn open(file: &Path) -> io::Result<fs::File> {
-    use rustix::fs::OFlags;
-    use std::os::unix::fs::OpenOptionsExt;
-    fs::OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(file)
-}
-
-#[cfg(not(unix))]
-fn open(file: &Path) -> io::Result<fs::File> {
-    fs::File::open(file)
-}
-
-/// Deepest nesting of brackets outside strings and comments, which end where the parser ends them.
-fn nesting(text: &str) -> usize {
-    let mut chars = text.chars().peekable();
-    let (mut depth, mut deepest) = (0_usize, 0);
-    while let Some(c) = chars.next() {
-        match c {
-            '"' | '\'' => skip_string(&mut chars, c),
-            '/' => skip_comment(&mut chars),
-            '[' | '{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            ']' | '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-fn skip_string(chars: &mut Peekable<Chars<'_>>, quote: char) {
-    while let Some(c) = chars.next() {
-        if c == quote {
-            return;
-        }
-        if c == '\\' {
-            chars.next();
-        }
-    }
-}
-
-fn skip_comment(chars: &mut Peekable<Chars<'_>>) {
-    if chars.next_if_eq(&'/').is_some() {
-        chars.find(|c| matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}'));
-    } else if chars.next_if_eq(&'*').is_some() {
-        let mut before = ' ';
-        chars.find(|&c| std::mem::replace(&mut before, c) == '*' && c == '/');
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::config::{FILE_BYTES, read_json5};
+use super::json5::{FILE_BYTES, read_json5};
 use super::search::{Owner, Search};
 use super::{Source, normal};
 

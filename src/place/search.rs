@@ -9,9 +9,9 @@ use super::config::{Agent, Config, Setting, agent_id};
 use super::{Environment, Place, Places, Source, Symlinks, distinct, is_absent, normal};
 
 /// State directories of older releases.
-const LEGACY_STATES: [&str; 3] = [".clawdbot", ".moltbot", ".moldbot"];
+pub(crate) const LEGACY_STATES: [&str; 3] = [".clawdbot", ".moltbot", ".moldbot"];
 /// Names that the configuration has, or had.
-const CONFIG_NAMES: [&str; 4] = ["openclaw.json", "clawdbot.json", "moltbot.json", "moldbot.json"];
+pub(crate) const CONFIG_NAMES: [&str; 4] = ["openclaw.json", "clawdbot.json", "moltbot.json", "moldbot.json"];
 /// Folders of a workspace that hold its plugins.
 const WORKSPACE_META: [&str; 2] = [".openclaw", ".clawdbot"];
 /// The agent of an installation that names none.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Location, PackageReport, Report};
+use super::{Location, PackageReport, Report, ReportedInstall, integrity};
 use crate::finding::Role;
 
 /// Version of the schema.
@@ -26,7 +26,7 @@ struct Package<'a> {
     verdict: &'static str,
     capabilities: Vec<serde_json::Value>,
     hosts: &'a [String],
-    installs: &'a [String],
+    installs: &'a [ReportedInstall],
     findings: Vec<Finding<'a>>,
     suppressed: [(); 0],
     gaps: Vec<serde_json::Value>,
@@ -133,7 +133,7 @@ fn package(report: &PackageReport) -> Package<'_> {
         version: &report.version,
         digest: &report.digest,
         origin: origin(report),
-        integrity: json!({}),
+        integrity: integrity::value(&report.integrity),
         verdict: report.verdict.name(),
         capabilities: report.capabilities.iter().map(capability).collect(),
         hosts: &report.hosts,
@@ -148,6 +148,11 @@ fn package(report: &PackageReport) -> Package<'_> {
         bytes: report.bytes,
         files: report.files,
     }
+}
+
+/// The package as a value, to stand in another document.
+pub(crate) fn value(report: &PackageReport) -> serde_json::Value {
+    serde_json::to_value(package(report)).unwrap_or_default()
 }
 
 /// Writes one object on a line of its own. Control and invisible characters are escaped, so a log that
@@ -211,7 +216,7 @@ fn indented(text: &str, columns: usize) -> String {
 }
 
 /// JSON with everything beyond printable ASCII as `\uXXXX`, and the second of two `#`, which CI systems act on.
-fn ascii(json: &str) -> String {
+pub(crate) fn ascii(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if c == '#' && out.ends_with('#') {

@@ -2,6 +2,7 @@
 //! that hides another of its name, and one that is linked in from elsewhere.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -17,9 +18,14 @@ use crate::scan::Scanner;
 
 /// The packages of each place, and what could not be listed; a place that holds none is left out.
 pub fn discover(scanner: &Scanner, places: &mut Places) -> Vec<Discovered> {
+    discover_with(places, |root| scanner.discover(root))
+}
+
+/// As [`discover`], without a scanner.
+pub(crate) fn discover_with(places: &mut Places, open: impl Fn(&Path) -> Result<Discovered, Error>) -> Vec<Discovered> {
     let mut roots = Vec::new();
     for place in &places.found {
-        match scanner.discover(&place.root) {
+        match open(&place.root) {
             Ok(found) => {
                 roots.push(Discovered { source: place.source.tag(), precedence: Some(place.precedence), ..found });
             }
@@ -68,7 +74,7 @@ pub fn judge(packages: &mut [PackageReport], places: &Places, rules: &Ruleset, p
         }
     }
     for (index, rule, severity, note) in found {
-        add(&mut packages[index], rule, severity, note, rules, policy);
+        add(&mut packages[index], rule, severity, vec![(String::new(), note)], rules, policy);
     }
 }
 
@@ -80,25 +86,42 @@ fn loaded_name(package: &PackageReport) -> String {
 
 /// Where a package really lies.
 fn real_path(package: &PackageReport) -> std::path::PathBuf {
-    let root = std::path::Path::new(&package.root);
+    let root = Path::new(&package.root);
     let path = if package.path == "." { root.to_owned() } else { root.join(&package.path) };
     std::fs::canonicalize(&path).unwrap_or(path)
 }
 
 fn is_permitted(place: &Place, target: &str) -> bool {
-    let target = std::path::Path::new(target);
+    let target = Path::new(target);
     let own = std::fs::canonicalize(&place.root).ok();
     place.symlinks == Symlinks::Followed || own.iter().chain(&place.permitted).any(|root| target.starts_with(root))
 }
 
-fn add(package: &mut PackageReport, id: &str, severity: Severity, note: String, rules: &Ruleset, policy: &Policy) {
+/// Adds a finding that no span of a text stands for: each place is a path, empty for the package's document, and what
+/// is there.
+pub(crate) fn add(
+    package: &mut PackageReport,
+    id: &str,
+    severity: Severity,
+    places: Vec<(String, String)>,
+    rules: &Ruleset,
+    policy: &Policy,
+) {
     let Some(rule) = RuleId::new(id).ok().and_then(|id| rules.get(&id)).filter(|rule| !policy.ignores(&rule.id)) else {
         return;
     };
     let verdict = policy::verdict_of(severity, rule.meta.confidence);
     package.verdict = package.verdict.max(verdict);
-    let identity = format!("{id}\0{}\0{}", package.root, package.path);
+    let first = places.first().map_or("", |(path, _)| path);
+    let identity = format!("{id}\0{}\0{}{}", package.root, package.path, joined(first));
     let document = package.document.clone();
+    let locations: Vec<Location> = places
+        .into_iter()
+        .map(|(path, note)| location(if path.is_empty() { document.clone() } else { path }, note))
+        .collect();
+    if locations.is_empty() {
+        return;
+    }
     package.findings.push(ReportedFinding {
         rule: rule.id.clone(),
         class: rule.meta.class,
@@ -111,22 +134,31 @@ fn add(package: &mut PackageReport, id: &str, severity: Severity, note: String, 
         context: Vec::new(),
         message: rule.meta.message.clone(),
         fingerprint: data_encoding::HEXLOWER.encode(&Sha256::digest(identity)[..16]),
-        locations: vec![Location {
-            role: Role::Primary,
-            shown_path: document.clone(),
-            path: document,
-            line: 1,
-            column: 1,
-            end_line: 1,
-            end_column: 1,
-            start: 0,
-            end: 0,
-            note,
-            snippet: String::new(),
-            source: String::new(),
-            source_line: 1,
-            source_range: 0..0,
-            trail: Vec::new(),
-        }],
+        locations,
     });
+}
+
+fn joined(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("\0{path}") }
+}
+
+/// The beginning of a file.
+fn location(path: String, note: String) -> Location {
+    Location {
+        role: Role::Primary,
+        shown_path: path.clone(),
+        path,
+        line: 1,
+        column: 1,
+        end_line: 1,
+        end_column: 1,
+        start: 0,
+        end: 0,
+        note,
+        snippet: String::new(),
+        source: String::new(),
+        source_line: 1,
+        source_range: 0..0,
+        trail: Vec::new(),
+    }
 }

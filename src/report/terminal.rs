@@ -65,6 +65,15 @@ fn style(verdict: Verdict) -> Style {
 /// # Errors
 /// If writing fails.
 pub fn render(report: &Report, options: Options, out: &mut dyn Write) -> io::Result<()> {
+    packages(report, options, out)?;
+    summary(report, options, out)
+}
+
+/// Writes what each package came to, without what all came to together.
+///
+/// # Errors
+/// If writing fails.
+pub fn packages(report: &Report, options: Options, out: &mut dyn Write) -> io::Result<()> {
     let mut packages: Vec<&PackageReport> = report.packages.iter().collect();
     packages.sort_by_key(|package| package.verdict);
     let has_one_root = packages.windows(2).all(|pair| pair[0].root == pair[1].root);
@@ -88,7 +97,7 @@ pub fn render(report: &Report, options: Options, out: &mut dyn Write) -> io::Res
     if !ends_blank {
         writeln!(out)?;
     }
-    summary(report, options, out)
+    Ok(())
 }
 
 /// Writes where skills were looked for, in the order in which one hides another.

@@ -90,6 +90,13 @@ impl Hosts {
         Some(Place { plain: plain && class != "local", host, class, path })
     }
 
+    /// What rules may ask of an address: its class, and `throwaway` where that holds too; nothing if it is no address.
+    pub fn classes(&self, address: &str) -> Vec<String> {
+        let Some(place) = self.place(address) else { return Vec::new() };
+        let throwaway = place.is_throwaway().then(|| "throwaway".to_owned());
+        throwaway.into_iter().chain([place.class]).collect()
+    }
+
     fn class(&self, host: &str, path: &str) -> &str {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return if is_local(ip) { "local" } else { "ip" };

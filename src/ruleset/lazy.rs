@@ -1,5 +1,6 @@
 //! Regular expressions of rules, compiled when something is first compared with them: a scan of one skill needs few
-//! of the many that there are. Classes such as `\w` are those of ASCII, which makes them small.
+//! of the many that there are. Classes such as `\w` are those of ASCII, which makes them small, unless the expression
+//! itself holds other letters.
 
 use std::sync::OnceLock;
 
@@ -83,11 +84,11 @@ impl<'de> Deserialize<'de> for Patterns {
 }
 
 fn regex(source: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(source).unicode(false).build()
+    RegexBuilder::new(source).unicode(!source.is_ascii()).build()
 }
 
 fn set(sources: &[String]) -> Result<RegexSet, regex::Error> {
-    RegexSetBuilder::new(sources).unicode(false).build()
+    RegexSetBuilder::new(sources).unicode(!sources.iter().all(|source| source.is_ascii())).build()
 }
 
 fn check(source: &str) -> Result<(), String> {

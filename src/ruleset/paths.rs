@@ -68,7 +68,7 @@ impl Paths {
                 self.rows.iter().enumerate().filter_map(|(at, row)| Some((row.literal.clone()?, at as Owner)));
             Index::new(literals)
         });
-        let mut rows: BTreeSet<usize> = index.find(&path).into_iter().map(|(row, _)| usize::from(row)).collect();
+        let mut rows: BTreeSet<usize> = index.find(&path).into_iter().map(|(row, _)| row as usize).collect();
         if path.len() <= SHORT {
             rows.extend(self.rows.iter().enumerate().filter(|(_, row)| row.literal.is_none()).map(|(at, _)| at));
         }

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use aho_corasick::AhoCorasick;
 
 /// Whose literal it is.
-pub(crate) type Owner = u16;
+pub(crate) type Owner = u32;
 
 /// Literals, found by their words.
 #[derive(Default)]

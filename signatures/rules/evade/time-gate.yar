@@ -32,14 +32,14 @@ rule long_sleep_before_process_or_code {
 
 rule chance_or_count_guards_process_or_code {
     strings:
-        $chance_node = /Math\.random\(\)[ ]?[<>]=?[ ]?0?\.\d{1,4}\)?/
-        $chance_python = /random\.random\(\)[ ]?[<>]=?[ ]?0?\.\d{1,4}/
+        $chance_node = /Math\.random\(\)[ ]?[<>]=?[ ]?0?\.\d{1,4}\)?[^}]{0,80}((^|[^.\w])(exec|execSync|execFile|execFileSync|spawn|spawnSync|eval|Function)\(|child_process['"]?\)?\.\w{2,12}\(|os\.system\(|os\.popen\(|subprocess\.\w{2,12}\(|\bPopen\()/
+        $chance_python = /random\.random\(\)[ ]?[<>]=?[ ]?0?\.\d{1,4}[^\n]{0,20}\n?[^\n]{0,60}((^|[^.\w])(exec|execSync|execFile|execFileSync|spawn|spawnSync|eval|Function)\(|child_process['"]?\)?\.\w{2,12}\(|os\.system\(|os\.popen\(|subprocess\.\w{2,12}\(|\bPopen\()/
         $count = /\b(runs|run_?count|uses|use_?count|usage_?count|invocations?|launches|launch_?count|times_?run)[ ]?(>=|>|===?)[ ]?\d{1,4}\)?:?/ nocase
         $run = /(^|[^.\w])(exec|execSync|execFile|execFileSync|spawn|spawnSync|eval|Function)\(|child_process['"]?\)?\.\w{2,12}\(|os\.system\(|os\.popen\(|subprocess\.\w{2,12}\(|\bPopen\(/ private
     condition:
         kind != "markdown" and (
-            for any i in (1..#chance_node) : ($run in (@chance_node[i] + !chance_node[i] - 1..@chance_node[i] + !chance_node[i] + 80))
-            or for any i in (1..#chance_python) : ($run in (@chance_python[i] + !chance_python[i] - 1..@chance_python[i] + !chance_python[i] + 80))
+            $chance_node
+            or $chance_python
             or for any i in (1..#count) : ($run in (@count[i] + !count[i] - 1..@count[i] + !count[i] + 60))
         )
 }

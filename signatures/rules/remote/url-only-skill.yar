@@ -5,5 +5,5 @@ rule skill_text_is_an_address {
         $few = /\A(\xEF\xBB\xBF)?(#[^\n]{0,60}\s{1,4})?[^\n`|]{0,90}https?:\/\/[^\s`)>]{4,200}[)>.`]{0,3}[^\n`|]{0,60}\s{0,8}\z/
         $order = /\b(read|fetch|follow|open|load|visit|get|see|use|download|instructions?|do what)\b|读取|按照|访问|прочитай|Прочитай|следуй|Следуй|\blee |sigue|leia|siga|lies|folge|\blis |suis|読んで|従って|읽고|따르/ nocase
     condition:
-        kind == "markdown" and not derived and filesize < 1800 and ($all or $few) and $order
+        kind == "markdown" and ($all or $few) and $order
 }

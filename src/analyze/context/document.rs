@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::{ContextKind, Contexts, Reader};
 use crate::artifact::{Artifact, Span};
-use crate::parse::markdown::{Block, BlockKind, Document};
+use crate::parse::markdown::{Block, BlockKind, Document, InlineCode};
 use crate::parse::shell;
 use crate::text;
 
@@ -58,7 +58,7 @@ impl<'a> Place<'a> {
     }
 
     fn quotation(&self, contexts: &mut Contexts) {
-        if self.block.is_quoted {
+        if self.block.is_quoted && !self.is_callout() {
             self.add(contexts, ContextKind::Quoted, self.block.range.clone(), "stands in a block quote");
         }
         // What goes over several cells is said by the table itself.
@@ -70,13 +70,15 @@ impl<'a> Place<'a> {
                 self.add(contexts, ContextKind::Example, self.block.range.clone(), "stands in a column of examples");
             }
         }
-        let in_code = self
+        let code = self
             .block
             .code
             .iter()
-            .any(|code| code.range.start <= self.range.start && self.range.start < code.range.end);
+            .find(|code| code.range.start <= self.range.start && self.range.start < code.range.end);
+        let in_code = code.is_some();
+        let is_quoting_code = code.is_some_and(|code| !self.is_address(code) && !self.is_ordered(code));
         let in_marks = self.marks().is_some_and(|marks| marks.start <= self.range.start && self.range.end <= marks.end);
-        if (in_code || in_marks) && self.block.is_prose() && self.has_other_words() {
+        if (is_quoting_code || in_marks) && self.block.is_prose() && self.has_other_words() {
             self.add(contexts, ContextKind::Quoted, self.range.clone(), "is quoted in a sentence");
         }
         if in_code && self.block.list_depth > 0 && self.is_list_of_code() {
@@ -106,6 +108,39 @@ impl<'a> Place<'a> {
                 );
             }
         }
+    }
+
+    /// Whether inline code is an address and nothing else, which is set like that for its looks.
+    fn is_address(&self, code: &InlineCode) -> bool {
+        let content = text::slice(&self.block.text, code.at.clone());
+        content.contains("://") && !content.contains(char::is_whitespace)
+    }
+
+    /// Whether inline code is the object of an order that its sentence begins with, or of "install via" and its kin.
+    fn is_ordered(&self, code: &InlineCode) -> bool {
+        let sentence = text::sentence_at(&self.block.text, code.at.start);
+        let whole = text::fold(text::slice(&self.block.text, sentence.clone())).0;
+        let before = text::fold(text::slice(&self.block.text, sentence.start..code.at.start)).0;
+        let before = before.trim_end_matches([' ', ':', '`', '(']);
+        let lexicons = &self.reader.input.rules.lexicons;
+        let order = lexicons.all("instruct-code", before).last();
+        let is_near = order.is_some_and(|order| {
+            order.end == before.len() && (order.start == 0 || text::slice(before, order.clone()).contains(' '))
+        });
+        is_near && !self.holds("negation", &whole) && !self.holds("warn", &whole)
+    }
+
+    /// Whether the block quote is the box of a notice: it opens with a label, not with somebody's words.
+    fn is_callout(&self) -> bool {
+        let before = self.document.blocks.get(..=self.index).unwrap_or(&[]);
+        let Some(first) = before.iter().rev().take_while(|block| block.is_quoted).last() else { return false };
+        let source = text::view(self.artifact.get(first.range.clone()));
+        let opening = source.trim_start_matches(['>', ' ']);
+        let label = opening.strip_prefix("**").and_then(|rest| rest.split_once("**"));
+        let is_label = label.is_some_and(|(label, rest)| label.ends_with([':', '：']) || rest.starts_with([':', '：']));
+        is_label
+            || opening.starts_with("[!")
+            || opening.starts_with(['⚠', '💡', '📌', 'ℹ', '🔔', '🚨', '❗', '📝', '👉'])
     }
 
     /// The head of the column that the cell stands in.
@@ -192,7 +227,7 @@ impl<'a> Place<'a> {
                 if !is_near {
                     continue;
                 }
-                if self.holds("negation", &folded) {
+                if self.is_negated(block, &sentence) {
                     self.add(contexts, ContextKind::Negated, source.clone(), "the text says not to");
                 }
                 if self.holds("warn", &folded) {
@@ -206,6 +241,19 @@ impl<'a> Place<'a> {
                 }
             }
         }
+    }
+
+    /// Whether a sentence says not to: a negation that is part of what was found is what was found, not an opinion of it.
+    fn is_negated(&self, block: &Block, sentence: &Range<usize>) -> bool {
+        let part = text::slice(&block.text, sentence.clone());
+        let (folded, from) = text::fold(part);
+        let lexicons = &self.reader.input.rules.lexicons;
+        let mut negations = lexicons.all("negation", &folded);
+        negations.any(|found| {
+            let at = |folded_at: usize| sentence.start + from.get(folded_at).map_or(part.len(), |&at| at as usize);
+            let source = block.source(at(found.start)..at(found.end));
+            !(self.range.start <= source.start && source.end <= self.range.end)
+        })
     }
 
     /// The block itself, and the prose right before and after a code block.

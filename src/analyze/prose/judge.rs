@@ -20,11 +20,11 @@ pub(super) struct Judge<'a> {
     hints: OnceCell<Hints>,
 }
 
-/// Where which phrase list may hold something.
+/// Which phrases stand where.
 struct Hints {
     all: HashSet<LexiconId>,
-    /// For each block the lists, with offsets in its text.
-    blocks: Vec<Vec<(LexiconId, u32)>>,
+    /// For each block the phrases, with ranges of its text, by list.
+    blocks: Vec<Vec<(LexiconId, Range<usize>)>>,
 }
 
 /// Section, and whether it is the front matter.
@@ -44,11 +44,9 @@ impl<'a> Judge<'a> {
                     continue;
                 }
                 let (folded, from) = text::fold(&block.text);
-                let found = self.input.rules.lexicons.candidates(&folded);
-                let mut own: Vec<_> =
-                    found.into_iter().map(|(list, at)| (list, from.get(at).copied().unwrap_or(0))).collect();
-                own.sort_unstable();
-                own.dedup();
+                let at = |folded: usize| from.get(folded).map_or(block.text.len(), |at| *at as usize);
+                let found = self.input.rules.lexicons.find(&folded).into_iter();
+                let own: Vec<_> = found.map(|(list, range)| (list, at(range.start)..at(range.end))).collect();
                 hints.all.extend(own.iter().map(|(list, _)| *list));
                 hints.blocks.push(own);
             }
@@ -56,13 +54,14 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// Whether a part of a block's text may hold a phrase of the list.
-    fn may_stand(&self, list: LexiconId, block: &Block, range: &Range<usize>) -> bool {
+    /// Phrases of the list in a part of a block's text, by place.
+    fn phrases(&self, list: LexiconId, block: &Block, within: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let first = self.document.blocks.as_ptr().addr();
         let index = std::ptr::from_ref(block).addr().wrapping_sub(first) / size_of::<Block>();
-        let Some(own) = self.hints().blocks.get(index) else { return true };
-        let after = own.partition_point(|hint| *hint < (list, range.start as u32));
-        own.get(after).is_some_and(|(found, at)| *found == list && (*at as usize) < range.end)
+        let own = self.hints().blocks.get(index).map_or(&[][..], Vec::as_slice);
+        let start = own.partition_point(|(other, range)| (*other, range.start) < (list, within.start));
+        let own = own.iter().skip(start).take_while(move |(other, range)| *other == list && range.start < within.end);
+        own.map(|(_, range)| range.clone()).filter(move |range| range.end <= within.end)
     }
 
     /// Whether the document holds what the rule requires at all: most do not, which one look at the whole tells.
@@ -79,7 +78,7 @@ impl<'a> Judge<'a> {
             }
             let Some(name) = signal.phrases.as_ref().filter(|_| signal.code_phrases.is_none()) else { return true };
             let list = self.input.rules.lexicons.get(name);
-            list.is_some_and(|list| self.hints().all.contains(&list.id))
+            list.is_some_and(|list| self.hints().all.contains(&list))
         })
     }
 
@@ -210,7 +209,7 @@ impl<'a> Judge<'a> {
 
     fn phrase(&self, signal: &Signal, name: &str, unit: &Unit<'_>) -> Option<Seen> {
         let lexicons = &self.input.rules.lexicons;
-        let lexicon = lexicons.get(name)?;
+        let list = lexicons.get(name)?;
         for block in &unit.blocks {
             if !block.is_prose() {
                 if let Some(seen) = signal.code_phrases.as_ref().and_then(|name| self.code_phrase(name, block)) {
@@ -223,14 +222,7 @@ impl<'a> Judge<'a> {
                 Some(sentence) => sentence.clone(),
                 None => 0..block.text.len(),
             };
-            if !self.may_stand(lexicon.id, block, &range) {
-                continue;
-            }
-            let part = text::slice(&block.text, range.clone());
-            let (folded, from) = text::fold(part);
-            for found in lexicon.find_all(&folded) {
-                let at = |folded_at: usize| range.start + from.get(folded_at).map_or(part.len(), |&at| at as usize);
-                let (start, end) = (at(found.start), at(found.end));
+            for Range { start, end } in self.phrases(list, block, range) {
                 let is_head = block.kind == BlockKind::Cell && block.row == 0;
                 if signal.token
                     && !is_head
@@ -252,7 +244,7 @@ impl<'a> Judge<'a> {
 
     fn code_phrase(&self, name: &str, block: &Block) -> Option<Seen> {
         let (folded, from) = text::fold(&block.text);
-        let found = self.input.rules.lexicons.get(name)?.find(&folded)?;
+        let found = self.input.rules.lexicons.all(name, &folded).next()?;
         let at = |folded_at: usize| from.get(folded_at).map_or(block.text.len(), |&at| at as usize);
         let next =
             text::slice(&block.text, at(found.end)..block.text.len()).trim_start_matches([' ', '"', '\'', ':', '=']);

@@ -9,8 +9,8 @@ pub(super) fn is_download(input: &Input<'_>, target: &str) -> bool {
     ["archive", "executable", "paste", "file-drop", "landing"].iter().any(|class| classes.contains(*class))
 }
 
-/// What a link leads to: `archive`, `executable`, `landing` (a page on a host of no name), or the
-/// class of its host.
+/// What a link leads to: `archive`, `executable`, `instructions` (a text that agents obey), `landing` (a page on a host of
+/// no name), or the class of its host.
 pub(super) fn target_classes(input: &Input<'_>, target: &str) -> BTreeSet<String> {
     let mut classes = BTreeSet::new();
     if !target.contains("://") {
@@ -28,6 +28,9 @@ pub(super) fn target_classes(input: &Input<'_>, target: &str) -> BTreeSet<String
     if EXECUTABLES.iter().any(|ending| file.ends_with(ending)) {
         classes.insert("executable".to_owned());
     }
+    if INSTRUCTIONS.iter().any(|name| file.rsplit('/').next() == Some(name)) {
+        classes.insert("instructions".to_owned());
+    }
     if matches!(
         place.class.as_str(),
         "free-host" | "ip" | "tunnel" | "dyndns" | "shortener" | "doc-share" | "ai-artifact"
@@ -38,6 +41,19 @@ pub(super) fn target_classes(input: &Input<'_>, target: &str) -> BTreeSet<String
     classes
 }
 
+/// Files that an agent takes its orders from.
+const INSTRUCTIONS: [&str; 10] = [
+    "skill.md",
+    "heartbeat.md",
+    "agents.md",
+    "claude.md",
+    "soul.md",
+    "memory.md",
+    "instructions.md",
+    "instructions.txt",
+    "prompt.md",
+    "prompt.txt",
+];
 /// Endings of archives that people unpack by hand.
 const ARCHIVES: [&str; 11] =
     [".zip", ".rar", ".7z", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".iso", ".img", ".gz"];

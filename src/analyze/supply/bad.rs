@@ -51,6 +51,17 @@ pub(super) fn vendored(seen: &Seen<'_>, rules: &Ruleset) -> Option<Fact> {
     Some(fact.label("shipped"))
 }
 
+/// Whether a version of a package is listed, or all of them are.
+pub(in crate::analyze) fn is_listed(rules: &Ruleset, ecosystem: &str, name: &str, version: Option<&str>) -> bool {
+    let is_it = |listed: &str| listed == "*" || version.is_some_and(|version| version::is_same(listed, version));
+    rules.indicators.versions(ecosystem, name).any(is_it)
+}
+
+/// Whether a name is bait, or nearly one that everyone uses.
+pub(in crate::analyze) fn is_near(rules: &Ruleset, ecosystem: &str, name: &str) -> bool {
+    BAIT.contains(&name) || rules.packages.near(ecosystem, name).is_some()
+}
+
 /// Names that are left of a command that was typed wrong, and that someone took.
 const BAIT: [&str; 9] = [
     "-",

@@ -14,6 +14,11 @@ pub(super) enum Ecosystem {
 }
 
 impl Ecosystem {
+    /// That of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        [Self::Npm, Self::Pypi, Self::Cargo].into_iter().find(|ecosystem| ecosystem.name() == name)
+    }
+
     /// Name in lists and labels.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -219,6 +224,8 @@ pub(super) struct Entry {
     pub(super) digests: Vec<String>,
     /// Whether it comes with something else, or out of this repository, so that no digest is due.
     pub(super) is_own: bool,
+    /// Whether a lock file says that it runs a script when it is installed.
+    pub(super) runs_script: bool,
     /// Names of what it needs.
     pub(super) needs: Vec<String>,
     /// Where it stands.
@@ -237,6 +244,7 @@ impl Entry {
             resolved: String::new(),
             digests: Vec::new(),
             is_own: false,
+            runs_script: false,
             needs: Vec::new(),
             anchor,
         }

@@ -308,6 +308,51 @@ pub(super) fn strangers(lock: &Seen<'_>, manifest: &Seen<'_>) -> Vec<Fact> {
         .collect()
 }
 
+/// Versions in a lock file that the manifest's range does not admit.
+pub(super) fn outside(lock: &Seen<'_>, manifest: &Seen<'_>) -> Vec<Fact> {
+    let ecosystem = manifest.read.ecosystem;
+    let mut locked: HashMap<&str, Vec<&Entry>> = HashMap::new();
+    for entry in lock.read.entries.iter().filter(|entry| !entry.is_own && !entry.version.is_empty()) {
+        locked.entry(&entry.name).or_default().push(entry);
+    }
+    let entries = || manifest.read.entries.iter();
+    let replaced: HashSet<&str> =
+        entries().filter(|e| e.section == Section::Override).map(|entry| entry.name.as_str()).collect();
+    let is_due = |entry: &&Entry| {
+        entry.source.is_none()
+            && !entry.is_own
+            && !matches!(entry.section, Section::Peer | Section::Override)
+            && !replaced.contains(entry.name.as_str())
+            && version::is_range(&entry.version)
+    };
+    let mut facts = Vec::new();
+    for entry in entries().filter(is_due) {
+        // Packages inside others have versions of their own, so one that fits is enough.
+        let Some(found) = locked.get(entry.name.as_str()) else { continue };
+        let fits = |one: &&Entry| one.source.is_some() || version::admits(ecosystem, &entry.version, &one.version);
+        let Some(first) = found.first().filter(|_| !found.iter().any(fits)) else { continue };
+        let note = format!("`{}@{}` is locked, and the manifest asks for {}", entry.name, first.version, entry.version);
+        facts.push(about(lock, first, note).label("outside-range"));
+        if facts.len() >= 20 {
+            break;
+        }
+    }
+    facts
+}
+
+/// One fact for all packages of a lock file that run a script when they are installed.
+pub(super) fn scripts(seen: &Seen<'_>) -> Option<Fact> {
+    let mut names: Vec<&str> = Vec::new();
+    let running = || seen.read.entries.iter().filter(|entry| entry.runs_script);
+    running().map(|entry| entry.name.as_str()).for_each(|name| names.push(name));
+    names.dedup();
+    let shown = names.iter().take(5).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(5);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let note = format!("{shown}{more} run scripts of their own while they are installed");
+    Some(about(seen, running().next()?, note).label("locked-script"))
+}
+
 /// One fact for all ranges that nothing pins.
 fn unpinned(seen: &Seen<'_>, locks: &Locks) -> Option<Fact> {
     if locks.of(&seen.folder, seen.read.ecosystem).is_some() {

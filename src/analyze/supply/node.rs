@@ -215,6 +215,7 @@ fn locked(name: &str, value: &Value, anchor: Anchor) -> Entry {
     entry.is_own = ["link", "inBundle", "bundled", "extraneous"].iter().any(|key| flag(value, key))
         || resolved.starts_with("file:")
         || version.starts_with("file:");
+    entry.runs_script = flag(value, "hasInstallScript");
     place(&mut entry, if resolved.is_empty() && version.contains(':') { version } else { resolved });
     entry.digests.extend(text(value, "integrity").into_iter().flat_map(str::split_whitespace).map(str::to_owned));
     entry.needs.extend(needs(value));
@@ -260,6 +261,7 @@ pub(super) fn pnpm_lock(content: &str) -> Option<Read> {
             text(value, "version").unwrap_or(version),
             Anchor::words([key.as_str()]),
         );
+        entry.runs_script = flag(value, "requiresBuild");
         let resolution = value.get("resolution").unwrap_or(&Value::Null);
         entry
             .digests

@@ -59,6 +59,20 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
     }
 }
 
+/// How two versions are ordered; none if one of them is none.
+pub(crate) fn compare(one: &str, other: &str) -> Option<Ordering> {
+    Some(Version::parse(one)?.compare(&Version::parse(other)?))
+}
+
+/// Whether a range is made of comparisons alone, so that [`admits`] is an answer.
+pub(super) fn is_range(range: &str) -> bool {
+    let is_part = |part: &str| {
+        let bare = part.trim_start_matches(['<', '>', '=', '^', '~', 'v']);
+        bare.is_empty() || bare == "-" || bare.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '*' | 'x' | 'X'))
+    };
+    !range.trim().is_empty() && range.split("||").flat_map(|set| set.split([' ', ','])).all(is_part)
+}
+
 /// The version, if the range names exactly one.
 pub(super) fn exact(ecosystem: Ecosystem, range: &str) -> Option<&str> {
     let range = range.trim();

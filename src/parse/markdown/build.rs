@@ -22,10 +22,11 @@ struct Builder<'t, 'd> {
     stack: Vec<usize>,
 }
 
-/// Adds the blocks of `text[start..]` to the document.
-pub(super) fn blocks(text: &str, start: usize, document: &mut Document) {
+/// Adds the blocks of a part of the text to the document.
+pub(super) fn blocks(text: &str, part: Range<usize>, document: &mut Document) {
+    let start = part.start;
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let body = text.get(start..).unwrap_or("");
+    let body = text.get(part).unwrap_or("");
     let mut builder =
         Builder { text, document, open: None, links: Vec::new(), quotes: 0, lists: 0, row: 0, stack: vec![0] };
     let mut events = Parser::new_ext(body, options).into_offset_iter();

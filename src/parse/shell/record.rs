@@ -100,6 +100,15 @@ impl Run<'_> {
         self.commands.push(command);
     }
 
+    /// Keeps a redirection that stands without a program: it empties or fills a file all the same.
+    pub(super) fn record_alone(&mut self, range: Range<usize>) {
+        if self.commands.len() >= COMMANDS {
+            self.gave_up = true;
+            return;
+        }
+        self.commands.push(Command { range, ..Command::default() });
+    }
+
     /// Says that what was recorded last writes to a file.
     pub(super) fn record_output(&mut self, file: &Value, content: &Value, first: usize) {
         if let Some(command) = self.commands.get_mut(first..).and_then(<[Command]>::last_mut) {

@@ -1,0 +1,89 @@
+//! `skillscan install-policy`: the program that OpenClaw asks before it installs.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::Exit;
+use crate::gate::policy::{self, Answer, Installer, Request};
+use crate::report::{PackageReport, escape};
+use crate::{Limits, Policy, Ruleset, Scanner};
+
+/// OpenClaw gives up after ten seconds unless it is told otherwise, and says less then.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print the block to paste into openclaw.json, and stop
+    #[arg(long)]
+    print_config: bool,
+    /// Verdict from which the answer is at least a warning
+    #[arg(long, value_enum, default_value_t = super::gate::FailOn::Warn)]
+    fail_on: super::gate::FailOn,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<Exit> {
+    let mut out = super::stdout();
+    if args.print_config {
+        let program = std::env::current_exe()?;
+        let program = std::fs::canonicalize(&program).unwrap_or(program);
+        if let Some(why) = policy::distrust(&program) {
+            anstream::eprintln!("skillscan: OpenClaw will not run this program: {why}");
+        }
+        out.write_all(policy::config(&program).as_bytes())?;
+        out.flush()?;
+        return Ok(Exit::Clean);
+    }
+    let answer = answer(args.fail_on.stops_review());
+    serde_json::to_writer(&mut out, &answer)?;
+    writeln!(out)?;
+    out.flush()?;
+    Ok(Exit::Clean)
+}
+
+/// Whatever goes wrong is a decision as well: not to install.
+fn answer(stop_review: bool) -> Answer {
+    let mut request = Vec::new();
+    let read = std::io::stdin().lock().take(policy::REQUEST + 1).read_to_end(&mut request);
+    if let Err(error) = read {
+        return Answer::undecided(&format!("the request could not be read: {}", error.kind()));
+    }
+    match policy::parse(&request) {
+        Err(why) => Answer::undecided(&why),
+        Ok(Request::Probe) => Answer::ready(),
+        Ok(Request::Install { path, installer }) => {
+            let (sender, receiver) = mpsc::channel();
+            std::thread::spawn(move || {
+                // Nobody may be waiting any more.
+                let _ = sender.send(judge(&path, installer.as_ref(), stop_review));
+            });
+            match receiver.recv_timeout(PATIENCE) {
+                Ok(answer) => answer,
+                Err(mpsc::RecvTimeoutError::Timeout) => Answer::undecided("it is too large to be looked at in time"),
+                Err(mpsc::RecvTimeoutError::Disconnected) => Answer::undecided("the scan failed"),
+            }
+        }
+    }
+}
+
+fn judge(path: &Path, installer: Option<&Installer>, stop_review: bool) -> Answer {
+    match scan(path) {
+        Ok(reports) => Answer::of(&reports, installer, stop_review),
+        Err(error) => Answer::undecided(&format!("it could not be scanned: {}", without_path(&error, path))),
+    }
+}
+
+/// Where it is staged differs from one time to the next.
+fn without_path(error: &anyhow::Error, path: &Path) -> String {
+    format!("{error:#}").replace(&escape::line(&path.display().to_string()), "it")
+}
+
+fn scan(path: &Path) -> anyhow::Result<Vec<PackageReport>> {
+    let scanner = Scanner::new(Ruleset::builtin()?, Limits::default(), Policy::new(&[])?);
+    let found = scanner.discover(path)?;
+    super::scan::confine(std::slice::from_ref(&found), None)?;
+    let mut reports = Vec::new();
+    scanner.run(&[found], &(), &mut |report| reports.push(report));
+    Ok(reports)
+}

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::contents::Unpacked;
 use super::{Candidate, Identity};
@@ -146,7 +147,9 @@ pub fn install(
     folders(disk, &parent).map_err(failed(&parent))?;
     // One installation at a time, and what an interrupted one left behind is no one else's then.
     let held = fs::File::open(&records).map_err(failed(&records))?;
-    held.try_lock().map_err(|_| format!("{}: another installation is under way", shown(&records)))?;
+    if !is_held(&held) {
+        return Err(format!("{}: another installation is under way", shown(&records)));
+    }
     let name = plan.target.file_name().unwrap_or_default().to_string_lossy();
     let staging = parent.join(format!(".{name}.skillscan"));
     remove(disk, &staging).map_err(failed(&staging))?;
@@ -203,6 +206,18 @@ fn write_origin(disk: &mut dyn Disk, staging: &Path, origin: &Origin) -> io::Res
 /// Puts the new tree where the old one is, and the old one where the new one was, in one step.
 fn take_place(disk: &mut dyn Disk, staging: &Path, target: &Path, replaces: bool) -> io::Result<()> {
     if replaces { disk.exchange(staging, target) } else { disk.rename_new(staging, target) }
+}
+
+/// Takes the lock, which a process that is just being started may hold for a moment more than whoever started it.
+fn is_held(folder: &fs::File) -> bool {
+    const TRIES: usize = 50;
+    const PAUSE: Duration = Duration::from_millis(10);
+    (0..TRIES).any(|attempt| {
+        if attempt > 0 {
+            std::thread::sleep(PAUSE);
+        }
+        folder.try_lock().is_ok()
+    })
 }
 
 fn write_lock(disk: &mut dyn Disk, records: &Path, lock: &Lock) -> io::Result<()> {

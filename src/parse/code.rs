@@ -92,7 +92,8 @@ static GATE: LazyLock<AhoCorasick> = LazyLock::new(|| {
 pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
     let is_gated = !GATE.is_match(text);
-    if is_gated && !crate::flow::gate::may_matter(text) {
+    let is_followed = limits.flow_steps > 0;
+    if is_gated && !(is_followed && crate::flow::gate::may_matter(text)) {
         return parsed;
     }
     if !parsed.has_room_for(text, limits) {
@@ -106,7 +107,9 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
             return parsed;
         }
     };
-    parsed.module = crate::flow::lower::lower(kind, &tree, text, limits).map(Box::new);
+    if is_followed {
+        parsed.module = crate::flow::lower::lower(kind, &tree, text, limits).map(Box::new);
+    }
     if is_gated {
         return parsed;
     }

@@ -31,14 +31,14 @@ fn stages(criterion: &mut Criterion) {
     criterion.bench_function("load the rules", |bench| bench.iter(Ruleset::builtin));
     criterion.bench_function("discover and read", |bench| bench.iter(|| packages(&root, &limits)));
     let packages = packages(&root, &limits);
+    let scanner = scanner();
     criterion.bench_function("expand", |bench| {
         bench.iter(|| {
             for package in &packages {
-                black_box(expand(package, &limits));
+                black_box(expand(package, scanner.rules(), &limits));
             }
         });
     });
-    let scanner = scanner();
     criterion.bench_function("scan the sample skills", |bench| bench.iter(|| scanner.scan(&root, &())));
 }
 

@@ -176,7 +176,7 @@ pub(crate) fn scan(bytes: &[u8]) {
     let limits = Limits::default();
     for package in &found.packages {
         let read = Package::read(package, &limits);
-        let expanded = expand(&read, &limits);
+        let expanded = expand(&read, scanner.rules(), &limits);
         assert!(expanded.arena.len() <= limits.derived_artifacts + limits.package_entries, "too many artifacts");
     }
     let mut reports = 0;

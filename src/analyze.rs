@@ -19,6 +19,7 @@ pub mod command;
 pub mod context;
 pub mod document;
 pub mod fact;
+pub mod flow;
 pub mod indicator;
 pub mod install;
 pub mod inventory;
@@ -82,7 +83,7 @@ pub(crate) fn analyze(
     policy: &Policy,
     patterns: &mut pattern::Worker<'_>,
 ) -> Analysis {
-    let mut expanded = expand(package, limits);
+    let mut expanded = expand(package, rules, limits);
     document::add_facts(&mut expanded, rules);
     asset::add_facts(&mut expanded, package, rules);
     supply::add_facts(&mut expanded, rules);
@@ -90,10 +91,11 @@ pub(crate) fn analyze(
     let mut gaps = package.gaps.clone();
     let mut pattern_gaps = Vec::new();
     let mut found = Vec::new();
-    let engines: [Engine<'_>; 9] = [
+    let engines: [Engine<'_>; 10] = [
         ("pattern", &mut || patterns.scan(&input, &mut pattern_gaps)),
         ("fact", &mut || fact::findings(&input)),
         ("command", &mut || command::findings(&input)),
+        ("flow", &mut || flow::findings(&input)),
         ("setting", &mut || setting::findings(&input)),
         ("prose", &mut || prose::findings(&input)),
         ("secret", &mut || secret::findings(&input)),

@@ -106,6 +106,8 @@ pub enum Op {
     NotebookCell,
     /// Part of a file that is too large to be read whole.
     Window,
+    /// A text that a program puts together from constants.
+    Folded,
     /// Result of a shell pipeline of literals (`rev`, `tr`, `xxd` and the like).
     ShellPipeline,
 }
@@ -146,6 +148,7 @@ impl Op {
             Self::Bytecode => "bytecode",
             Self::NotebookCell => "notebook-cell",
             Self::Window => "window",
+            Self::Folded => "folded",
             Self::ShellPipeline => "shell-pipeline",
         }
     }

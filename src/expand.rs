@@ -13,11 +13,15 @@ use crate::artifact::{Arena, Artifact, ArtifactId, Derivation, Map, Op, Span};
 use crate::decode;
 use crate::fact::{Fact, FactKind};
 use crate::finding::{Gap, GapKind};
+use crate::flow::interpret::{self, Folded, FoldedRole, Outcome, Unit};
+use crate::flow::ir::{Language, Module};
+use crate::flow::value::UNKNOWN;
 use crate::limits::Limits;
 use crate::package::{Package, SkillPath, discover};
 use crate::parse::format::{Format, Group};
 use crate::parse::shell::Command;
 use crate::parse::{self, Body, Child, Kind, Parsed};
+use crate::ruleset::Ruleset;
 use crate::text;
 
 /// A package with all that was derived from it: a closed set for the analyzers.
@@ -34,6 +38,8 @@ pub struct Expanded {
     pub advised: Vec<(ArtifactId, Advised)>,
     /// Malformed text that was scanned all the same.
     pub malformed: Vec<(Span, String)>,
+    /// Where values went, by the programs that were followed together.
+    pub flows: Vec<(Vec<ArtifactId>, Outcome)>,
     /// What was not followed.
     pub gaps: Vec<Gap>,
 }
@@ -59,15 +65,19 @@ struct Expansion<'a> {
     is_full: bool,
     /// Texts on which a parser ran into the backstop.
     timeouts: usize,
+    /// Programs whose values are not followed yet.
+    modules: Vec<(ArtifactId, Module)>,
     /// Members that a password would open.
     locked: Vec<(ArtifactId, Locked)>,
 }
 
 /// After so many texts that stall a parser, no further one of the package is parsed.
 const TIMEOUTS: usize = 3;
+/// Times that what was folded may hold programs that are followed in turn.
+const FLOW_ROUNDS: usize = 4;
 
 /// Expands a package to its closed set of artifacts.
-pub fn expand(package: &Package, limits: &Limits) -> Expanded {
+pub fn expand(package: &Package, rules: &Ruleset, limits: &Limits) -> Expanded {
     let out = Expanded {
         arena: Arena::default(),
         facts: Vec::new(),
@@ -75,6 +85,7 @@ pub fn expand(package: &Package, limits: &Limits) -> Expanded {
         installs: Vec::new(),
         advised: Vec::new(),
         malformed: Vec::new(),
+        flows: Vec::new(),
         gaps: Vec::new(),
     };
     let mut expansion = Expansion {
@@ -88,6 +99,7 @@ pub fn expand(package: &Package, limits: &Limits) -> Expanded {
         code: 0,
         is_full: false,
         timeouts: 0,
+        modules: Vec::new(),
         locked: Vec::new(),
     };
     for file in &package.files {
@@ -111,6 +123,11 @@ pub fn expand(package: &Package, limits: &Limits) -> Expanded {
     expansion.windows(package);
     expansion.run();
     expansion.unlock();
+    for _ in 0..FLOW_ROUNDS {
+        if !expansion.follow(rules) {
+            break;
+        }
+    }
     expansion.out
 }
 
@@ -231,6 +248,7 @@ impl Expansion<'_> {
 
     fn take(&mut self, id: ArtifactId, path: &Arc<SkillPath>, parsed: Parsed) {
         self.code += parsed.code;
+        self.modules.extend(parsed.module.map(|module| (id, *module)));
         self.out.arena.get_mut(id).body = parsed.body;
         let room = self.limits.facts.saturating_sub(self.out.facts.len());
         if parsed.facts.len() > room && !std::mem::replace(&mut self.is_full, true) {
@@ -255,6 +273,52 @@ impl Expansion<'_> {
         if let Some(added) = self.queue.get_mut(first..) {
             added.reverse();
         }
+    }
+
+    /// Follows the values of the programs at hand and reads what that folds; whether there was anything.
+    fn follow(&mut self, rules: &Ruleset) -> bool {
+        let modules = std::mem::take(&mut self.modules);
+        if modules.is_empty() {
+            return false;
+        }
+        let texts: Vec<_> = modules.iter().map(|(id, _)| Arc::clone(&self.out.arena.get(*id).bytes)).collect();
+        let views: Vec<_> = texts.iter().map(|bytes| text::lines(text::view(bytes))).collect();
+        let artifacts: Vec<ArtifactId> = modules.iter().map(|(id, _)| *id).collect();
+        let units: Vec<Unit<'_>> = modules
+            .iter()
+            .zip(&views)
+            .map(|((id, module), text)| {
+                let artifact = self.out.arena.get(*id);
+                let path = if artifact.is_file() { artifact.named().shown().to_owned() } else { String::new() };
+                Unit { module, text, path, catalogue: rules.catalogues.get(module.language) }
+            })
+            .collect();
+        let steps = self.limits.flow_steps;
+        let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| interpret::run(&units, steps))) else {
+            self.out.gaps.push(Gap::new(GapKind::Panicked, ".", "following values failed on this package"));
+            return false;
+        };
+        let languages: Vec<Language> = units.iter().map(|unit| unit.module.language).collect();
+        for folded in &outcome.folded {
+            let (Some(id), Some(language)) =
+                (artifacts.get(folded.place.module as usize), languages.get(folded.place.module as usize))
+            else {
+                continue;
+            };
+            let path = Arc::clone(&self.out.arena.get(*id).path);
+            if let Some(child) = folded_child(folded, *language) {
+                self.add(*id, &path, child);
+            }
+        }
+        if outcome.is_cut
+            && let Some(first) = artifacts.first()
+        {
+            let why = "has more operations than values are followed through (limit flow_steps)".to_owned();
+            self.out.malformed.push((Span::new(*first, 0..0), why));
+        }
+        self.out.flows.push((artifacts, outcome));
+        self.run();
+        true
     }
 
     fn add(&mut self, parent: ArtifactId, path: &Arc<SkillPath>, child: Child) {
@@ -324,6 +388,26 @@ impl Expansion<'_> {
             self.out.gaps.push(Gap::new(GapKind::OverLimit, path.shown(), why));
         }
     }
+}
+
+/// A folded text as an artifact, if any engine has a use for it.
+fn folded_child(folded: &Folded, language: Language) -> Option<Child> {
+    let range = folded.place.start as usize..folded.place.end as usize;
+    // A variable that is not set stands for what is not known.
+    let text = folded.text.replace(UNKNOWN, "${_}");
+    let is_command = parse::shell::worth_parsing(&text);
+    let made = |op: Op| Child::made(op, range.clone(), text.clone().into_bytes());
+    Some(match folded.role {
+        FoldedRole::Command => made(Op::ProcessCall).of_kind(Kind::Shell),
+        FoldedRole::Code => made(Op::Folded).of_kind(match language {
+            Language::JavaScript => Kind::JavaScript,
+            Language::Python => Kind::Python,
+            Language::Shell => Kind::Shell,
+        }),
+        FoldedRole::Plain if is_command => made(Op::Folded).of_kind(Kind::Shell),
+        FoldedRole::Plain if text.contains("://") || text.len() > 40 => made(Op::Folded),
+        FoldedRole::Plain => return None,
+    })
 }
 
 /// Whether files inside it are read by its own reader.

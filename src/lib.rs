@@ -26,6 +26,7 @@ pub mod error;
 pub mod expand;
 pub mod fact;
 pub mod finding;
+pub mod flow;
 pub mod gate;
 pub mod hashes;
 pub mod limits;

@@ -292,6 +292,8 @@ pub struct Parsed {
     pub locked: Vec<Locked>,
     /// Bytes that were parsed as code.
     pub code: usize,
+    /// The program in the form that values are followed in.
+    pub module: Option<Box<crate::flow::ir::Module>>,
     /// Complaints about malformed text that was scanned all the same.
     pub malformed: Vec<(Range<usize>, String)>,
 }

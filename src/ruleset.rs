@@ -8,12 +8,15 @@ use crate::advisory::Advisories;
 use crate::analyze::{
     command::{self, CommandRule},
     fact::FactRule,
+    flow::FlowRule,
     indicator::ListRule,
     join::JoinRule,
     prose::ProseRule,
     secret::SecretRule,
     setting::SettingRule,
 };
+use crate::flow::catalogue::Catalogues;
+use crate::flow::ir::Language;
 use crate::rule::{Rule, RuleError, RuleErrors, RuleId};
 
 mod compiled;
@@ -24,6 +27,7 @@ pub mod lexicon;
 pub mod pack;
 pub mod packages;
 pub mod paths;
+pub mod vendors;
 pub(crate) mod words;
 pub(crate) mod yara;
 
@@ -46,6 +50,10 @@ const SETTING: &str = ".setting.toml";
 const PROSE: &str = ".prose.toml";
 const JOIN: &str = ".join.toml";
 const LIST: &str = ".list.toml";
+const FLOW: &str = ".flow.toml";
+
+/// Interfaces of one language that a rule joins: its name, sources and sinks by class.
+pub type Joined = (&'static str, Vec<(String, Vec<String>)>, Vec<(String, Vec<String>)>);
 const SECRET: &str = ".secret.toml";
 
 /// Rules, bodies and data, ready to scan with.
@@ -59,6 +67,9 @@ pub struct Ruleset {
     pub(crate) prose: Vec<(RuleId, ProseRule)>,
     pub(crate) joins: Vec<(RuleId, JoinRule)>,
     pub(crate) lists: Vec<(RuleId, ListRule)>,
+    pub(crate) flows: Vec<(RuleId, FlowRule)>,
+    pub(crate) catalogues: Catalogues,
+    pub(crate) vendors: vendors::Vendors,
     pub(crate) secrets: Vec<(RuleId, SecretRule)>,
     pub(crate) hosts: Hosts,
     pub(crate) paths: Paths,
@@ -147,6 +158,9 @@ impl Ruleset {
             prose: Vec::new(),
             joins: Vec::new(),
             lists: Vec::new(),
+            flows: Vec::new(),
+            catalogues: Catalogues::new(|language| text(&format!("flows/{}.toml", language.name())).to_owned()),
+            vendors: kept(vendors::Vendors::parse(text("lists/vendors.csv")), &mut errors),
             secrets: Vec::new(),
             hosts: kept(Hosts::parse(text("lists/hosts.csv")), &mut errors),
             paths: kept(Paths::parse(text("lists/paths.csv")), &mut errors),
@@ -188,11 +202,13 @@ impl Ruleset {
         let commands = self.commands.iter().map(|(id, rule)| (format!("rules/{id}{COMMAND}"), rule.compile()));
         let settings = self.settings.iter().map(|(id, rule)| (format!("rules/{id}{SETTING}"), rule.compile()));
         let secrets = self.secrets.iter().map(|(id, rule)| (format!("rules/{id}{SECRET}"), rule.compile()));
+        let flows = self.catalogues.check().into_iter().map(|(name, why)| (format!("flows/{name}.toml"), Err(why)));
         let paths = ("lists/paths.csv".to_owned(), self.paths.check());
         let broken = commands
             .chain(settings)
             .chain(secrets)
             .chain([paths])
+            .chain(flows)
             .filter_map(|(file, result)| Some((file, result.err()?)));
         broken
             .map(|(file, why)| RuleError::body(file.clone(), files.get(&file).map_or("", String::as_str), why))
@@ -216,6 +232,11 @@ impl Ruleset {
                 complain(format!("rules/{id}{COMMAND}"), why);
             }
         }
+        for (id, flow) in &self.flows {
+            if let Err(why) = flow.check(&self.paths, &self.hosts) {
+                complain(format!("rules/{id}{FLOW}"), why);
+            }
+        }
         for (id, setting) in &self.settings {
             if let Err(why) = setting.check() {
                 complain(format!("rules/{id}{SETTING}"), why);
@@ -234,7 +255,7 @@ impl Ruleset {
         if name.ends_with(".md") {
             return Ok(());
         }
-        let (stem, ending) = [YARA, FACT, COMMAND, SETTING, PROSE, JOIN, LIST, SECRET]
+        let (stem, ending) = [YARA, FACT, COMMAND, SETTING, PROSE, JOIN, LIST, FLOW, SECRET]
             .into_iter()
             .find_map(|ending| Some((name.strip_suffix(ending)?, ending)))
             .ok_or_else(|| RuleError::Body {
@@ -253,6 +274,7 @@ impl Ruleset {
             PROSE => self.prose.push((id, toml_body(name, text)?)),
             JOIN => self.joins.push((id, toml_body(name, text)?)),
             LIST => self.lists.push((id, toml_body(name, text)?)),
+            FLOW => self.flows.push((id, toml_body(name, text)?)),
             SECRET => self.secrets.push((id, toml_body(name, text)?)),
             _ => {} // YARA bodies were compiled together.
         }
@@ -262,6 +284,23 @@ impl Ruleset {
     /// The rule with this id.
     pub fn get(&self, id: &RuleId) -> Option<&Rule> {
         self.rules.get(id)
+    }
+
+    /// Interfaces that a flow rule joins: the language, then sources and sinks, each by class.
+    pub fn joins_of(&self, id: &RuleId) -> Vec<Joined> {
+        let Some((_, rule)) = self.flows.iter().find(|(known, _)| known == id) else { return Vec::new() };
+        let (sources, sinks) = rule.classes();
+        let by_class = |language: Language, classes: &[&str]| -> Vec<(String, Vec<String>)> {
+            let classes: Vec<String> = classes.iter().map(|class| crate::analyze::flow::base_class(class)).collect();
+            let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for (class, api) in self.catalogues.get(language).members(&classes) {
+                all.entry(class.to_owned()).or_default().push(api.to_owned());
+            }
+            all.into_iter().collect()
+        };
+        let languages = [Language::JavaScript, Language::Python, Language::Shell];
+        let all = languages.map(|at| (at.name(), by_class(at, &sources), by_class(at, &sinks)));
+        all.into_iter().filter(|(_, _, sinks)| !sinks.is_empty()).collect()
     }
 
     /// All rules, by id.

@@ -72,6 +72,11 @@ fn check(scanner: &Scanner, case: &Case) -> Result<(), Failed> {
         return Err("more findings than anyone reads".into());
     }
     let worst = report.packages.iter().map(|package| package.verdict).max();
+    if let (Some(least), Some(worst)) = (&case.least, worst)
+        && worst < verdict(least)
+    {
+        return Err(format!("is {} instead of {least} at least: {found:?}", worst.name()).into());
+    }
     match (&case.most, worst) {
         (Some(most), Some(worst)) if worst > verdict(most) => {
             Err(format!("is {} instead of {most} at most: {found:?} {gaps:?}", worst.name()).into())

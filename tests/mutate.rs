@@ -170,7 +170,7 @@ fn mutants(files: &Files) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     for (file, text) in files {
         let Some(name) = file.strip_prefix("rules/") else { continue };
-        let engines: [(&str, Places); 7] = [
+        let engines: [(&str, Places); 8] = [
             (".fact.toml", of_facts),
             (".command.toml", of_commands),
             (".setting.toml", of_settings),
@@ -178,6 +178,7 @@ fn mutants(files: &Files) -> Vec<Mutant> {
             (".join.toml", of_join),
             (".list.toml", of_list),
             (".secret.toml", of_secrets),
+            (".flow.toml", |body| elements(body, &[Step::Key("flow")])),
         ];
         let mut add = |rule: &str, what: String, text: String| {
             mutants.push(Mutant { rule: rule.to_owned(), file: file.clone(), what, text });

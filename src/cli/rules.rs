@@ -125,10 +125,24 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
                 writeln!(out, "{}", references.join(", "))?;
             }
             writeln!(out, "\n{}", rule.doc)?;
+            joined(&rules, rule, &mut out)?;
         }
     }
     out.flush()?;
     Ok(Exit::Clean)
+}
+
+/// What a flow rule joins, by language.
+fn joined(rules: &Ruleset, rule: &crate::rule::Rule, out: &mut impl Write) -> std::io::Result<()> {
+    for (language, sources, sinks) in rules.joins_of(&rule.id) {
+        writeln!(out, "\nJoins in {language}:")?;
+        for (what, members) in [("from", sources), ("to", sinks)] {
+            for (class, apis) in members {
+                writeln!(out, "  {what} {class}: {}", apis.join(", "))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn explain_check(id: &str, out: &mut impl Write) -> anyhow::Result<()> {

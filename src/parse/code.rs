@@ -91,7 +91,9 @@ static GATE: LazyLock<AhoCorasick> = LazyLock::new(|| {
 /// Finds the strings that are commands.
 pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
-    if !GATE.is_match(text) {
+    let is_gated = !GATE.is_match(text);
+    let is_followed = limits.flow_steps > 0;
+    if is_gated && !(is_followed && crate::flow::gate::may_matter(text)) {
         return parsed;
     }
     if !parsed.has_room_for(text, limits) {
@@ -105,6 +107,12 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
             return parsed;
         }
     };
+    if is_followed {
+        parsed.module = crate::flow::lower::lower(kind, &tree, text, limits).map(Box::new);
+    }
+    if is_gated {
+        return parsed;
+    }
     let mut strings = Strings::new(text);
     let mut nodes = 0;
     syntax::walk(&tree, |node| {

@@ -188,10 +188,12 @@ fn annotated(finding: &ReportedFinding, width: usize) -> String {
     let title_width = width.saturating_sub(finding.rule.as_str().len() + 12).max(30);
     let title = escape::wrapped(&finding.message, title_width);
     let mut group = Group::with_title(level.primary_title(title).id(finding.rule.as_str()));
+    /// Places of one finding that are shown: all steps of a flow.
+    const PLACES: usize = 18;
     let mut notes: Vec<String> = Vec::new();
     let mut columns: Vec<(String, String)> = Vec::new();
     let mut shown = vec![&finding.locations[0]];
-    shown.extend(finding.locations.iter().skip(1).filter(|place| place.role != Role::Primary).take(3));
+    shown.extend(finding.locations.iter().skip(1).filter(|place| place.role != Role::Primary).take(PLACES));
     for (index, place) in shown.into_iter().enumerate() {
         let gutter = place.end_line.to_string().len() + 5;
         let window = Window::new(place, width.saturating_sub(gutter));

@@ -61,6 +61,11 @@ impl Hosts {
         Ok(Self { classes, paths })
     }
 
+    /// Whether any row has this class.
+    pub fn has_class(&self, class: &str) -> bool {
+        self.classes.values().chain(self.paths.values().flatten().map(|(_, class)| class)).any(|known| known == class)
+    }
+
     /// Reads a URL, or a host with a path as shell commands accept it.
     pub fn place(&self, text: &str) -> Option<Place> {
         let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`'));

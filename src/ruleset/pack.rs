@@ -15,7 +15,8 @@ const FILES: usize = 10_000;
 /// Folders whose files are rules; what else lies in a pack (fixtures, a README) is left alone.
 const FOLDERS: [&str; 3] = ["rules", "lexicons", "lists"];
 /// Lists whose rows a pack adds to.
-const LISTS: [&str; 6] = ["hosts.csv", "indicators.csv", "paths.csv", "popular.csv", "registries.csv", "tools.csv"];
+const LISTS: [&str; 7] =
+    ["hosts.csv", "indicators.csv", "paths.csv", "popular.csv", "registries.csv", "tools.csv", "vendors.csv"];
 
 /// Files of a pack, named as below `signatures/`.
 pub struct Pack {

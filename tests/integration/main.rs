@@ -15,6 +15,7 @@ mod hostile;
 mod indicators;
 mod install_policy;
 mod installs;
+mod lookalikes;
 mod mock;
 mod openclaw;
 mod output;

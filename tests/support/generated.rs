@@ -24,21 +24,28 @@ pub(crate) struct Case {
     pub(crate) gaps: Vec<String>,
     /// The worst verdict that an honest one may get.
     pub(crate) most: Option<String>,
+    /// The best verdict that a hostile one may get.
+    pub(crate) least: Option<String>,
 }
 
 /// Generates the suite in a directory of this test; `None` without a Python to run the script with.
 pub(crate) fn cases(test: &str) -> Option<Vec<Case>> {
+    let (out, index) = write("generate", test, &[])?;
+    Some(index.iter().map(|case| of(case, &out)).collect())
+}
+
+/// Has `fixtures/<script>` write into a directory of this test, and gives that and the index that it wrote there.
+pub(crate) fn write(script: &str, test: &str, more: &[&str]) -> Option<(PathBuf, Vec<Value>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     let mut command = Command::new("python3");
-    let Ok(ran) = command.arg("-B").arg(root.join("fixtures/generate")).arg(&out).output() else {
+    let Ok(ran) = command.arg("-B").arg(root.join("fixtures").join(script)).arg(&out).args(more).output() else {
         assert!(std::env::var_os("SKILLSCAN_REAL").is_none(), "these tests need python3");
         return None;
     };
-    assert!(ran.status.success(), "fixtures/generate failed:\n{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "fixtures/{script} failed:\n{}", String::from_utf8_lossy(&ran.stderr));
     let index = fs::read_to_string(out.join("cases.json")).expect("the script writes an index");
-    let index: Vec<Value> = serde_json::from_str(&index).expect("the index is JSON");
-    Some(index.iter().map(|case| of(case, &out)).collect())
+    Some((out, serde_json::from_str(&index).expect("the index is JSON")))
 }
 
 fn of(case: &Value, out: &Path) -> Case {
@@ -55,5 +62,6 @@ fn of(case: &Value, out: &Path) -> Case {
         rules: list("rules"),
         gaps: list("gaps"),
         most: text("most"),
+        least: text("least"),
     }
 }

@@ -1,0 +1,395 @@
+//! Rules over flows: which source reaches which sink, and where that leads.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::Input;
+use super::fact::own_hosts;
+use crate::artifact::{ArtifactId, Span};
+use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
+use crate::flow::interpret::{Hit, Outcome};
+use crate::flow::value::{Label, Place, UNKNOWN};
+use crate::parse::Body;
+use crate::rule::{Meta, RuleId};
+use crate::ruleset::hosts;
+use crate::ruleset::lazy::Pattern;
+use crate::ruleset::paths::Paths;
+
+/// Body `<rule>.flow.toml`: for each flow the first case that fits decides.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlowRule {
+    /// Cases in order.
+    #[serde(rename = "flow")]
+    pub cases: Vec<FlowCase>,
+}
+
+/// What must hold of a flow; what is not given holds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FlowCase {
+    /// Classes of sources, one of which it comes from; none for what is constant.
+    #[serde(default)]
+    pub source: Vec<String>,
+    /// Classes of sinks, one of which it reaches.
+    pub sink: Vec<String>,
+    /// Is found in the name of the source: a variable, a path, an address.
+    pub name: Option<Pattern>,
+    /// Is not found there.
+    pub not_name: Option<Pattern>,
+    /// Kinds of hosts, one of which it goes to.
+    #[serde(default)]
+    pub to: Vec<String>,
+    /// Kinds of hosts, none of which it goes to.
+    #[serde(default)]
+    pub not_to: Vec<String>,
+    /// Kinds of hosts, one of which it comes from.
+    #[serde(default)]
+    pub from: Vec<String>,
+    /// Classes of paths, one of which is written or deleted.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// Is found in what is sent, written or run.
+    pub content: Option<Pattern>,
+    /// Classes of sources that a condition around the sink asks, one of which is asked.
+    #[serde(default)]
+    pub gates: Vec<String>,
+    /// What happens on the way: `decoded`, `written`.
+    #[serde(default)]
+    pub through: Vec<String>,
+    /// Instead of the rule's severity.
+    pub severity: Option<Severity>,
+    /// Instead of the rule's confidence.
+    pub confidence: Option<Confidence>,
+    /// Instead of the rule's message.
+    pub message: Option<String>,
+}
+
+/// Classes that the class of a file's path adds to a source.
+const FILES: [(&str, &[&str]); 6] = [
+    ("secret-file", &["ssh", "cloud", "history"]),
+    ("agent-state", &["agent-secrets", "agent-config"]),
+    ("memory", &["agent-memory", "agent-transcript"]),
+    ("browser-store", &["browser-store"]),
+    ("wallet-store", &["wallet"]),
+    ("keychain", &["keychain"]),
+];
+
+/// Classes that a source's name adds to those of the catalogues.
+const NAMED: [&str; 3] = ["env-secret", "env-bulk", "env-unknown"];
+
+/// Kinds of hosts that are computed, beside the classes of `lists/hosts.csv`.
+const HOSTS: [&str; 10] =
+    ["vendor", "declared", "service", "unknown", "ip", "local", "throwaway", "runtime", "unseen", "plain-http"];
+
+impl FlowRule {
+    /// Checks what the schema cannot say.
+    ///
+    /// # Errors
+    /// Names the class that does not exist.
+    pub fn check(&self, paths: &Paths, hosts: &hosts::Hosts) -> Result<(), String> {
+        for case in &self.cases {
+            let sources = case.source.iter().chain(&case.gates);
+            for class in sources {
+                let is_file = class.strip_prefix("file:").is_some_and(|class| paths.has_class(class));
+                let is_known = crate::flow::catalogue::SOURCES.contains(&class.as_str())
+                    || FILES.iter().any(|(name, _)| name == class)
+                    || NAMED.contains(&class.as_str());
+                if !is_known && !is_file {
+                    return Err(format!("there is no source class `{class}`"));
+                }
+            }
+            let sinks = &crate::flow::catalogue::SINKS;
+            if let Some(class) = case.sink.iter().find(|class| !sinks.contains(&class.as_str())) {
+                return Err(format!("there is no sink class `{class}`"));
+            }
+            if let Some(class) = case.paths.iter().find(|class| !paths.has_class(class)) {
+                return Err(format!("no row of lists/paths.csv has the class `{class}`"));
+            }
+            let kinds = case.to.iter().chain(&case.not_to).chain(&case.from);
+            for kind in kinds {
+                if !HOSTS.contains(&kind.as_str()) && !hosts.has_class(kind) {
+                    return Err(format!("there is no kind of host `{kind}`"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Classes that it joins, sources first.
+    pub fn classes(&self) -> (Vec<&str>, Vec<&str>) {
+        let all = |of: fn(&FlowCase) -> &Vec<String>| {
+            let set: BTreeSet<&str> = self.cases.iter().flat_map(of).map(String::as_str).collect();
+            set.into_iter().collect()
+        };
+        (all(|case| &case.source), all(|case| &case.sink))
+    }
+}
+
+/// A flow as rules see it.
+struct Looked<'a> {
+    hit: &'a Hit,
+    label: Option<&'a Label>,
+    sources: BTreeSet<String>,
+    name: String,
+    to: BTreeSet<String>,
+    from: BTreeSet<String>,
+    paths: BTreeSet<String>,
+    gates: BTreeSet<String>,
+    through: BTreeSet<&'static str>,
+}
+
+impl FlowCase {
+    fn fits(&self, looked: &Looked<'_>) -> bool {
+        let any = |wanted: &[String], found: &BTreeSet<String>| {
+            wanted.is_empty() || wanted.iter().any(|class| found.contains(class))
+        };
+        (if self.source.is_empty() { looked.label.is_none() } else { any(&self.source, &looked.sources) })
+            && self.sink.contains(&looked.hit.class)
+            && any(&self.to, &looked.to)
+            && !self.not_to.iter().any(|kind| looked.to.contains(kind))
+            && any(&self.from, &looked.from)
+            && any(&self.paths, &looked.paths)
+            && any(&self.gates, &looked.gates)
+            && (self.through.is_empty() || self.through.iter().any(|step| looked.through.contains(step.as_str())))
+            && self.name.as_ref().is_none_or(|pattern| pattern.is_match(&looked.name))
+            && !self.not_name.as_ref().is_some_and(|pattern| pattern.is_match(&looked.name))
+            && self
+                .content
+                .as_ref()
+                .is_none_or(|pattern| looked.hit.content.iter().any(|content| pattern.is_match(content)))
+    }
+}
+
+/// What the package says of itself, for judging where values go.
+struct Package<'a> {
+    input: &'a Input<'a>,
+    own: BTreeSet<String>,
+}
+
+/// Findings of all flow rules.
+pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
+    if input.expanded.flows.is_empty() || input.rules.flows.is_empty() {
+        return Vec::new();
+    }
+    let package = Package { input, own: own_hosts(input) };
+    let mut found = Vec::new();
+    for (artifacts, outcome) in &input.expanded.flows {
+        for hit in &outcome.hits {
+            let none = [None];
+            let labels = hit.labels.iter().map(Some).chain(none);
+            for label in labels {
+                let looked = package.look(outcome, hit, label);
+                found.extend(package.judge(artifacts, outcome, &looked));
+            }
+        }
+    }
+    found
+}
+
+impl Package<'_> {
+    fn look<'a>(&self, outcome: &'a Outcome, hit: &'a Hit, label: Option<&'a Label>) -> Looked<'a> {
+        let name = label.map(|label| outcome.names.get(label.name).to_string()).unwrap_or_default();
+        let class = label.map(|label| outcome.names.get(label.class).to_string()).unwrap_or_default();
+        let is_env = class == "env";
+        let to = self.hosts(&hit.to, Some(&name).filter(|_| is_env || class == "file"));
+        let from = if class == "fetched" { self.hosts(&[name.as_str().into()], None) } else { BTreeSet::new() };
+        let paths = hit.paths.iter().flat_map(|path| self.input.rules.paths.classes(path)).map(str::to_owned).collect();
+        let mut gates = BTreeSet::new();
+        for gate in &hit.gates {
+            gates.extend(self.sources(&outcome.names.get(gate.class), &outcome.names.get(gate.name)));
+        }
+        let mut through = BTreeSet::new();
+        if hit.labels.iter().any(|label| &*outcome.names.get(label.class) == "decoded") {
+            through.insert("decoded");
+        }
+        if label.is_some_and(|l| l.trail.all().iter().any(|s| s.verb == crate::flow::value::Verb::Written)) {
+            through.insert("written");
+        }
+        Looked { hit, label, sources: self.sources(&class, &name), name, to, from, paths, gates, through }
+    }
+
+    /// Classes of a source: the catalogue's, and those that its name adds.
+    fn sources(&self, class: &str, name: &str) -> BTreeSet<String> {
+        let mut all = BTreeSet::from([class.to_owned()]);
+        if class == "env" {
+            all.extend(env_class(name).map(str::to_owned));
+        }
+        if class == "file" {
+            for path_class in self.input.rules.paths.classes(name) {
+                all.insert(format!("file:{path_class}"));
+                let groups = FILES.iter().filter(|(_, members)| members.contains(&path_class));
+                all.extend(groups.map(|(group, _)| (*group).to_owned()));
+            }
+        }
+        all
+    }
+
+    /// Kinds of hosts that these addresses lead to; `credential` is the name of what goes there.
+    fn hosts(&self, addresses: &[std::rc::Rc<str>], credential: Option<&String>) -> BTreeSet<String> {
+        let mut kinds = BTreeSet::new();
+        if addresses.is_empty() {
+            kinds.insert("unseen".to_owned());
+        }
+        for address in addresses {
+            let host_part = address.split_once("://").map_or(&**address, |(_, rest)| rest);
+            let host_part = host_part.split(['/', '?', '#']).next().unwrap_or("");
+            if !address.contains("://") && !host_part.contains('.') {
+                kinds.insert(if host_part == "localhost" { "local" } else { "unseen" }.to_owned());
+                continue;
+            }
+            let name = host_part.rsplit('@').next().unwrap_or("").split(':').next().unwrap_or("");
+            if name.ends_with(UNKNOWN) || (name.starts_with(UNKNOWN) && !name.contains('.')) {
+                kinds.insert("runtime".to_owned());
+                continue;
+            }
+            // Any digit will do where a port or a part of a name is not known.
+            let readable = address.replace(UNKNOWN, "1");
+            let Some(place) = self.input.rules.hosts.place(&readable) else {
+                kinds.insert("runtime".to_owned());
+                continue;
+            };
+            if place.is_throwaway() {
+                kinds.insert("throwaway".to_owned());
+            }
+            if place.plain {
+                kinds.insert("plain-http".to_owned());
+            }
+            let vendors = &self.input.rules.vendors;
+            let is_own = |name: &String| {
+                vendors.belongs(name, &place.host)
+                    || (vendors.is_anyones(name) && (vendors.knows(&place.host) || self.is_like(&place.host)))
+            };
+            if credential.is_some_and(is_own) {
+                kinds.insert("vendor".to_owned());
+            } else if place.class == "unknown" && self.declares(&place.host) {
+                kinds.insert("declared".to_owned());
+            } else if place.class == "unknown" && vendors.knows(&place.host) {
+                kinds.insert("service".to_owned());
+            } else {
+                kinds.insert(place.class);
+            }
+        }
+        kinds
+    }
+
+    /// Whether a host goes by the package's own name.
+    fn is_like(&self, host: &str) -> bool {
+        let mut name = self.input.package.path.to_ascii_lowercase();
+        let fronts = self.input.expanded.arena.iter().filter_map(|artifact| match &artifact.body {
+            Body::Markdown(document) if artifact.derivation.is_none() => document.front.as_ref(),
+            _ => None,
+        });
+        for string in fronts.flat_map(|data| &data.strings).filter(|string| string.key == "name") {
+            name.push(' ');
+            name.push_str(&string.text.to_ascii_lowercase());
+        }
+        let words = name.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() >= 4);
+        let domain = hosts::registrable(host).unwrap_or(host);
+        words.into_iter().any(|word| domain.contains(word))
+    }
+
+    /// Whether the package names a host as its own, or in its documents.
+    fn declares(&self, host: &str) -> bool {
+        let domain = hosts::registrable(host).unwrap_or(host);
+        self.own.contains(domain)
+            || self.input.expanded.arena.iter().any(|artifact| {
+                matches!(artifact.body, Body::Markdown(_))
+                    && artifact.derivation.is_none()
+                    && memchr::memmem::find(&artifact.bytes, domain.as_bytes()).is_some()
+            })
+    }
+
+    fn judge(&self, artifacts: &[ArtifactId], outcome: &Outcome, looked: &Looked<'_>) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for (id, rule) in &self.input.rules.flows {
+            let Some(case) = rule.cases.iter().find(|case| case.fits(looked)) else { continue };
+            let Some(rule) = self.input.rules.get(id) else { continue };
+            found.extend(report(id, &rule.meta, case, artifacts, outcome, looked));
+        }
+        found
+    }
+}
+
+/// A finding that prints the source, each step and the sink.
+fn report(
+    id: &RuleId,
+    meta: &Meta,
+    case: &FlowCase,
+    artifacts: &[ArtifactId],
+    outcome: &Outcome,
+    looked: &Looked<'_>,
+) -> Option<Finding> {
+    let span = |place: Place| {
+        let artifact = artifacts.get(place.module as usize)?;
+        Some(Span::new(*artifact, place.start as usize..place.end as usize))
+    };
+    let to = looked.hit.to.iter().chain(&looked.hit.paths).next();
+    let to = to.map_or(String::new(), |to| format!(" to `{}`", to.replace(UNKNOWN, "…")));
+    let note = format!("`{}`{to}", looked.hit.api);
+    let mut finding = Finding::new(
+        id.clone(),
+        case.severity.unwrap_or(meta.severity),
+        case.confidence.unwrap_or(meta.confidence),
+        case.message.as_deref().unwrap_or(&meta.message),
+        span(looked.hit.place)?,
+        note.clone(),
+    );
+    let Some(label) = looked.label else { return Some(finding) };
+    for (at, step) in label.trail.all().iter().enumerate() {
+        let what = outcome.names.get(step.what);
+        let (role, note) = if at == 0 {
+            let name = looked.name.replace(UNKNOWN, "…");
+            (Role::Source, if *name == *what { format!("`{what}`") } else { format!("`{name}` from `{what}`") })
+        } else {
+            let what = if what.is_empty() { "a function".to_owned() } else { format!("`{what}`") };
+            (Role::Step, format!("{} {what}", step.verb.phrase()))
+        };
+        finding = finding.with(span(step.place).map(|span| Evidence::new(span, role, note)));
+    }
+    Some(finding.with(span(looked.hit.place).map(|span| Evidence::new(span, Role::Sink, note))))
+}
+
+/// The class of the catalogues that a rule's class is part of.
+pub(crate) fn base_class(class: &str) -> String {
+    let is_file = class.starts_with("file:") || FILES.iter().any(|(name, _)| *name == class && class != "keychain");
+    if is_file {
+        "file".to_owned()
+    } else if NAMED.contains(&class) {
+        "env".to_owned()
+    } else {
+        class.to_owned()
+    }
+}
+
+/// What a variable's name says of its content.
+fn env_class(name: &str) -> Option<&'static str> {
+    const SECRET: [&str; 14] = [
+        "key",
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "pwd",
+        "pass",
+        "credential",
+        "credentials",
+        "auth",
+        "apikey",
+        "mnemonic",
+        "seed",
+        "pat",
+    ];
+    match name {
+        "*" => Some("env-bulk"),
+        "?" => Some("env-unknown"),
+        _ => {
+            let lower = name.to_ascii_lowercase();
+            lower
+                .split(['_', '-', '.'])
+                .any(|word| SECRET.contains(&word) || word.ends_with("key"))
+                .then_some("env-secret")
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! What interfaces give and take: sources, sinks, and what happens to values
+//! in between, from `signatures/flows/<language>.toml`.
+//!
+//! An interface is named by its path: the module, then members, with `()` for
+//! what a call gives (`http.request().write`). `?.name` is a member of anything.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use super::fold::Fold;
+use super::ir::Language;
+
+/// Which argument.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Arg {
+    /// By its position, counted from 0.
+    Position(usize),
+    /// By its name; `receiver` is what the call is made on, `all` is every argument.
+    Name(String),
+}
+
+/// What gives a value that matters.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Its path.
+    pub api: String,
+    /// What is given.
+    pub class: String,
+    /// The argument that says which one: a variable's name, a path, an address.
+    pub name: Option<Arg>,
+    /// Its members are what is given; they are the names.
+    #[serde(default)]
+    pub members: bool,
+    /// Given without a call.
+    #[serde(default)]
+    pub read: bool,
+}
+
+/// What takes a value to where it matters.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sink {
+    /// Its path.
+    pub api: String,
+    /// Where the value goes.
+    pub class: String,
+    /// The arguments that go there.
+    pub args: Vec<Arg>,
+    /// The argument that names the host.
+    pub host: Option<Arg>,
+    /// The argument that names the file.
+    pub path: Option<Arg>,
+}
+
+/// Another name of the same interface.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alias {
+    /// The path.
+    pub api: String,
+    /// The path that it is.
+    pub is: String,
+}
+
+/// A value that is known without running anything.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Constant {
+    /// The path.
+    pub api: String,
+    /// The text.
+    pub text: String,
+}
+
+/// An operation on constants.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Folding {
+    /// The path.
+    pub api: String,
+    /// What it does.
+    pub op: Fold,
+    /// Whether its result was written to be read by no one.
+    #[serde(default)]
+    pub decodes: bool,
+}
+
+/// What a call does beyond constants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Gives the member of the first argument that the second names.
+    GetMember,
+    /// Sets the member of the first argument that the second names.
+    SetMember,
+    /// Calls the receiver; the first argument is its receiver.
+    Call,
+    /// Calls the receiver with a list of arguments.
+    Apply,
+    /// Calls the first argument with a list of arguments.
+    ReflectApply,
+    /// Gives the receiver or first argument, to be called later.
+    Bind,
+    /// Gives the module that the first argument names.
+    Import,
+    /// Gives the first argument, its functions called.
+    Resolve,
+    /// Functions among the arguments get the receiver; their results are the result.
+    Then,
+    /// Functions among the arguments get each item; their results are a list.
+    Map,
+    /// The first argument gets each item of the second; its results are a list.
+    MapFunction,
+    /// Functions among the arguments get each item; the receiver is the result.
+    Filter,
+    /// Functions among the arguments get what was gathered and each item.
+    Reduce,
+    /// All arguments become part of the receiver.
+    Push,
+    /// The content of all arguments becomes part of the first.
+    Assign,
+    /// The first argument is given what the receiver holds.
+    Pipe,
+    /// Keys.
+    Keys,
+    /// Values.
+    Values,
+    /// Pairs of keys and values.
+    Entries,
+    /// The names that the program's world has: what `globalThis` is.
+    Globals,
+    /// Calls the function that the first argument gives.
+    Invoke,
+    /// The first argument, of which nothing else is known.
+    Opaque,
+}
+
+/// A call with an effect.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Effecting {
+    /// The path.
+    pub api: String,
+    /// What it does.
+    pub does: Effect,
+}
+
+/// An interface whose result says nothing of what it was given.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sanitizer {
+    /// The path.
+    pub api: String,
+}
+
+/// One catalogue as it is written.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    source: Vec<Source>,
+    sink: Vec<Sink>,
+    alias: Vec<Alias>,
+    constant: Vec<Constant>,
+    fold: Vec<Folding>,
+    effect: Vec<Effecting>,
+    sanitizer: Vec<Sanitizer>,
+}
+
+/// All that is known of one interface.
+#[derive(Debug, Clone, Default)]
+pub struct Entry {
+    /// What it gives.
+    pub sources: Vec<Source>,
+    /// What it takes.
+    pub sinks: Vec<Sink>,
+    /// Its value.
+    pub constant: Option<String>,
+    /// Its operation on constants.
+    pub fold: Option<(Fold, bool)>,
+    /// What else it does.
+    pub effect: Option<Effect>,
+    /// Whether its result says nothing of what it was given.
+    pub sanitizes: bool,
+}
+
+/// The catalogue of one language.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    entries: HashMap<String, Entry>,
+    aliases: HashMap<String, String>,
+}
+
+/// Classes that sources may have.
+pub const SOURCES: [&str; 14] = [
+    "env",
+    "file",
+    "memory",
+    "keychain",
+    "clipboard",
+    "host-facts",
+    "fetched",
+    "argument",
+    "decoded",
+    "date",
+    "locale",
+    "sandbox",
+    "screen",
+    "command",
+];
+
+/// Classes that sinks may have.
+pub const SINKS: [&str; 8] =
+    ["network", "dns", "messaging", "process", "code", "file-write", "delete", "clipboard-write"];
+
+impl Catalogue {
+    /// Reads a catalogue.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut all = Self::default();
+        for source in file.source {
+            known(&SOURCES, &source.class)?;
+            all.entry(&source.api).sources.push(source);
+        }
+        for sink in file.sink {
+            known(&SINKS, &sink.class)?;
+            all.entry(&sink.api).sinks.push(sink);
+        }
+        for constant in file.constant {
+            all.entry(&constant.api).constant = Some(constant.text);
+        }
+        for fold in file.fold {
+            all.entry(&fold.api).fold = Some((fold.op, fold.decodes));
+        }
+        for effect in file.effect {
+            all.entry(&effect.api).effect = Some(effect.does);
+        }
+        for sanitizer in file.sanitizer {
+            all.entry(&sanitizer.api).sanitizes = true;
+        }
+        all.aliases = file.alias.into_iter().map(|alias| (alias.api, alias.is)).collect();
+        Ok(all)
+    }
+
+    fn entry(&mut self, api: &str) -> &mut Entry {
+        self.entries.entry(api.to_owned()).or_default()
+    }
+
+    /// What is known of a path, or of its last member on anything.
+    pub fn get(&self, path: &str) -> Option<&Entry> {
+        self.entries.get(path).or_else(|| {
+            let (_, last) = path.rsplit_once('.')?;
+            self.entries.get(&format!("?.{last}"))
+        })
+    }
+
+    /// The path that a path is another name of, or itself.
+    pub fn resolve<'p>(&'p self, path: &'p str) -> &'p str {
+        self.aliases.get(path).map_or(path, String::as_str)
+    }
+
+    /// Sources and sinks of these classes, for people.
+    pub fn members<'c>(&'c self, classes: &'c [String]) -> Vec<(&'c str, &'c str)> {
+        let mut all: Vec<(&str, &str)> = self
+            .entries
+            .iter()
+            .flat_map(|(api, entry)| {
+                let sources = entry.sources.iter().map(|source| source.class.as_str());
+                let sinks = entry.sinks.iter().map(|sink| sink.class.as_str());
+                sources.chain(sinks).map(move |class| (class, api.as_str()))
+            })
+            .filter(|(class, _)| classes.iter().any(|wanted| wanted == class))
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+fn known(classes: &[&str], class: &str) -> Result<(), String> {
+    if classes.contains(&class) { Ok(()) } else { Err(format!("there is no class `{class}`: {}", classes.join(", "))) }
+}
+
+/// The catalogues, each read when a program first needs it.
+#[derive(Default)]
+pub struct Catalogues {
+    texts: HashMap<&'static str, String>,
+    read: [std::sync::OnceLock<Catalogue>; 3],
+}
+
+impl Catalogues {
+    /// The catalogues of these texts.
+    pub fn new(text: impl Fn(Language) -> String) -> Self {
+        let all = [Language::JavaScript, Language::Python, Language::Shell];
+        Self { texts: all.into_iter().map(|language| (language.name(), text(language))).collect(), ..Self::default() }
+    }
+
+    /// The catalogue of a language; empty if it is broken, which [`Self::check`] says.
+    pub fn get(&self, language: Language) -> &Catalogue {
+        self.read[language as usize].get_or_init(|| {
+            let text = self.texts.get(language.name()).map_or("", String::as_str);
+            Catalogue::parse(text).unwrap_or_default()
+        })
+    }
+
+    /// What is wrong with each.
+    pub fn check(&self) -> Vec<(&'static str, String)> {
+        let mut broken: Vec<_> =
+            self.texts.iter().filter_map(|(name, text)| Some((*name, Catalogue::parse(text).err()?))).collect();
+        broken.sort();
+        broken
+    }
+}

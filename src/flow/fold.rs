@@ -1,0 +1,363 @@
+//! Operations on constants: what programs do to hide a text, undone.
+
+use std::rc::Rc;
+
+use super::ir::Binary;
+use super::value::{Lit, UNKNOWN};
+use crate::decode;
+use crate::parse::binary::inflate;
+
+/// Longest text that is folded, in bytes.
+pub const LONGEST: usize = 256 * 1024;
+
+/// An operation that catalogues name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fold {
+    /// The text as it is.
+    Same,
+    /// The first argument as it is.
+    First,
+    /// Texts one after the other: the receiver's and all arguments'.
+    Concat,
+    /// A list's texts with the argument between them.
+    Join,
+    /// A text's parts between the argument.
+    Split,
+    /// The argument's texts, the receiver between them.
+    JoinArgument,
+    /// Backwards.
+    Reverse,
+    /// All or the first of one text by another.
+    Replace,
+    /// A part by beginning and end.
+    Slice,
+    /// A part by beginning and length.
+    Substr,
+    /// The character at a place.
+    CharAt,
+    /// The number of the character at a place.
+    CodeAt,
+    /// Characters of numbers.
+    FromCodes,
+    /// Repeated.
+    Repeat,
+    /// In lower case.
+    Lower,
+    /// In upper case.
+    Upper,
+    /// Without white space around it.
+    Trim,
+    /// A number read from text, to a base.
+    ParseInt,
+    /// Text of a number.
+    ToText,
+    /// Base64, and what reads it.
+    Base64,
+    /// Base32.
+    Base32,
+    /// Base85.
+    Base85,
+    /// Pairs of hexadecimal digits.
+    Hex,
+    /// Bytes by an encoding that is the second argument; base64 and hexadecimal are read.
+    FromEncoding,
+    /// Text of bytes in an encoding that is the first argument; base64 and hexadecimal are written.
+    ToEncoding,
+    /// Percent signs read.
+    Percent,
+    /// Rotated by thirteen, or the codec that the second argument names.
+    Codec,
+    /// A compressed stream.
+    Inflate,
+    /// A path of several parts.
+    PathJoin,
+    /// Where a path leads to.
+    Directory,
+    /// The last part of a path.
+    BaseName,
+    /// Placeholders filled in: `{}` or `%s`.
+    Format,
+    /// Numbers of the characters of a text, or the items of a list.
+    Codes,
+    /// A list of numbers.
+    Range,
+}
+
+/// Applies `op` to a text and further texts; `None` if that gives nothing known.
+pub fn apply(op: Fold, receiver: Option<&Lit>, args: &[Lit]) -> Option<Lit> {
+    let subject = || receiver.or_else(|| args.first()).map(Lit::text);
+    let rest = if receiver.is_some() { args } else { args.get(1..).unwrap_or(&[]) };
+    let text = |lit: &Lit| lit.text();
+    let number = |at: usize| rest.get(at).and_then(Lit::number);
+    let result: String = match op {
+        Fold::Same => return receiver.cloned(),
+        Fold::First => return args.first().cloned(),
+        Fold::Concat => receiver.into_iter().chain(args).map(|lit| lit.text().to_string()).collect(),
+        Fold::Reverse => subject()?.chars().rev().collect(),
+        Fold::Replace => replace(&subject()?, &text(rest.first()?), &text(rest.get(1)?)),
+        Fold::Slice => slice(&subject()?, number(0).unwrap_or(0.0), number(1)),
+        Fold::Substr => {
+            let all = subject()?;
+            let start = index(number(0).unwrap_or(0.0), all.chars().count());
+            let length = number(1).map_or(usize::MAX, |length| length.max(0.0) as usize);
+            all.chars().skip(start).take(length).collect()
+        }
+        Fold::CharAt => {
+            let all = subject()?;
+            all.chars().nth(index(number(0).unwrap_or(0.0), all.chars().count()))?.to_string()
+        }
+        Fold::CodeAt => {
+            let all = subject()?;
+            let c = all.chars().nth(index(number(0).unwrap_or(0.0), all.chars().count()))?;
+            return (c != UNKNOWN).then(|| Lit::Number(f64::from(u32::from(c))));
+        }
+        Fold::FromCodes => args.iter().map(|lit| char::from_u32(lit.number()? as u32)).collect::<Option<String>>()?,
+        Fold::Repeat => {
+            let (all, times) = (subject()?, number(0)?.max(0.0) as usize);
+            if all.len().saturating_mul(times) > LONGEST {
+                return None;
+            }
+            all.repeat(times)
+        }
+        Fold::Lower => subject()?.to_lowercase(),
+        Fold::Upper => subject()?.to_uppercase(),
+        Fold::Trim => subject()?.trim().to_owned(),
+        Fold::ParseInt => {
+            let base = rest.first().and_then(Lit::number).map_or(10, |base| base as u32);
+            let all = subject()?;
+            let all = all.trim().trim_start_matches("0x").to_owned();
+            if !(2..=36).contains(&base) {
+                return None;
+            }
+            let hex = if receiver.or(args.first()).map(text)?.starts_with("0x") { 16 } else { base };
+            return i64::from_str_radix(&all, hex).ok().map(|number| Lit::Number(number as f64));
+        }
+        Fold::ToText => return Some(Lit::Text(subject()?)),
+        Fold::Base64 => bytes_text(decode::base64_bytes(&known(subject()?)?)?),
+        Fold::Base32 => bytes_text(decode::base32_bytes(&known(subject()?)?)?),
+        Fold::Base85 => bytes_text(base85(&known(subject()?)?)?),
+        Fold::Hex => bytes_text(decode::hex_bytes(&known(subject()?)?)?),
+        Fold::FromEncoding => match rest.first().map(text).as_deref() {
+            Some("base64" | "base64url") => bytes_text(decode::base64_bytes(&known(subject()?)?)?),
+            Some("hex") => bytes_text(decode::hex_bytes(&known(subject()?)?)?),
+            _ => subject()?.to_string(),
+        },
+        Fold::ToEncoding => match rest.first().map(text).as_deref() {
+            Some("base64") => data_encoding::BASE64.encode(subject()?.as_bytes()),
+            Some("hex") => data_encoding::HEXLOWER.encode(subject()?.as_bytes()),
+            _ => subject()?.to_string(),
+        },
+        Fold::Percent => percent(&subject()?),
+        Fold::Codec => match rest.first().map(text).as_deref() {
+            Some("rot13" | "rot_13") => rot13(&subject()?),
+            Some("base64") => bytes_text(decode::base64_bytes(&known(subject()?)?)?),
+            Some("hex" | "hex_codec") => bytes_text(decode::hex_bytes(&known(subject()?)?)?),
+            Some("unicode_escape" | "unicode-escape") => {
+                let all = subject()?;
+                decode::unescape(&all).map_or_else(|| all.to_string(), |(text, _)| text)
+            }
+            _ => subject()?.to_string(),
+        },
+        Fold::Inflate => bytes_text(inflated(&text_bytes(&known(subject()?)?))?),
+        Fold::PathJoin => path_join(args.iter().map(text)),
+        Fold::Directory => subject()?.rsplit_once('/').map_or(".".to_owned(), |(directory, _)| directory.to_owned()),
+        Fold::BaseName => subject()?.rsplit('/').next().unwrap_or("").to_owned(),
+        Fold::Format => format(&subject()?, rest),
+        Fold::Join | Fold::JoinArgument | Fold::Split | Fold::Codes | Fold::Range => return None,
+    };
+    (result.len() <= LONGEST).then(|| Lit::Text(result.into()))
+}
+
+/// A text all of which is known.
+fn known(text: Rc<str>) -> Option<Rc<str>> {
+    (!text.contains(UNKNOWN)).then_some(text)
+}
+
+/// Bytes as a text: UTF-8, or a character for each byte.
+pub fn bytes_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
+}
+
+/// The bytes that [`bytes_text`] made a text of.
+fn text_bytes(text: &str) -> Vec<u8> {
+    let narrow: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    narrow.unwrap_or_else(|| text.as_bytes().to_vec())
+}
+
+/// What a compressed stream of any of the usual kinds holds.
+fn inflated(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.starts_with(b"\x1f\x8b") {
+        let (out, _) = inflate::read(&mut flate2::bufread::GzDecoder::new(bytes), LONGEST);
+        return (!out.is_empty()).then_some(out);
+    }
+    let zlib = inflate::zlib(bytes, LONGEST).bytes;
+    let out = if zlib.is_empty() { inflate::deflate(bytes, LONGEST).bytes } else { zlib };
+    (!out.is_empty()).then_some(out)
+}
+
+/// Place of an index that may count from the end.
+fn index(at: f64, length: usize) -> usize {
+    if at < 0.0 { length.saturating_sub(-at as usize) } else { (at as usize).min(length) }
+}
+
+/// A part of a text by characters.
+pub fn slice(text: &str, start: f64, end: Option<f64>) -> String {
+    let length = text.chars().count();
+    let start = index(start, length);
+    let end = end.map_or(length, |end| index(end, length));
+    text.chars().skip(start).take(end.saturating_sub(start)).collect()
+}
+
+fn replace(text: &str, from: &str, to: &str) -> String {
+    if from.is_empty() || text.len().saturating_mul(to.len().max(1)) > 64 * LONGEST {
+        return text.to_owned();
+    }
+    text.replace(from, to)
+}
+
+fn percent(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let digits = bytes.get(at + 1..at + 3).filter(|_| byte == b'%').and_then(|d| std::str::from_utf8(d).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(decoded) => {
+                out.push(decoded);
+                at += 3;
+            }
+            None => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    bytes_text(out)
+}
+
+fn rot13(text: &str) -> String {
+    let turn = |c: char, first: u8| char::from((c as u8 - first + 13) % 26 + first);
+    text.chars()
+        .map(|c| match c {
+            'a'..='z' => turn(c, b'a'),
+            'A'..='Z' => turn(c, b'A'),
+            _ => c,
+        })
+        .collect()
+}
+
+/// Base85 as Python writes it.
+fn base85(text: &str) -> Option<Vec<u8>> {
+    const DIGITS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
+    let mut out = Vec::new();
+    for chunk in text.trim().as_bytes().chunks(5) {
+        let mut value: u32 = 0;
+        for at in 0..5 {
+            let digit = chunk.get(at).map_or(Some(84), |byte| DIGITS.iter().position(|digit| digit == byte))?;
+            value = value.checked_mul(85)?.checked_add(u32::try_from(digit).ok()?)?;
+        }
+        out.extend(value.to_be_bytes().into_iter().take(chunk.len().saturating_sub(1)));
+    }
+    Some(out)
+}
+
+fn path_join(parts: impl Iterator<Item = Rc<str>>) -> String {
+    let mut out = String::new();
+    for part in parts {
+        let is_rooted = part.starts_with(['/', '~']) || part.starts_with(UNKNOWN);
+        if is_rooted && !out.contains(UNKNOWN) && !out.starts_with('~') && !out.starts_with('.') {
+            out.clear();
+        }
+        if !out.is_empty() && !out.ends_with('/') {
+            out.push('/');
+        }
+        out.push_str(part.trim_start_matches(if out.is_empty() { '\0' } else { '/' }));
+    }
+    // `..` takes a part away where one is known.
+    let mut kept: Vec<&str> = Vec::new();
+    for part in out.split('/') {
+        match part {
+            "." if !kept.is_empty() => {}
+            ".." if kept.last().is_some_and(|last| !matches!(*last, "" | ".." | "." | "~")) => {
+                kept.pop();
+            }
+            _ => kept.push(part),
+        }
+    }
+    kept.join("/")
+}
+
+fn format(pattern: &str, args: &[Lit]) -> String {
+    let mut args = args.iter();
+    let mut out = String::new();
+    let mut rest = pattern;
+    loop {
+        let next = rest.find(['%', '{']).unwrap_or(rest.len());
+        let (head, tail) = rest.split_at(next);
+        out.push_str(head);
+        if tail.is_empty() || out.len() > LONGEST {
+            return out;
+        }
+        let end = if tail.starts_with('{') {
+            tail.find('}').map(|end| end + 1)
+        } else {
+            tail.get(1..2).filter(|kind| matches!(*kind, "s" | "d" | "r")).map(|_| 2)
+        };
+        match end {
+            Some(end) => {
+                match args.next() {
+                    Some(lit) => out.push_str(&lit.text()),
+                    None => out.push(UNKNOWN),
+                }
+                rest = tail.get(end..).unwrap_or("");
+            }
+            None => {
+                out.push_str(tail.get(..1).unwrap_or(""));
+                rest = tail.get(1..).unwrap_or("");
+            }
+        }
+    }
+}
+
+/// A binary operation on constants.
+pub fn binary(op: Binary, a: &Lit, b: &Lit) -> Option<Lit> {
+    if let (Binary::Add, Lit::Text(_), _) | (Binary::Add, _, Lit::Text(_)) = (op, a, b) {
+        let text = format!("{}{}", a.text(), b.text());
+        return (text.len() <= LONGEST).then(|| Lit::Text(text.into()));
+    }
+    let truth = |holds: bool| Some(Lit::Text(if holds { "true" } else { "false" }.into()));
+    match (op, a, b) {
+        (Binary::Equal, Lit::Text(a), Lit::Text(b)) => return truth(a == b),
+        (Binary::Unequal, Lit::Text(a), Lit::Text(b)) => return truth(a != b),
+        (Binary::Mul, Lit::Text(_), Lit::Number(times)) => {
+            return apply(Fold::Repeat, Some(a), &[Lit::Number(*times)]);
+        }
+        (Binary::Div, Lit::Text(_), Lit::Text(_)) => {
+            return Some(Lit::Text(path_join([a.text(), b.text()].into_iter()).into()));
+        }
+        (Binary::Rem, Lit::Text(pattern), _) => {
+            return Some(Lit::Text(format(pattern, std::slice::from_ref(b)).into()));
+        }
+        _ => {}
+    }
+    let (x, y) = (a.number()?, b.number()?);
+    let bits = |f: fn(i64, i64) -> i64| Some(Lit::Number(f(x as i64, y as i64) as f64));
+    match op {
+        Binary::Add => Some(Lit::Number(x + y)),
+        Binary::Sub => Some(Lit::Number(x - y)),
+        Binary::Mul => Some(Lit::Number(x * y)),
+        Binary::Div => Some(Lit::Number(x / y)),
+        Binary::Rem => (y != 0.0).then(|| Lit::Number(x % y)),
+        Binary::Xor => bits(|x, y| x ^ y),
+        Binary::And => bits(|x, y| x & y),
+        Binary::Or => bits(|x, y| x | y),
+        Binary::Shl => bits(|x, y| x.checked_shl(y.clamp(0, 63) as u32).unwrap_or(0)),
+        Binary::Shr => bits(|x, y| x.checked_shr(y.clamp(0, 63) as u32).unwrap_or(0)),
+        Binary::Less => truth(x < y),
+        Binary::AtMost => truth(x <= y),
+        Binary::Equal => truth(x == y),
+        Binary::Unequal => truth(x != y),
+        Binary::Other => None,
+    }
+}

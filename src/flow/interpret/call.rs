@@ -1,0 +1,706 @@
+//! Calls: of functions of the package by what they give for what they get,
+//! of interfaces by the catalogue.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
+
+use super::frame::Frame;
+use super::{CALLS, FoldedRole, Hit, Interpreter};
+use crate::flow::catalogue::{Arg, Entry, Sink, Source};
+use crate::flow::fold::{self, Fold};
+use crate::flow::ir::{Op, OpKind};
+use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNKNOWN, Value, Verb, taints};
+
+/// Different calls of one function that are followed apart.
+const CONTEXTS: usize = 8;
+
+/// A call with its values.
+pub(super) struct Call {
+    pub place: Place,
+    pub site: (FnRef, u32),
+    pub callee: Value,
+    pub receiver: Value,
+    pub args: Vec<Value>,
+    pub named: Vec<(Value, Value)>,
+    pub new: bool,
+}
+
+impl Call {
+    /// An argument; `None` if it is not given.
+    pub(super) fn arg(&self, which: &Arg) -> Option<Value> {
+        match which {
+            Arg::Position(at) => self.args.get(*at).cloned(),
+            Arg::Name(name) if name == "receiver" => Some(self.receiver.clone()),
+            Arg::Name(name) if name == "all" => {
+                let all = self.args.iter().chain(self.named.iter().map(|(_, value)| value));
+                Some(all.fold(Value::default(), |joined, value| joined.join(value)))
+            }
+            Arg::Name(name) => {
+                let is_named = |key: &Value| key.texts().iter().any(|text| **text == **name);
+                self.named.iter().find(|(key, _)| is_named(key)).map(|(_, value)| value.clone())
+            }
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Value> {
+        self.args.iter().chain(self.named.iter().map(|(_, value)| value))
+    }
+}
+
+impl Interpreter<'_> {
+    pub(super) fn call(&mut self, frame: &Frame, at: u32, op: &Op, place: Place) -> Value {
+        let OpKind::Call { callee, receiver, args, named, new } = op.kind else { return Value::unknown() };
+        let module = self.module(place.module);
+        let values =
+            |this: &Self, slots: &[u32]| -> Vec<Value> { slots.iter().map(|s| this.read(frame, *s)).collect() };
+        let named = values(self, module.slots(named));
+        let call = Call {
+            place,
+            site: (frame.function, at),
+            callee: self.read(frame, callee),
+            receiver: receiver.map(|slot| self.read(frame, slot)).unwrap_or_default(),
+            args: values(self, module.slots(args)),
+            named: named.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
+            new,
+        };
+        self.perform(&call)
+    }
+
+    pub(super) fn perform(&mut self, call: &Call) -> Value {
+        let callee = call.callee.get();
+        let mut result = Value::default();
+        for function in &callee.fns {
+            let this = if call.new { self.instance(call) } else { call.receiver.clone() };
+            let this = self.holders(&this, *function);
+            let given = self.invoke(*function, &call.args, &call.named, &this, Some(call.place));
+            result = result.join(&if call.new { given.join(&this) } else { given });
+        }
+        let classes: Vec<ObjId> = callee.objs.clone();
+        for class in classes {
+            result = result.join(&self.construct(class, call));
+        }
+        // A function that is known under its own name too: what its name stands for does not matter.
+        if !callee.fns.is_empty() && callee.apis.is_empty() {
+            return result;
+        }
+        for api in &callee.apis {
+            result = result.join(&self.interface(*api, call));
+        }
+        if callee.apis.is_empty() && result.is_unset() {
+            result = self.opaque(call, None);
+        }
+        result
+    }
+
+    /// Of several receivers those that have this function as a member.
+    fn holders(&self, this: &Value, function: FnRef) -> Value {
+        let inner = this.get();
+        if inner.objs.len() < 2 {
+            return this.clone();
+        }
+        let holds = |id: &ObjId| {
+            let mut queue = vec![*id];
+            let mut seen = 0;
+            while let Some(object) = queue.pop().and_then(|id| self.objects.get(id as usize)).filter(|_| seen < 8) {
+                seen += 1;
+                if object.fields.values().any(|field| field.get().fns.contains(&function)) {
+                    return true;
+                }
+                queue.extend(&object.bases);
+            }
+            false
+        };
+        let objs: Vec<ObjId> = inner.objs.iter().copied().filter(holds).collect();
+        if objs.is_empty() { this.clone() } else { Value::of(Inner { objs, ..(*inner).clone() }) }
+    }
+
+    fn instance(&mut self, call: &Call) -> Value {
+        Value::object(self.site(call.site.0, call.site.1 | 0x8000_0000))
+    }
+
+    /// Makes an object of a class, or calls what an object is called through.
+    fn construct(&mut self, class: ObjId, call: &Call) -> Value {
+        let Some(object) = self.objects.get(class as usize) else { return Value::unknown() };
+        if !object.is_class {
+            // The value that a module offers as a whole may be called.
+            let whole = self.names.intern("*");
+            let target = self.objects.get(class as usize).and_then(|object| object.fields.get(&whole)).cloned();
+            return match target {
+                Some(callee) if self.depth < CALLS => {
+                    self.depth += 1;
+                    let result = self.perform(&Call { callee, ..copy(call) });
+                    self.depth -= 1;
+                    result
+                }
+                _ => Value::default(),
+            };
+        }
+        let instance = self.instance(call);
+        for id in &instance.get().objs {
+            if let Some(object) = self.objects.get_mut(*id as usize)
+                && !object.bases.contains(&class)
+            {
+                object.bases.push(class);
+            }
+        }
+        let new = self.names.intern("@new");
+        let constructor = self.get(&Value::object(class), new, call.place);
+        for function in &constructor.get().fns {
+            self.invoke(*function, &call.args, &call.named, &instance, Some(call.place));
+        }
+        instance
+    }
+
+    /// What a function gives for these arguments.
+    pub(super) fn invoke(
+        &mut self,
+        function: FnRef,
+        args: &[Value],
+        named: &[(Value, Value)],
+        this: &Value,
+        place: Option<Place>,
+    ) -> Value {
+        let Some(code) = self.function(function) else { return Value::unknown() };
+        if self.depth >= CALLS || self.steps == 0 {
+            return args.iter().fold(Value::unknown(), |all, arg| all.with(&arg.taint()));
+        }
+        let name = self.sym(function.0, code.name);
+        let mut values: Vec<Value> = Vec::with_capacity(args.len() + 1);
+        if code.takes_self && !this.is_unset() {
+            values.push(this.clone());
+        }
+        for arg in args {
+            values.push(match place {
+                Some(place) => self.stepped_as(arg, place, Verb::Passed, name),
+                None => arg.clone(),
+            });
+        }
+        let mut hasher = DefaultHasher::new();
+        values.iter().for_each(|value| value.digest().hash(&mut hasher));
+        named.iter().for_each(|(key, value)| (key.digest(), value.digest()).hash(&mut hasher));
+        this.digest().hash(&mut hasher);
+        let digest = hasher.finish();
+        let known = self.known.entry(function).or_default();
+        if known.is_active {
+            return known.result.clone();
+        }
+        if let Some((_, result)) = known.contexts.iter().find(|(context, _)| *context == digest) {
+            return result.clone();
+        }
+        if known.contexts.len() >= CONTEXTS {
+            // Too many different ones: all that it ever got.
+            if values.len() > known.joined.len() {
+                known.joined.resize(values.len(), Value::default());
+            }
+            let before: Vec<u64> = known.joined.iter().map(Value::digest).collect();
+            for (joined, value) in known.joined.iter_mut().zip(&values) {
+                *joined = joined.join(value);
+            }
+            if before == known.joined.iter().map(Value::digest).collect::<Vec<_>>() {
+                return known.result.clone();
+            }
+            values.clone_from(&known.joined);
+        }
+        known.is_active = true;
+        known.is_done = true;
+        let result = self.run(function, &values, named, this);
+        let known = self.known.entry(function).or_default();
+        known.is_active = false;
+        known.result = known.result.join(&result);
+        if known.contexts.len() < CONTEXTS {
+            known.contexts.push((digest, result.clone()));
+        }
+        result
+    }
+
+    fn run(&mut self, function: FnRef, args: &[Value], named: &[(Value, Value)], this: &Value) -> Value {
+        let Some(code) = self.function(function) else { return Value::unknown() };
+        let mut frame = Frame::new(function, code.slots, &code.shared, &code.ops, self.gates.len());
+        for (at, param) in code.params.iter().enumerate() {
+            let name = self.module(function.0).name(param.name);
+            let value = if param.is_rest {
+                let rest = args.get(at..).unwrap_or(&[]).to_vec();
+                self.new_list(function, 0x4000_0000 + at as u32, rest, Value::default())
+            } else {
+                let by_name = named.iter().find(|(key, _)| key.texts().iter().any(|text| **text == *name));
+                args.get(at).cloned().or_else(|| by_name.map(|(_, value)| value.clone())).unwrap_or_default()
+            };
+            let value = if value.is_unset() && args.is_empty() { Value::unknown() } else { value };
+            self.give(&mut frame, param.slot, value);
+        }
+        if let Some(slot) = code.this {
+            self.give(&mut frame, slot, this.clone());
+        }
+        if let Some(slot) = code.arguments {
+            let all = self.new_list(function, 0x4000_ffff, args.to_vec(), Value::default());
+            self.give(&mut frame, slot, all);
+        }
+        self.depth += 1;
+        let outer = std::mem::take(&mut self.exact);
+        self.exact = outer;
+        frame.run(self, &code.ops);
+        self.depth -= 1;
+        frame.result
+    }
+
+    fn give(&mut self, frame: &mut Frame, slot: u32, value: Value) {
+        if let Some(cell) = frame.shared(slot) {
+            self.set_cell(frame.function.0, cell, &value);
+        }
+        frame.write(slot, value);
+    }
+
+    /// What calling an interface gives.
+    fn interface(&mut self, api: Sym, call: &Call) -> Value {
+        let path = self.names.get(api);
+        let Some(entry) = self.entry(call.place.module, api) else { return self.opaque(call, Some(&path)) };
+        let mut result = Value::default();
+        let mut taint = None;
+        for sink in &entry.sinks {
+            self.reach(sink, &path, call);
+        }
+        for source in &entry.sources {
+            taint = taints(&taint, &self.source(source, &path, call));
+        }
+        if let Some(effect) = entry.effect
+            && let Some(value) = self.effect(effect, call)
+        {
+            result = result.join(&value);
+        }
+        if let Some((op, decodes)) = entry.fold {
+            let folded = self.fold(op, call);
+            let label = if decodes { self.decoded(&folded, &path, call) } else { None };
+            result = result.join(&folded.with(&label));
+        }
+        if let Some(text) = &entry.constant {
+            result = result.join(&Value::text(text.as_str()));
+        }
+        if entry.sources.is_empty() && (entry.effect.is_some() || entry.fold.is_some()) {
+            if path.starts_with("pathlib") {
+                result = result.join(&self.result_path(&path, call));
+            }
+            return result.with(&taint);
+        }
+        self.given(&path, entry, call, result, taint)
+    }
+
+    /// The result of an interface with what its functions among the arguments get.
+    fn given(&mut self, path: &Rc<str>, entry: &Entry, call: &Call, result: Value, taint: Taint) -> Value {
+        let passes = entry.sources.is_empty() && entry.sinks.is_empty() && !entry.sanitizes;
+        let through = if passes { self.through(call) } else { None };
+        let made = self.result_path(path, call);
+        let made = self.handle(entry, call, made);
+        let value = result.join(&made).with(&taint).with(&through);
+        self.call_back(call, &value);
+        value
+    }
+
+    /// The interface of what a call gives.
+    fn result_path(&mut self, path: &str, call: &Call) -> Value {
+        let full = if path.len() > 160 { "?()".to_owned() } else { format!("{path}()") };
+        let value = self.path(&full, call.place);
+        // Settings of a client (a base address, say) stay with it.
+        let settings: Vec<ObjId> = call.all().flat_map(|arg| arg.get().objs.clone()).take(2).collect();
+        match settings.is_empty() {
+            true => value,
+            false => {
+                let inner = value.get();
+                let holds_address = settings.iter().any(|id| self.address_of(*id).is_some());
+                let objs = if holds_address { settings } else { Vec::new() };
+                Value::of(Inner { objs, ..(*inner).clone() })
+            }
+        }
+    }
+
+    /// What a call gives stands for the file or host that it was given.
+    fn handle(&mut self, entry: &Entry, call: &Call, made: Value) -> Value {
+        let sinks = entry.sinks.iter().flat_map(|sink| sink.host.iter().chain(&sink.path));
+        let named =
+            entry.sources.iter().filter(|source| source.class == "file").filter_map(|source| source.name.as_ref());
+        let Some(of) = sinks.chain(named).find_map(|which| call.arg(which)) else { return made };
+        let inner = made.get();
+        if of.texts().is_empty() || !inner.objs.is_empty() {
+            return made;
+        }
+        let id = self.site(call.site.0, call.site.1 | 0x0800_0000);
+        let key = self.names.intern("@handle");
+        if let Some(object) = self.objects.get_mut(id as usize) {
+            object.fields.insert(key, of.relabelled(None));
+        }
+        Value::of(Inner { objs: vec![id], ..(*inner).clone() })
+    }
+
+    /// A call of which nothing is known: what goes in may come out.
+    fn opaque(&mut self, call: &Call, path: Option<&Rc<str>>) -> Value {
+        let through = self.through(call);
+        let value = match path {
+            Some(path) => self.result_path(path, call),
+            None => Value::unknown(),
+        };
+        let inner = value.get();
+        let value = if call.new && inner.objs.is_empty() {
+            // What is put into it later is kept with it.
+            let id = self.site(call.site.0, call.site.1 | 0x0400_0000);
+            Value::of(Inner { objs: vec![id], ..(*inner).clone() })
+        } else {
+            value
+        };
+        let value = value.with(&through);
+        self.call_back(call, &value);
+        value
+    }
+
+    fn through(&mut self, call: &Call) -> Taint {
+        let all = call.all().fold(None, |all, arg| taints(&all, &self.deep(arg, 3)));
+        let receiver = self.deep(&call.receiver, 2);
+        let all = taints(&all, &receiver);
+        let value = Value::unknown().with(&all);
+        let what = call.callee.get().apis.first().copied();
+        match what {
+            Some(what) => self.stepped_as(&value, call.place, Verb::Changed, what).taint(),
+            None => all,
+        }
+    }
+
+    /// Functions among the arguments are called with what the call gives.
+    pub(super) fn call_back(&mut self, call: &Call, value: &Value) {
+        for arg in call.args.iter().chain(call.named.iter().map(|(_, value)| value)) {
+            for function in &arg.get().fns {
+                self.invoke(*function, &[value.clone(), value.clone()], &[], &Value::default(), Some(call.place));
+            }
+        }
+    }
+
+    fn source(&mut self, source: &Source, path: &Rc<str>, call: &Call) -> Taint {
+        if source.read || (source.members && source.name.is_none()) {
+            return None;
+        }
+        let names: Vec<Rc<str>> = match &source.name {
+            Some(which) => {
+                let arg = call.arg(which).unwrap_or_default();
+                let mut texts = self.addresses(&arg, &call.receiver);
+                if texts.is_empty() {
+                    texts.push("?".into());
+                }
+                texts
+            }
+            None => vec![Rc::clone(path)],
+        };
+        let mut all = None;
+        for name in names {
+            let taint = self.label(&source.class, &name, call.place, path);
+            if source.class == "file" {
+                if let Some(label) = taint.as_ref().and_then(|labels| labels.first()) {
+                    self.out.reads.push(label.clone());
+                }
+                if let Some(written) = self.files.get(super::effect::file_key(&name)) {
+                    all = taints(&all, &written.taint());
+                }
+            }
+            all = taints(&all, &taint);
+        }
+        all
+    }
+
+    fn decoded(&mut self, value: &Value, path: &Rc<str>, call: &Call) -> Taint {
+        let text = value.texts().first().cloned().unwrap_or_else(|| "?".into());
+        let name: String = text.chars().take(40).collect();
+        self.use_text(value, call.place, FoldedRole::Plain);
+        self.label("decoded", &name, call.place, path)
+    }
+
+    /// Something gets to a sink.
+    fn reach(&mut self, sink: &Sink, path: &Rc<str>, call: &Call) {
+        let args: Vec<Value> = sink.args.iter().filter_map(|which| call.arg(which)).collect();
+        let mut labels: Vec<Label> = Vec::new();
+        for arg in &args {
+            for label in self.labels(arg) {
+                if !labels.iter().any(|known| (known.class, known.name) == (label.class, label.name)) {
+                    labels.push(label);
+                }
+            }
+        }
+        let role = match sink.class.as_str() {
+            "process" => FoldedRole::Command,
+            "code" => FoldedRole::Code,
+            _ => FoldedRole::Plain,
+        };
+        // What a timer is given is a function, unless it is known to be a text.
+        if sink.class == "code" && path.starts_with("set") {
+            labels.clear();
+        }
+        let mut content: Vec<Rc<str>> = args.iter().flat_map(|arg| self.commands_of(arg, role)).collect();
+        if role == FoldedRole::Command {
+            content = self.command_line(sink, call, content);
+            labels.extend(self.started_files(&content));
+            self.fed(call, &mut content);
+            self.sent_by_command(&content, &labels, path, call.place);
+            if content.is_empty() {
+                content.push(UNKNOWN.to_string().into());
+            }
+        }
+        for text in &content {
+            let value = Value::text(Rc::clone(text));
+            self.use_text(&value, call.place, role);
+        }
+        let by_name =
+            || ["url", "host", "hostname", "address"].iter().find_map(|name| call.arg(&Arg::Name((*name).into())));
+        let host = sink.host.as_ref().and_then(|which| call.arg(which).or_else(by_name));
+        let to = host.map(|host| self.addresses(&host, &call.receiver)).unwrap_or_default();
+        let file = sink.path.as_ref().and_then(|which| call.arg(which));
+        let paths = file.map(|file| self.addresses(&file, &Value::default())).unwrap_or_default();
+        if sink.class == "file-write" {
+            self.wrote(&paths, &args, call.place);
+        }
+        content.truncate(8);
+        self.hit(sink.class.clone(), Rc::clone(path), call.place, Reached { to, paths, content, labels });
+    }
+
+    /// Records what was reached, once.
+    pub(super) fn hit(&mut self, class: String, api: Rc<str>, place: Place, reached: Reached) {
+        let Reached { to, paths, content, mut labels } = reached;
+        labels.retain(|label| {
+            let to: String = to.iter().map(|to| &**to).collect();
+            self.seen.insert((label.class, label.name, place, format!("{class}{to}")))
+        });
+        let constant = self.names.intern("");
+        let plain = matches!(class.as_str(), "file-write" | "code" | "process" | "delete" | "clipboard-write") && {
+            let what: String = paths.iter().chain(&content).map(|text| &**text).collect();
+            self.seen.insert((constant, constant, place, format!("{class}{what}")))
+        };
+        if (labels.is_empty() && !plain) || self.out.hits.len() > 10_000 {
+            return;
+        }
+        let gates = self.gates.clone();
+        self.out.hits.push(Hit { class, api, place, to, paths, content, labels, gates });
+    }
+
+    /// Texts of a value, or of the list of words that it is.
+    fn commands_of(&mut self, value: &Value, role: FoldedRole) -> Vec<Rc<str>> {
+        match self.list(value).filter(|_| role == FoldedRole::Command) {
+            Some(words) => vec![words.iter().map(|word| quoted(&word.text())).collect::<Vec<_>>().join(" ").into()],
+            None => value.texts(),
+        }
+    }
+
+    /// Program and arguments as one line, where a call takes them apart.
+    fn command_line(&mut self, sink: &Sink, call: &Call, content: Vec<Rc<str>>) -> Vec<Rc<str>> {
+        let program = sink.args.first().and_then(|which| call.arg(which)).unwrap_or_default();
+        let words = sink.args.get(1).and_then(|which| call.arg(which)).and_then(|args| self.list(&args));
+        let Some(words) = words else { return content };
+        let words: Vec<String> = words.iter().map(|word| quoted(&word.text())).collect();
+        let mut programs = program.texts();
+        if programs.is_empty() {
+            programs.push(UNKNOWN.to_string().into());
+        }
+        programs.iter().map(|program| format!("{program} {}", words.join(" ")).into()).collect()
+    }
+
+    /// What a command is fed comes before it, as in a pipe.
+    fn fed(&self, call: &Call, lines: &mut [Rc<str>]) {
+        const KEYS: [&str; 2] = ["input", "stdin"];
+        let named = call.named.iter().filter(|(key, _)| key.texts().iter().any(|text| KEYS.contains(&&**text)));
+        let mut input: Vec<Rc<str>> = named.flat_map(|(_, value)| value.texts()).collect();
+        for object in call.args.iter().flat_map(|arg| arg.get().objs.clone()) {
+            let fields = self.objects.get(object as usize).map(|object| &object.fields);
+            let fields = fields.into_iter().flatten().filter(|(key, _)| KEYS.contains(&&*self.names.get(**key)));
+            input.extend(fields.flat_map(|(_, value)| value.texts()));
+        }
+        if let Some(input) = input.first() {
+            for line in lines {
+                *line = format!("printf '%s' {} | {line}", quoted(input)).into();
+            }
+        }
+    }
+
+    /// What a command that fetches or sends is given goes to its address.
+    fn sent_by_command(&mut self, lines: &[Rc<str>], labels: &[Label], path: &Rc<str>, place: Place) {
+        const SENDERS: [&str; 6] = ["curl", "wget", "nc", "ncat", "http", "xh"];
+        for line in lines {
+            let mut words = line.split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '|' | ';'));
+            if labels.is_empty() || !words.any(|word| SENDERS.contains(&word.rsplit('/').next().unwrap_or(word))) {
+                continue;
+            }
+            let to = words.filter(|word| word.contains("://")).map(Rc::from).take(4).collect();
+            let reached = Reached { to, paths: Vec::new(), content: vec![Rc::clone(line)], labels: labels.to_vec() };
+            self.hit("network".to_owned(), Rc::clone(path), place, reached);
+        }
+    }
+
+    /// Labels of files that a command line names and this package wrote.
+    fn started_files(&self, lines: &[Rc<str>]) -> Vec<Label> {
+        let mut all = Vec::new();
+        for word in lines.iter().flat_map(|line| line.split([' ', '\'', '"', ';'])) {
+            if let Some(value) = self.files.get(super::effect::file_key(word)).filter(|_| !word.is_empty()) {
+                all.extend(value.taint().iter().flat_map(|labels| labels.iter().cloned()));
+            }
+        }
+        all
+    }
+
+    /// Constants of a call's operation.
+    fn fold(&mut self, op: Fold, call: &Call) -> Value {
+        let taint = {
+            let all = call.all().fold(None, |all, arg| taints(&all, &self.deep(arg, 2)));
+            taints(&all, &self.deep(&call.receiver, 2))
+        };
+        let value = self.fold_inside(op, call).unwrap_or_else(Value::unknown);
+        let what = call.callee.get().apis.first().copied();
+        let value = value.with(&taint);
+        match what {
+            Some(what) => self.stepped_as(&value, call.place, Verb::Changed, what),
+            None => value,
+        }
+    }
+
+    fn fold_inside(&mut self, op: Fold, call: &Call) -> Option<Value> {
+        let receiver = call.receiver.get();
+        let is_static = receiver.lits.is_empty() && receiver.objs.is_empty();
+        match op {
+            Fold::Join | Fold::JoinArgument => {
+                let (list, separator) = if op == Fold::Join {
+                    (call.receiver.clone(), call.args.first())
+                } else {
+                    (call.args.first()?.clone(), Some(&call.receiver))
+                };
+                let parts = self.list(&list)?;
+                let separator = separator.and_then(|value| value.texts().first().cloned());
+                let separator = separator.unwrap_or_else(|| if op == Fold::Join { "," } else { "" }.into());
+                let parts: Vec<Rc<str>> = parts.iter().map(Lit::text).collect();
+                let size: usize = parts.iter().map(|part| part.len() + separator.len()).sum();
+                (size <= fold::LONGEST).then(|| self.made(vec![Lit::Text(parts.join(&*separator).into())]))
+            }
+            Fold::Split => {
+                let text = call.receiver.one()?.text();
+                let separator = call.args.first().and_then(|value| value.texts().first().cloned());
+                let parts: Vec<Value> = match separator.as_deref() {
+                    Some("") => text.chars().take(20_000).map(|c| Value::text(c.to_string())).collect(),
+                    Some(separator) => text.split(separator).take(20_000).map(Value::text).collect(),
+                    None => text.split_whitespace().take(20_000).map(Value::text).collect(),
+                };
+                self.bytes = self.bytes.saturating_sub(text.len() * 8);
+                Some(self.new_list(call.site.0, call.site.1, parts, Value::default()))
+            }
+            Fold::Codes => {
+                let subject = if is_static { call.args.first()? } else { &call.receiver };
+                let codes: Vec<Value> = match self.list(subject) {
+                    Some(items) => items.into_iter().map(Value::lit).collect(),
+                    None => {
+                        let text = subject.one()?.text();
+                        text.chars().take(20_000).map(|c| Value::lit(Lit::Number(f64::from(u32::from(c))))).collect()
+                    }
+                };
+                Some(self.new_list(call.site.0, call.site.1, codes, Value::default()))
+            }
+            Fold::Range => {
+                let bounds: Vec<i64> =
+                    call.args.iter().map(|arg| Some(arg.one()?.number()? as i64)).collect::<Option<_>>()?;
+                let (start, end, step) = match bounds.as_slice() {
+                    [end] => (0, *end, 1),
+                    [start, end] => (*start, *end, 1),
+                    [start, end, step] => (*start, *end, (*step).max(1)),
+                    _ => return None,
+                };
+                let numbers = (start..end).step_by(step as usize).take(4096).map(|n| Value::lit(Lit::Number(n as f64)));
+                let numbers = numbers.collect();
+                Some(self.new_list(call.site.0, call.site.1, numbers, Value::default()))
+            }
+            Fold::Reverse | Fold::Slice if self.list(&call.receiver).is_some() => self.part_of_list(op, call),
+            Fold::FromCodes | Fold::PathJoin | Fold::Concat => self.fold_many(op, call),
+            _ => {
+                if let Some(items) = self.list(call.args.first().filter(|_| is_static).unwrap_or(&call.receiver)) {
+                    // Bytes as a list of numbers.
+                    let text = fold::apply(Fold::FromCodes, None, &items)?;
+                    return Some(self.made(vec![text]));
+                }
+                let subjects: Vec<Lit> =
+                    if is_static { call.args.first()?.get().lits.clone() } else { receiver.lits.clone() };
+                let rest = call.args.get(usize::from(is_static)..).unwrap_or(&[]);
+                let hole = || (op == Fold::Format).then(|| Lit::Text("\u{1a}".into()));
+                let known = rest.iter().map_while(|arg| arg.get().lits.first().cloned().or_else(hole));
+                let mut rest: Vec<Lit> = known.collect();
+                if rest.is_empty() {
+                    rest.extend(call.named.iter().filter_map(|(_, value)| value.get().lits.first().cloned()));
+                }
+                let lits =
+                    subjects.iter().filter_map(|subject| fold::apply(op, Some(subject), &rest)).collect::<Vec<_>>();
+                (!lits.is_empty()).then(|| self.made(lits))
+            }
+        }
+    }
+
+    fn fold_many(&mut self, op: Fold, call: &Call) -> Option<Value> {
+        let mut args: Vec<Lit> = Vec::new();
+        if op == Fold::Concat {
+            args.extend(call.receiver.get().lits.first().cloned());
+        }
+        for arg in &call.args {
+            match self.list(arg) {
+                Some(items) => args.extend(items),
+                None => args.push(arg.get().lits.first().cloned().unwrap_or_else(|| Lit::Text("\u{1a}".into()))),
+            }
+        }
+        if op == Fold::PathJoin {
+            // Each way that the parts may be.
+            let choices: Vec<Vec<Lit>> = call.args.iter().map(|arg| arg.get().lits.clone()).collect();
+            if let Some(at) = choices.iter().position(|lits| lits.len() > 1).filter(|at| choices[*at].len() <= 8) {
+                let all = choices[at].iter().filter_map(|lit| {
+                    let mut args = args.clone();
+                    args[at] = lit.clone();
+                    fold::apply(op, None, &args)
+                });
+                let all = all.collect();
+                return Some(self.made(all));
+            }
+        }
+        fold::apply(op, None, &args).map(|lit| self.made(vec![lit]))
+    }
+
+    fn part_of_list(&mut self, op: Fold, call: &Call) -> Option<Value> {
+        let inner = call.receiver.get();
+        let [id] = inner.objs.as_slice() else { return None };
+        let object = self.objects.get(*id as usize)?.clone();
+        let mut items = object.items;
+        if op == Fold::Reverse {
+            items.reverse();
+        } else {
+            let bound = |at: usize| call.args.get(at).and_then(Value::one).and_then(|lit| lit.number());
+            let index = |at: f64| {
+                if at < 0.0 { items.len().saturating_sub(-at as usize) } else { (at as usize).min(items.len()) }
+            };
+            let (start, end) = (index(bound(0).unwrap_or(0.0)), bound(1).map_or(items.len(), index));
+            items = items.get(start..end.max(start)).unwrap_or(&[]).to_vec();
+        }
+        Some(self.new_list(call.site.0, call.site.1, items, object.rest))
+    }
+}
+
+/// What a sink got.
+pub(super) struct Reached {
+    pub to: Vec<Rc<str>>,
+    pub paths: Vec<Rc<str>>,
+    pub content: Vec<Rc<str>>,
+    pub labels: Vec<Label>,
+}
+
+/// The same call, to be done in another way.
+pub(super) fn copy(call: &Call) -> Call {
+    Call {
+        place: call.place,
+        site: call.site,
+        callee: call.callee.clone(),
+        receiver: call.receiver.clone(),
+        args: call.args.clone(),
+        named: call.named.clone(),
+        new: call.new,
+    }
+}
+
+/// A word as a shell reads it as one.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,+%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}

@@ -1,0 +1,333 @@
+//! What calls do beyond constants: reflection, collections, promises, modules, files.
+
+use std::rc::Rc;
+
+use super::call::{Call, Reached, copy};
+use super::{FoldedRole, Interpreter};
+use crate::flow::catalogue::Effect;
+use crate::flow::value::{Inner, Lit, ObjId, Place, Value, Verb};
+
+/// Deepest chain of redirected calls.
+const REDIRECTS: usize = 24;
+/// Items that functions are called with one by one.
+const ONE_BY_ONE: usize = 4096;
+
+impl Interpreter<'_> {
+    /// What an effect gives; `None` if it says nothing of the result.
+    pub(super) fn effect(&mut self, effect: Effect, call: &Call) -> Option<Value> {
+        let arg = |at: usize| call.args.get(at).cloned().unwrap_or_default();
+        let subject = || {
+            let inner = call.receiver.get();
+            let is_static = inner.objs.is_empty() && inner.lits.is_empty() && inner.taint.is_none();
+            if is_static && !call.args.is_empty() { arg(0) } else { call.receiver.clone() }
+        };
+        Some(match effect {
+            Effect::GetMember => self.get_at(&arg(0), &arg(1), call.place),
+            Effect::SetMember => {
+                self.set_at(&arg(0), &arg(1), &arg(2), call.place);
+                arg(2)
+            }
+            Effect::Call => {
+                self.again(call, call.receiver.clone(), arg(0), call.args.iter().skip(1).cloned().collect())
+            }
+            Effect::Apply => {
+                let args = self.spread_out(&arg(1));
+                self.again(call, call.receiver.clone(), arg(0), args)
+            }
+            Effect::ReflectApply => {
+                let args = self.spread_out(&arg(2));
+                self.again(call, arg(0), arg(1), args)
+            }
+            Effect::Bind => call.receiver.clone(),
+            Effect::Invoke => self.again(call, arg(0), Value::default(), call.args.iter().skip(1).cloned().collect()),
+            Effect::Import => self.import(&arg(0), call.place),
+            Effect::Resolve => {
+                let value = arg(0);
+                self.call_back(call, &value);
+                value
+            }
+            Effect::Then => self.then(call),
+            Effect::Map => self.map(call, &subject()),
+            Effect::MapFunction => self.map(call, &arg(1)),
+            Effect::Filter => {
+                let item = self.items(&subject());
+                self.call_back(call, &item);
+                subject()
+            }
+            Effect::Reduce => self.reduce(call, &subject()),
+            Effect::Push => {
+                self.push(call);
+                call.receiver.clone()
+            }
+            Effect::Assign => {
+                for from in call.args.iter().skip(1) {
+                    self.spread(&arg(0), from);
+                }
+                arg(0)
+            }
+            Effect::Pipe => {
+                let write = self.names.intern("write");
+                let callee = self.get(&arg(0), write, call.place);
+                self.again(call, callee, arg(0), vec![call.receiver.clone()]);
+                arg(0)
+            }
+            Effect::Keys => self.keys(&subject()),
+            Effect::Values => {
+                let item = self.items(&subject());
+                self.new_list(call.site.0, call.site.1, Vec::new(), item)
+            }
+            Effect::Entries => {
+                let (key, item) = (self.keys(&subject()), self.items(&subject()));
+                let pair = self.new_list(call.site.0, call.site.1 | 0x2000_0000, vec![key, item], Value::default());
+                self.new_list(call.site.0, call.site.1, Vec::new(), pair)
+            }
+            Effect::Globals => {
+                let globals = self.names.intern("globalThis");
+                Value::api(globals)
+            }
+            Effect::Opaque => Value::unknown().with(&arg(0).taint()),
+        })
+    }
+
+    fn again(&mut self, call: &Call, callee: Value, receiver: Value, args: Vec<Value>) -> Value {
+        if self.depth > REDIRECTS {
+            return Value::unknown();
+        }
+        self.depth += 1;
+        let result = self.perform(&Call { callee, receiver, args, new: false, ..copy(call) });
+        self.depth -= 1;
+        result
+    }
+
+    /// The items of a list as arguments.
+    fn spread_out(&self, list: &Value) -> Vec<Value> {
+        let inner = list.get();
+        let objects = inner.objs.iter().filter_map(|id| self.objects.get(*id as usize));
+        let mut all: Vec<Value> = objects.clone().flat_map(|object| object.items.iter().cloned()).collect();
+        for rest in objects.map(|object| &object.rest).filter(|rest| !rest.is_unset()) {
+            all.push(rest.clone());
+        }
+        all.iter().map(|item| item.with(&inner.taint)).collect()
+    }
+
+    fn then(&mut self, call: &Call) -> Value {
+        let mut result = Value::default();
+        let mut any = false;
+        for arg in &call.args {
+            for function in &arg.get().fns {
+                any = true;
+                let args = [call.receiver.clone()];
+                result = result.join(&self.invoke(*function, &args, &[], &Value::default(), Some(call.place)));
+            }
+            for _ in &arg.get().apis {
+                any = true;
+                let callee = arg.clone();
+                result = result.join(&self.again(call, callee, Value::default(), vec![call.receiver.clone()]));
+            }
+        }
+        if any { result } else { call.receiver.clone() }
+    }
+
+    /// One function called with each item.
+    fn map(&mut self, call: &Call, list: &Value) -> Value {
+        let function = call.args.iter().find(|arg| !arg.get().fns.is_empty() || !arg.get().apis.is_empty());
+        let Some(function) = function.cloned() else { return list.clone() };
+        let exact = self.is_exact_list(list);
+        let mut items = Vec::new();
+        let mut rest = Value::default();
+        if exact {
+            let mut at = 0;
+            while let Some(item) = self.exact_item(list, at).filter(|_| at < ONE_BY_ONE) {
+                let index = Value::lit(Lit::Number(at as f64));
+                items.push(self.apply_exactly(call, &function, vec![item, index]));
+                at += 1;
+            }
+        } else {
+            let item = self.items(list);
+            rest = self.again(call, function, Value::default(), vec![item, Value::unknown(), list.clone()]);
+        }
+        self.new_list(call.site.0, call.site.1 | 0x1000_0000, items, rest)
+    }
+
+    /// Calls a function as part of an exact loop: apart from its other calls.
+    fn apply_exactly(&mut self, call: &Call, function: &Value, args: Vec<Value>) -> Value {
+        let inner = function.get();
+        let &[single] = inner.fns.as_slice() else {
+            return self.again(call, function.clone(), Value::default(), args);
+        };
+        let contexts = self.known.entry(single).or_default().contexts.len();
+        let value = self.invoke(single, &args, &[], &Value::default(), Some(call.place));
+        if let Some(known) = self.known.get_mut(&single) {
+            known.contexts.truncate(contexts);
+        }
+        value
+    }
+
+    fn reduce(&mut self, call: &Call, list: &Value) -> Value {
+        let Some(function) = call.args.iter().find(|arg| !arg.get().fns.is_empty()).cloned() else {
+            return Value::unknown();
+        };
+        let first = call.args.iter().find(|arg| arg.get().fns.is_empty()).cloned();
+        let mut gathered = first.clone();
+        if self.is_exact_list(list) {
+            let mut at = 0;
+            while let Some(item) = self.exact_item(list, at).filter(|_| at < ONE_BY_ONE) {
+                gathered = Some(match gathered {
+                    Some(so_far) => self.apply_exactly(call, &function, vec![so_far, item]),
+                    None => item,
+                });
+                at += 1;
+            }
+            return gathered.unwrap_or_default();
+        }
+        let item = self.items(list);
+        let start = first.unwrap_or_default().join(&item);
+        let result = self.again(call, function, Value::default(), vec![start.clone(), item]);
+        start.join(&result)
+    }
+
+    fn push(&mut self, call: &Call) {
+        let inner = call.receiver.get();
+        for id in &inner.objs {
+            for (at, arg) in call.args.iter().enumerate() {
+                let key = (*id, call.site.0, call.site.1 + ((at as u32) << 24));
+                let is_first = self.exact > 0 || self.pushed.insert(key);
+                let Some(object) = self.objects.get_mut(*id as usize) else { continue };
+                object.is_list = true;
+                if is_first && object.rest.is_unset() {
+                    object.items.push(arg.clone());
+                } else if !object.items.iter().rev().take(8).any(|item| item.digest() == arg.digest()) {
+                    object.rest = object.rest.join(arg);
+                }
+            }
+        }
+        if !inner.apis.is_empty() {
+            self.call_back(call, &Value::unknown());
+        }
+    }
+
+    /// The module of a name: one of the package, or what the language offers.
+    pub(super) fn import(&mut self, name: &Value, place: Place) -> Value {
+        let mut found = Value::default();
+        self.use_text(name, place, FoldedRole::Plain);
+        for text in name.texts() {
+            match self.target(place.module, &text) {
+                Some(module) => {
+                    if module != place.module {
+                        self.start(module);
+                    }
+                    found = found.join(&self.offered(module, place));
+                }
+                None => {
+                    let text = text.trim_start_matches("node:");
+                    if text.starts_with("data:") {
+                        self.loaded(text, name, place);
+                    }
+                    let path = self.catalogue(place.module).resolve(text).to_owned();
+                    found = found.join(&self.path(&path, place));
+                }
+            }
+        }
+        let labels = self.labels(name);
+        if !labels.is_empty() {
+            let reached = Reached { to: Vec::new(), paths: Vec::new(), content: name.texts(), labels };
+            self.hit("code".to_owned(), "import".into(), place, reached);
+        }
+        if found.is_unset() { Value::unknown() } else { found }
+    }
+
+    /// Code that stands in an address.
+    fn loaded(&mut self, address: &str, name: &Value, place: Place) {
+        let short: String = address.chars().take(200).collect();
+        let label = self.label("decoded", &short, place, "import");
+        let labels = self.labels(&name.with(&label));
+        let reached = Reached { to: Vec::new(), paths: Vec::new(), content: name.texts(), labels };
+        self.hit("code".to_owned(), "import".into(), place, reached);
+    }
+
+    fn offered(&mut self, module: u16, place: Place) -> Value {
+        let id: ObjId = self.exports[module as usize];
+        let whole = self.names.intern("*");
+        let value = self.objects.get(id as usize).and_then(|object| object.fields.get(&whole)).cloned();
+        let value = value.unwrap_or_default();
+        let inner = value.get();
+        let mut objs = vec![id];
+        objs.extend(inner.objs.iter().copied().filter(|other| *other != id));
+        let name = self.names.intern(&self.units[module as usize].path);
+        self.stepped_as(&Value::of(Inner { objs, ..(*inner).clone() }), place, Verb::Imported, name)
+    }
+
+    /// The module of the package that a name leads to.
+    fn target(&self, from: u16, name: &str) -> Option<u16> {
+        let own = &self.units[from as usize].path;
+        super::super::link::candidates(self.units[from as usize].module.language, own, name)
+            .iter()
+            .find_map(|path| self.by_path.get(path.as_str()).copied())
+    }
+
+    /// A file of the package's own got content.
+    pub(super) fn wrote(&mut self, paths: &[Rc<str>], content: &[Value], place: Place) {
+        for path in paths {
+            let key = file_key(path);
+            if key.is_empty() || key.chars().all(|c| c == '\u{1a}') {
+                continue;
+            }
+            let what = self.names.intern(path);
+            for value in content {
+                let value = self.stepped_as(value, place, Verb::Written, what);
+                let value = Value::unknown().with(&self.deep(&value, 3));
+                let known = self.files.entry(key.into()).or_default();
+                let joined = known.join(&value);
+                if joined.digest() != known.digest() {
+                    *known = joined;
+                    self.changed = true;
+                }
+            }
+        }
+    }
+
+    /// Something is assigned to a member of an interface.
+    pub(super) fn assigned(&mut self, path: &str, value: &Value, place: Place) {
+        let catalogue = self.catalogue(place.module);
+        let Some(entry) = catalogue.get(catalogue.resolve(path)) else { return };
+        for sink in &entry.sinks {
+            let reached =
+                Reached { to: value.texts(), paths: Vec::new(), content: value.texts(), labels: self.labels(value) };
+            self.hit(sink.class.clone(), path.into(), place, reached);
+        }
+    }
+
+    /// Address in an object of settings.
+    pub(super) fn address_of(&self, id: ObjId) -> Option<Vec<Rc<str>>> {
+        const KEYS: [&str; 10] =
+            ["@handle", "url", "uri", "href", "hostname", "host", "baseURL", "base_url", "baseUrl", "prefixUrl"];
+        let object = self.objects.get(id as usize)?;
+        for (key, value) in &object.fields {
+            if KEYS.contains(&&*self.names.get(*key)) && !value.texts().is_empty() {
+                return Some(value.texts());
+            }
+        }
+        None
+    }
+
+    /// Addresses that a value may be: texts, or what an object of settings names.
+    pub(super) fn addresses(&self, value: &Value, receiver: &Value) -> Vec<Rc<str>> {
+        let inner = value.get();
+        let mut all: Vec<Rc<str>> = value.texts();
+        all.extend(inner.objs.iter().filter_map(|id| self.address_of(*id)).flatten());
+        let is_relative = all.is_empty() || all.iter().all(|text| !text.contains("://"));
+        if is_relative {
+            let bases: Vec<Rc<str>> =
+                receiver.get().objs.iter().filter_map(|id| self.address_of(*id)).flatten().collect();
+            if !bases.is_empty() {
+                all = bases;
+            }
+        }
+        all
+    }
+}
+
+/// The name that a file goes by within a package.
+pub(super) fn file_key(path: &str) -> &str {
+    path.trim_start_matches("./")
+}

@@ -1,0 +1,520 @@
+//! Objects and lists, by the place that makes them; their members are updated weakly.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::{FoldedRole, Interpreter};
+use crate::flow::fold::{self, Fold};
+use crate::flow::ir::Shape;
+use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, Value, Verb, taints};
+
+/// Items of a list that are kept apart.
+const ITEMS: usize = 20_000;
+/// Depth to which members are looked through.
+const DEPTH: usize = 3;
+
+/// What a place of the program made.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Object {
+    pub fields: BTreeMap<Sym, Value>,
+    pub items: Vec<Value>,
+    /// What may stand under any key.
+    pub rest: Value,
+    /// Where members are looked for that are not found here.
+    pub bases: Vec<ObjId>,
+    pub is_list: bool,
+    pub is_class: bool,
+}
+
+impl Interpreter<'_> {
+    pub(super) fn site(&mut self, function: FnRef, at: u32) -> ObjId {
+        if let Some(&object) = self.sites.get(&(function, at)) {
+            return object;
+        }
+        self.objects.push(Object::default());
+        let object = self.objects.len() as ObjId - 1;
+        self.sites.insert((function, at), object);
+        object
+    }
+
+    pub(super) fn fill(&mut self, id: ObjId, shape: Shape, values: &[Value]) {
+        let is_exact = self.exact > 0;
+        if shape == Shape::List {
+            let Some(object) = self.objects.get_mut(id as usize) else { return };
+            object.is_list = true;
+            // A list that begins empty begins anew.
+            if is_exact || values.is_empty() {
+                (object.items, object.rest) = (Vec::new(), Value::default());
+            }
+            for (at, value) in values.iter().enumerate() {
+                match object.items.get_mut(at) {
+                    Some(item) => *item = item.join(value),
+                    None if at < ITEMS => object.items.push(value.clone()),
+                    None => object.rest = object.rest.join(value),
+                }
+            }
+            return;
+        }
+        for pair in values.chunks_exact(2) {
+            if let [key, value] = pair {
+                self.put(id, key, value);
+            }
+        }
+    }
+
+    fn put(&mut self, id: ObjId, key: &Value, value: &Value) {
+        let keys: Vec<Sym> = key.texts().iter().map(|text| self.names.intern(text)).collect();
+        let Some(object) = self.objects.get_mut(id as usize) else { return };
+        if keys.is_empty() {
+            object.rest = object.rest.join(value);
+        }
+        for key in keys {
+            let field = object.fields.entry(key).or_default();
+            let joined = field.join(value);
+            if joined.digest() != field.digest() {
+                *field = joined;
+                self.changed = true;
+            }
+        }
+    }
+
+    pub(super) fn class(&mut self, id: ObjId, base: &Value) -> Value {
+        let inner = base.get();
+        let Some(object) = self.objects.get_mut(id as usize) else { return Value::unknown() };
+        object.is_class = true;
+        object.bases = inner.objs.iter().copied().filter(|base| *base != id).collect();
+        Value::of(Inner { objs: vec![id], apis: inner.apis.clone(), ..Inner::default() })
+    }
+
+    /// Member of an object or of what it is based on.
+    fn field(&self, id: ObjId, key: Sym) -> Value {
+        let mut found = Value::default();
+        let mut queue = vec![id];
+        let mut seen = 0;
+        while let Some(id) = queue.pop().filter(|_| seen < 16) {
+            seen += 1;
+            let Some(object) = self.objects.get(id as usize) else { continue };
+            match object.fields.get(&key) {
+                Some(value) => found = found.join(value),
+                None => queue.extend(&object.bases),
+            }
+        }
+        found
+    }
+
+    pub(super) fn get(&mut self, of: &Value, key: Sym, place: Place) -> Value {
+        let inner = of.get();
+        let name = self.names.get(key);
+        let mut found = Value::default();
+        for object in &inner.objs {
+            found = found.join(&self.field(*object, key));
+            let Some(object) = self.objects.get(*object as usize) else { continue };
+            if object.is_list
+                && let Ok(at) = name.parse::<usize>()
+            {
+                found = found.join(object.items.get(at).unwrap_or(&object.rest));
+            } else if !object.rest.is_unset() && !object.is_list {
+                found = found.join(&object.rest);
+            }
+        }
+        if &*name == "length" || &*name == "size" {
+            return self.length(&inner);
+        }
+        if let (Ok(at), false) = (name.parse::<usize>(), inner.lits.is_empty()) {
+            let chars: Vec<Lit> = inner.lits.iter().filter_map(|lit| char_at(lit, at)).collect();
+            return Value::lits(chars).with(&inner.taint);
+        }
+        for api in &inner.apis {
+            found = found.join(&self.member(*api, &name, place));
+        }
+        if !inner.apis.is_empty() {
+            // All of an environment is more than one of its variables.
+            let is_table = inner.apis.iter().any(|api| {
+                self.entry(place.module, *api).is_some_and(|entry| entry.sources.iter().any(|source| source.members))
+            });
+            return if is_table { found } else { found.with(&inner.taint) };
+        }
+        if !found.is_unset() {
+            return found.with(&inner.taint);
+        }
+        self.method(&inner, &name, place).with(&inner.taint)
+    }
+
+    fn length(&mut self, inner: &Inner) -> Value {
+        let texts = inner.lits.iter().map(|lit| Lit::Number(lit.text().chars().count() as f64));
+        let mut all: Vec<Lit> = if inner.is_open { Vec::new() } else { texts.collect() };
+        if let ([id], true) = (inner.objs.as_slice(), all.is_empty())
+            && let Some(object) = self.objects.get(*id as usize).filter(|object| object.rest.is_unset())
+        {
+            all.push(Lit::Number(object.items.len() as f64));
+        }
+        Value::lits(all)
+    }
+
+    /// A member of anything: known by its name alone.
+    fn method(&mut self, inner: &Inner, name: &str, place: Place) -> Value {
+        if name == "constructor" && !inner.fns.is_empty() {
+            let function = self.names.intern("Function");
+            return Value::api(function);
+        }
+        self.path(&format!("?.{name}"), place)
+    }
+
+    /// A member of an interface.
+    fn member(&mut self, api: Sym, name: &str, place: Place) -> Value {
+        if name == "default" {
+            return Value::api(api);
+        }
+        let language = self.module(place.module).language as u8;
+        let key = self.names.intern(name);
+        let full = match self.members.get(&(language, api, key)) {
+            Some(full) => *full,
+            None => {
+                let base = self.names.get(api);
+                let is_long = base.len() > 160 || base.matches('.').count() > 6;
+                let full = if is_long { format!("?.{name}") } else { format!("{base}.{name}") };
+                let full = self.names.intern(&full);
+                self.members.insert((language, api, key), full);
+                full
+            }
+        };
+        let named = self.entry(place.module, api).and_then(|entry| entry.sources.iter().find(|source| source.members));
+        match named {
+            Some(source) if self.entry(place.module, full).is_none() => {
+                let what = self.names.get(full);
+                let taint = self.label(&source.class, name, place, &what);
+                self.known_variable(name).with(&taint)
+            }
+            _ => self.interned(full, place),
+        }
+    }
+
+    /// Variables of the environment that are the same for everyone.
+    pub(super) fn known_variable(&self, name: &str) -> Value {
+        match name {
+            "HOME" | "USERPROFILE" => Value::text("~"),
+            "APPDATA" => Value::text("~/appdata/roaming"),
+            "LOCALAPPDATA" => Value::text("~/appdata/local"),
+            _ => Value::unknown(),
+        }
+    }
+
+    /// The value of an interface's path.
+    pub(super) fn path(&mut self, path: &str, place: Place) -> Value {
+        let sym = self.names.intern(path);
+        self.interned(sym, place)
+    }
+
+    /// The value of an interface's path by its number.
+    pub(super) fn interned(&mut self, path: Sym, place: Place) -> Value {
+        let language = self.module(place.module).language as u8;
+        let sym = match self.paths.get(&(language, path)) {
+            Some(sym) => *sym,
+            None => {
+                let name = self.names.get(path);
+                let sym = self.names.intern(self.catalogue(place.module).resolve(&name));
+                self.paths.insert((language, path), sym);
+                sym
+            }
+        };
+        let mut value = Value::api(sym);
+        let Some(entry) = self.entry(place.module, sym) else { return value };
+        let path = &*self.names.get(sym);
+        if let Some(text) = &entry.constant {
+            value = value.join(&Value::text(text.as_str()));
+        }
+        for source in entry.sources.iter().filter(|source| source.read || source.members) {
+            let name = if source.members { "*" } else { path };
+            value = value.with(&self.label(&source.class, name, place, path));
+        }
+        value
+    }
+
+    pub(super) fn global(&mut self, place: Place, sym: crate::flow::ir::Sym) -> Value {
+        let sym = self.sym(place.module, sym);
+        if &*self.names.get(sym) == "undefined" {
+            return Value::default();
+        }
+        self.interned(sym, place)
+    }
+
+    pub(super) fn get_at(&mut self, of: &Value, key: &Value, place: Place) -> Value {
+        let keys = key.get();
+        let inner = of.get();
+        if keys.lits.is_empty() {
+            return self.any_member(&inner, place);
+        }
+        let is_member = inner.apis.iter().any(|_| true);
+        let mut found = Value::default();
+        for lit in &keys.lits {
+            let name = lit.text();
+            if is_member {
+                self.use_text(key, place, FoldedRole::Plain);
+            }
+            let sym = self.names.intern(&name);
+            found = found.join(&self.get(of, sym, place));
+        }
+        if keys.is_open && !inner.objs.is_empty() {
+            found = found.join(&self.any_member(&inner, place));
+        }
+        found
+    }
+
+    /// A member whose name is not known.
+    fn any_member(&mut self, inner: &Inner, place: Place) -> Value {
+        let mut found = Value::default();
+        for object in &inner.objs {
+            let Some(object) = self.objects.get(*object as usize) else { continue };
+            found = object.items.iter().take(256).fold(found.join(&object.rest), |all, item| all.join(item));
+            found = object.fields.values().take(256).fold(found, |all, field| all.join(field));
+        }
+        for api in &inner.apis {
+            let named = self.entry(place.module, *api);
+            let named = named.and_then(|entry| entry.sources.iter().find(|source| source.members));
+            match named {
+                Some(source) => {
+                    let base = self.names.get(*api);
+                    let taint = self.label(&source.class, "?", place, &base);
+                    found = found.join(&Value::unknown().with(&taint));
+                }
+                None => found = found.join(&Value::unknown()),
+            }
+        }
+        if inner.apis.is_empty() {
+            found = found.with(&inner.taint);
+        }
+        if found.is_unset() { Value::unknown() } else { found }
+    }
+
+    pub(super) fn set(&mut self, of: &Value, key: Sym, value: &Value, place: Place) {
+        let name = self.names.get(key);
+        self.use_text(value, place, FoldedRole::Plain);
+        let value = self.stepped_as(value, place, Verb::Kept, key);
+        let inner = of.get();
+        for id in &inner.objs {
+            if &*name == "*" && self.exports.contains(id) {
+                self.replace_exports(*id, &value);
+                continue;
+            }
+            let key = Value::text(Rc::clone(&name));
+            let is_item = name.parse::<usize>().is_ok();
+            if is_item && self.objects.get(*id as usize).is_some_and(|object| object.is_list) {
+                self.put_item(*id, &name, &value);
+            } else {
+                self.put(*id, &key, &value);
+            }
+        }
+        for api in &inner.apis {
+            let path = format!("{}.{name}", self.names.get(*api));
+            self.assigned(&path, &value, place);
+        }
+    }
+
+    fn put_item(&mut self, id: ObjId, name: &str, value: &Value) {
+        let is_exact = self.exact > 0;
+        let (Some(object), Ok(at)) = (self.objects.get_mut(id as usize), name.parse::<usize>()) else { return };
+        let length = object.items.len();
+        match object.items.get_mut(at) {
+            Some(item) if is_exact => *item = value.clone(),
+            Some(item) => *item = item.join(value),
+            None if at == length && at < ITEMS => object.items.push(value.clone()),
+            None => object.rest = object.rest.join(value),
+        }
+    }
+
+    /// `module.exports = value`: what the module offers is that value.
+    fn replace_exports(&mut self, id: ObjId, value: &Value) {
+        let key = Value::text("*");
+        self.put(id, &key, value);
+        let inner = value.get();
+        if let Some(object) = self.objects.get_mut(id as usize) {
+            for base in inner.objs.iter().filter(|base| **base != id) {
+                if !object.bases.contains(base) {
+                    object.bases.push(*base);
+                    self.changed = true;
+                }
+            }
+        }
+    }
+
+    pub(super) fn set_at(&mut self, of: &Value, key: &Value, value: &Value, place: Place) {
+        let keys = key.texts();
+        if keys.is_empty() {
+            self.use_text(value, place, FoldedRole::Plain);
+            for id in &of.get().objs {
+                if let Some(object) = self.objects.get_mut(*id as usize) {
+                    object.rest = object.rest.join(value);
+                }
+            }
+        }
+        for key in keys {
+            let sym = self.names.intern(&key);
+            self.set(of, sym, value, place);
+        }
+    }
+
+    pub(super) fn spread(&mut self, to: &Value, from: &Value) {
+        let source = from.get();
+        let mut extra = Value::default();
+        if source.taint.is_some() || source.objs.is_empty() {
+            extra = Value::unknown().with(&source.taint);
+        }
+        let copies: Vec<Object> = source.objs.iter().filter_map(|id| self.objects.get(*id as usize).cloned()).collect();
+        for id in &to.get().objs {
+            if !extra.is_unset() {
+                let Some(object) = self.objects.get_mut(*id as usize) else { continue };
+                object.rest = object.rest.join(&extra);
+            }
+            for copy in &copies {
+                let Some(object) = self.objects.get_mut(*id as usize) else { continue };
+                object.is_list |= copy.is_list;
+                object.rest = object.rest.join(&copy.rest);
+                for item in &copy.items {
+                    if object.items.len() < ITEMS && object.items.len() < 4 * copy.items.len().max(8) {
+                        object.items.push(item.clone());
+                    } else {
+                        object.rest = object.rest.join(item);
+                    }
+                }
+                for (key, value) in &copy.fields {
+                    let field = object.fields.entry(*key).or_default();
+                    *field = field.join(value);
+                }
+            }
+        }
+    }
+
+    /// Whether a list or text is known item by item.
+    pub(super) fn is_exact_list(&self, list: &Value) -> bool {
+        self.exact_item(list, 0).is_some()
+            && match list.get().objs.as_slice() {
+                [id] => self.objects.get(*id as usize).is_some_and(|object| {
+                    object.items.len() <= 2048 && object.items.iter().all(|item| item.one().is_some())
+                }),
+                _ => list.one().is_some_and(|lit| lit.text().len() <= 8192),
+            }
+    }
+
+    /// An item of a list or text that is known item by item.
+    pub(super) fn exact_item(&self, list: &Value, at: usize) -> Option<Value> {
+        let inner = list.get();
+        match inner.objs.as_slice() {
+            [id] => {
+                let object = self.objects.get(*id as usize).filter(|object| object.rest.is_unset())?;
+                object.items.get(at).cloned()
+            }
+            [] => match list.one()? {
+                Lit::Text(text) => Some(Value::text(text.chars().nth(at)?.to_string())),
+                Lit::Number(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Any item of a list.
+    pub(super) fn items(&mut self, list: &Value) -> Value {
+        let inner = list.get();
+        let mut found = Value::default();
+        for id in &inner.objs {
+            let Some(object) = self.objects.get(*id as usize) else { continue };
+            found = object.items.iter().take(512).fold(found.join(&object.rest), |all, item| all.join(item));
+            if !object.is_list {
+                found = object.fields.values().take(64).fold(found, |all, field| all.join(field));
+            }
+        }
+        if found.is_unset() {
+            found = Value::unknown();
+        }
+        found.with(&inner.taint)
+    }
+
+    pub(super) fn keys(&mut self, of: &Value) -> Value {
+        let mut keys: Vec<Lit> = Vec::new();
+        let inner = of.get();
+        for id in &inner.objs {
+            let Some(object) = self.objects.get(*id as usize) else { continue };
+            keys.extend(object.fields.keys().take(9).map(|key| Lit::Text(self.names.get(*key))));
+        }
+        // Names of what is kept, not what is kept.
+        Value::lits(keys)
+    }
+
+    /// Labels of a value and of all that it holds.
+    pub(super) fn deep(&self, value: &Value, depth: usize) -> Taint {
+        let mut budget = 2048;
+        self.deep_inside(value, depth.min(DEPTH), &mut budget)
+    }
+
+    fn deep_inside(&self, value: &Value, depth: usize, budget: &mut usize) -> Taint {
+        let inner = value.get();
+        let mut all = inner.taint.clone();
+        if depth == 0 || *budget == 0 {
+            return all;
+        }
+        for id in &inner.objs {
+            let Some(object) = self.objects.get(*id as usize) else { continue };
+            let members = object.fields.values().chain(&object.items).chain([&object.rest]);
+            for member in members {
+                *budget = budget.saturating_sub(1);
+                if *budget == 0 {
+                    break;
+                }
+                all = taints(&all, &self.deep_inside(member, depth - 1, budget));
+            }
+        }
+        all
+    }
+
+    /// Labels of all that a value holds, as a list.
+    pub(super) fn labels(&self, value: &Value) -> Vec<Label> {
+        self.deep(value, DEPTH).map(|labels| labels.to_vec()).unwrap_or_default()
+    }
+
+    /// Constants of a list, in order; with a hole for what is not known.
+    pub(super) fn list(&self, value: &Value) -> Option<Vec<Lit>> {
+        let inner = value.get();
+        let [id] = inner.objs.as_slice() else { return None };
+        let object = self.objects.get(*id as usize).filter(|object| object.is_list)?;
+        let mut all: Vec<Lit> = object
+            .items
+            .iter()
+            .map(|item| item.get().lits.first().cloned().unwrap_or_else(|| Lit::Text("\u{1a}".into())))
+            .collect();
+        if !object.rest.is_unset() {
+            all.extend(object.rest.get().lits.iter().cloned());
+            all.push(Lit::Text("\u{1a}".into()));
+        }
+        Some(all)
+    }
+
+    /// A new list of these values.
+    pub(super) fn new_list(&mut self, function: FnRef, at: u32, items: Vec<Value>, rest: Value) -> Value {
+        let id = self.site(function, at);
+        if let Some(object) = self.objects.get_mut(id as usize) {
+            object.is_list = true;
+            (object.items, object.rest) = (items, rest);
+            object.items.truncate(ITEMS);
+        }
+        Value::object(id)
+    }
+
+    pub(super) fn sliced(&mut self, of: &Value, bounds: &[Option<Value>; 2]) -> Value {
+        let bound =
+            |at: usize| bounds.get(at).and_then(Option::as_ref).and_then(Value::one).and_then(|lit| lit.number());
+        let inner = of.get();
+        let is_known = bounds.iter().flatten().all(|bound| bound.one().is_some());
+        if !is_known || inner.lits.is_empty() {
+            let mut same = (*inner).clone();
+            same.lits.clear();
+            same.is_open = true;
+            return Value::of(same);
+        }
+        let args: Vec<Lit> = [bound(0).unwrap_or(0.0)].into_iter().chain(bound(1)).map(Lit::Number).collect();
+        let lits = inner.lits.iter().filter_map(|lit| fold::apply(Fold::Slice, Some(lit), &args)).collect();
+        self.made(lits).with(&inner.taint)
+    }
+}
+
+fn char_at(lit: &Lit, at: usize) -> Option<Lit> {
+    Some(Lit::Text(lit.text().chars().nth(at)?.to_string().into()))
+}

@@ -1,0 +1,369 @@
+//! What is known of a value: the texts that it may be, the interface that it
+//! is reached by, the functions and objects that it may be, and where it came from.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
+
+/// Stands in a text for a part that is not known, as in commands of the shell.
+pub const UNKNOWN: char = '\u{1a}';
+/// Most texts that a value may be; of more, the first ones and that there are others.
+const TEXTS: usize = 8;
+/// Most functions, objects or interfaces that a value may be.
+const CHOICES: usize = 6;
+/// Most labels of one value.
+const LABELS: usize = 16;
+/// Most steps from a source on.
+pub const STEPS: u8 = 16;
+
+/// A name of an interface, a member or a label.
+pub type Sym = u32;
+/// An object by the place that made it.
+pub type ObjId = u32;
+/// A function: its module and its number there.
+pub type FnRef = (u16, u32);
+
+/// Names by number, for one run of the interpreter.
+#[derive(Default)]
+pub struct Names {
+    all: Vec<Rc<str>>,
+    numbers: HashMap<Rc<str>, Sym>,
+}
+
+impl Names {
+    /// The number of a name.
+    pub fn intern(&mut self, name: &str) -> Sym {
+        if let Some(&sym) = self.numbers.get(name) {
+            return sym;
+        }
+        let name: Rc<str> = name.into();
+        self.all.push(Rc::clone(&name));
+        self.numbers.insert(name, self.all.len() as Sym - 1);
+        self.all.len() as Sym - 1
+    }
+
+    /// The name of a number.
+    pub fn get(&self, sym: Sym) -> Rc<str> {
+        self.all.get(sym as usize).map_or_else(|| Rc::from(""), Rc::clone)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+}
+
+/// A constant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Lit {
+    /// A text, with [`UNKNOWN`] for each part that is not known.
+    Text(Rc<str>),
+    /// A number.
+    Number(f64),
+}
+
+impl Lit {
+    /// As a program prints it.
+    pub fn text(&self) -> Rc<str> {
+        match self {
+            Self::Text(text) => Rc::clone(text),
+            Self::Number(number) => number.to_string().into(),
+        }
+    }
+
+    /// As a number, if it is one.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Text(text) => text.trim().parse().ok(),
+            Self::Number(number) => Some(*number),
+        }
+    }
+}
+
+/// Bytes of one module of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// Which module.
+    pub module: u16,
+    /// First byte.
+    pub start: u32,
+    /// One past the last.
+    pub end: u32,
+}
+
+/// What happens to a value at a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// It is read.
+    Read,
+    /// A variable gets it.
+    Bound,
+    /// A function gets it.
+    Passed,
+    /// A function gives it back.
+    Returned,
+    /// A member or variable of an outer function keeps it.
+    Kept,
+    /// It is written in another way.
+    Changed,
+    /// It is written to a file.
+    Written,
+    /// Another file of the package gets it.
+    Imported,
+}
+
+impl Verb {
+    /// For people; the name of what takes part follows.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Read => "read from",
+            Self::Bound => "kept in",
+            Self::Passed => "passed to",
+            Self::Returned => "returned by",
+            Self::Kept => "kept in",
+            Self::Changed => "rewritten by",
+            Self::Written => "written to",
+            Self::Imported => "imported as",
+        }
+    }
+}
+
+/// A step of a value on its way, and those before it.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Where.
+    pub place: Place,
+    /// What happens.
+    pub verb: Verb,
+    /// What takes part.
+    pub what: Sym,
+    /// The step before.
+    pub before: Option<Rc<Step>>,
+    /// How many steps there are with this one.
+    pub count: u8,
+}
+
+impl Step {
+    /// All steps, the first one first.
+    pub fn all(self: &Rc<Self>) -> Vec<Rc<Self>> {
+        let mut steps: Vec<Rc<Self>> =
+            std::iter::successors(Some(Rc::clone(self)), |step| step.before.clone()).collect();
+        steps.reverse();
+        steps
+    }
+}
+
+/// Where a value came from, and how.
+#[derive(Debug, Clone)]
+pub struct Label {
+    /// Class of the source.
+    pub class: Sym,
+    /// Which one: a variable's name, a path, an address.
+    pub name: Sym,
+    /// The way so far.
+    pub trail: Rc<Step>,
+}
+
+impl Label {
+    fn key(&self) -> (Sym, Sym) {
+        (self.class, self.name)
+    }
+}
+
+/// Labels of a value, in order of class and name.
+pub type Taint = Option<Rc<Vec<Label>>>;
+
+/// The union of two sets of labels.
+pub fn taints(a: &Taint, b: &Taint) -> Taint {
+    let (Some(left), Some(right)) = (a, b) else { return a.clone().or_else(|| b.clone()) };
+    if Rc::ptr_eq(left, right) || right.iter().all(|label| left.iter().any(|known| known.key() == label.key())) {
+        return a.clone();
+    }
+    let mut all: Vec<Label> = left.to_vec();
+    for label in right.iter() {
+        if all.len() < LABELS && !all.iter().any(|known| known.key() == label.key()) {
+            all.push(label.clone());
+        }
+    }
+    all.sort_by_key(Label::key);
+    Some(Rc::new(all))
+}
+
+/// What a value may be.
+#[derive(Debug, Clone, Default)]
+pub struct Inner {
+    /// Constants.
+    pub lits: Vec<Lit>,
+    /// Whether it may be something else as well.
+    pub is_open: bool,
+    /// Interfaces.
+    pub apis: Vec<Sym>,
+    /// Functions of the package.
+    pub fns: Vec<FnRef>,
+    /// Objects.
+    pub objs: Vec<ObjId>,
+    /// Where it came from.
+    pub taint: Taint,
+}
+
+/// A value; `None` where nothing was assigned yet.
+#[derive(Debug, Clone, Default)]
+pub struct Value(Option<Rc<Inner>>);
+
+thread_local! {
+    static EMPTY: Rc<Inner> = Rc::new(Inner::default());
+    static OPEN: Rc<Inner> = Rc::new(Inner { is_open: true, ..Inner::default() });
+}
+
+impl Value {
+    /// Something of which nothing is known.
+    pub fn unknown() -> Self {
+        Self(Some(OPEN.with(Rc::clone)))
+    }
+
+    /// These possibilities.
+    pub fn of(inner: Inner) -> Self {
+        Self(Some(Rc::new(inner)))
+    }
+
+    /// A constant.
+    pub fn lit(lit: Lit) -> Self {
+        Self::of(Inner { lits: vec![lit], ..Inner::default() })
+    }
+
+    /// A text.
+    pub fn text(text: impl Into<Rc<str>>) -> Self {
+        Self::lit(Lit::Text(text.into()))
+    }
+
+    /// Constants, or anything if there is none.
+    pub fn lits(mut lits: Vec<Lit>) -> Self {
+        let is_open = lits.is_empty() || lits.len() > TEXTS;
+        lits.truncate(TEXTS);
+        Self::of(Inner { lits, is_open, ..Inner::default() })
+    }
+
+    /// An interface.
+    pub fn api(api: Sym) -> Self {
+        Self::of(Inner { apis: vec![api], is_open: true, ..Inner::default() })
+    }
+
+    /// A function.
+    pub fn function(function: FnRef) -> Self {
+        Self::of(Inner { fns: vec![function], ..Inner::default() })
+    }
+
+    /// An object.
+    pub fn object(object: ObjId) -> Self {
+        Self::of(Inner { objs: vec![object], ..Inner::default() })
+    }
+
+    /// Whether nothing was assigned.
+    pub fn is_unset(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// What it may be.
+    pub fn get(&self) -> Rc<Inner> {
+        self.0.clone().unwrap_or_else(|| EMPTY.with(Rc::clone))
+    }
+
+    /// Where it came from.
+    pub fn taint(&self) -> Taint {
+        self.0.as_ref().and_then(|inner| inner.taint.clone())
+    }
+
+    /// The same with these labels as well.
+    pub fn with(&self, taint: &Taint) -> Self {
+        if taint.is_none() {
+            return self.clone();
+        }
+        let inner = self.get();
+        let both = taints(&inner.taint, taint);
+        Self::of(Inner { taint: both, ..(*inner).clone() })
+    }
+
+    /// The same with other labels.
+    pub fn relabelled(&self, taint: Taint) -> Self {
+        Self::of(Inner { taint, ..(*self.get()).clone() })
+    }
+
+    /// The only constant, if it is known to be one.
+    pub fn one(&self) -> Option<Lit> {
+        match self.0.as_deref() {
+            Some(Inner { lits, is_open: false, .. }) if lits.len() == 1 => lits.first().cloned(),
+            _ => None,
+        }
+    }
+
+    /// Texts that it may be.
+    pub fn texts(&self) -> Vec<Rc<str>> {
+        self.0.as_ref().map(|inner| inner.lits.iter().map(Lit::text).collect()).unwrap_or_default()
+    }
+
+    /// Either.
+    pub fn join(&self, other: &Self) -> Self {
+        let (Some(a), Some(b)) = (&self.0, &other.0) else {
+            return if self.0.is_some() { self.clone() } else { other.clone() };
+        };
+        if Rc::ptr_eq(a, b) || a.holds(b) {
+            return self.clone();
+        }
+        let mut all = Inner { taint: taints(&a.taint, &b.taint), ..(**a).clone() };
+        all.is_open |= b.is_open;
+        for lit in &b.lits {
+            if !all.lits.contains(lit) {
+                if all.lits.len() < TEXTS {
+                    all.lits.push(lit.clone());
+                } else {
+                    all.is_open = true;
+                }
+            }
+        }
+        add(&mut all.apis, &b.apis);
+        add(&mut all.fns, &b.fns);
+        add(&mut all.objs, &b.objs);
+        Self::of(all)
+    }
+
+    /// A number that equal values share.
+    pub fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        if let Some(inner) = &self.0 {
+            for lit in &inner.lits {
+                match lit {
+                    Lit::Text(text) => text.hash(&mut hasher),
+                    Lit::Number(number) => number.to_bits().hash(&mut hasher),
+                }
+            }
+            (inner.is_open, &inner.apis, &inner.fns, &inner.objs).hash(&mut hasher);
+            for label in inner.taint.iter().flat_map(|labels| labels.iter()) {
+                label.key().hash(&mut hasher);
+            }
+        }
+        hasher.finish()
+    }
+}
+
+impl Inner {
+    /// Whether it allows all that `other` is.
+    fn holds(&self, other: &Self) -> bool {
+        let labels = |taint: &Taint| taint.as_ref().map_or(0, |labels| labels.len());
+        (self.is_open || !other.is_open)
+            && other.lits.iter().all(|lit| self.lits.contains(lit))
+            && other.apis.iter().all(|api| self.apis.contains(api))
+            && other.fns.iter().all(|function| self.fns.contains(function))
+            && other.objs.iter().all(|object| self.objs.contains(object))
+            && (labels(&other.taint) == 0
+                || labels(&self.taint) == LABELS
+                || taints(&self.taint, &other.taint).map_or(0, |all| all.len()) == labels(&self.taint))
+    }
+}
+
+fn add<T: Copy + PartialEq>(to: &mut Vec<T>, from: &[T]) {
+    for item in from {
+        if to.len() < CHOICES && !to.contains(item) {
+            to.push(*item);
+        }
+    }
+}

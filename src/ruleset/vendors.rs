@@ -1,0 +1,128 @@
+//! Which host a credential belongs to: by a table, and by likeness of names.
+
+use std::collections::HashMap;
+
+use super::hosts::registrable;
+use crate::rule::RuleError;
+
+/// Name in error messages.
+const FILE: &str = "lists/vendors.csv";
+
+/// Table of vendors, from `lists/vendors.csv`: a word of a credential's name and a domain that it is for.
+#[derive(Default)]
+pub struct Vendors {
+    domains: HashMap<String, Vec<String>>,
+}
+
+/// Words of a credential's name that say nothing of whose it is.
+const COMMON: [&str; 57] = [
+    "api",
+    "key",
+    "keys",
+    "token",
+    "secret",
+    "access",
+    "auth",
+    "bearer",
+    "id",
+    "client",
+    "app",
+    "password",
+    "pass",
+    "user",
+    "username",
+    "url",
+    "base",
+    "private",
+    "public",
+    "account",
+    "service",
+    "bot",
+    "webhook",
+    "host",
+    "server",
+    "env",
+    "config",
+    "json",
+    "path",
+    "the",
+    "my",
+    "default",
+    "prod",
+    "dev",
+    "test",
+    "apikey",
+    "pat",
+    "oauth",
+    "refresh",
+    "credentials",
+    "credential",
+    "home",
+    "com",
+    "www",
+    "skill",
+    "local",
+    "data",
+    "agent",
+    "session",
+    "jwt",
+    "llm",
+    "ai",
+    "model",
+    "wallet",
+    "signing",
+    "encryption",
+    "master",
+];
+
+impl Vendors {
+    pub(crate) fn parse(text: &str) -> Result<Self, RuleError> {
+        let mut domains: HashMap<String, Vec<String>> = HashMap::new();
+        for row in super::csv(FILE, text)? {
+            let [word, domain, ..] = row.as_slice() else { return Err(super::bad_row(FILE, &row)) };
+            domains.entry(word.clone()).or_default().push(domain.clone());
+        }
+        Ok(Self { domains })
+    }
+
+    /// Whether a credential's name says nothing of whose it is.
+    pub fn is_anyones(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        name.split(|c: char| !c.is_ascii_alphanumeric()).all(|word| word.len() < 2 || COMMON.contains(&word))
+    }
+
+    /// Whether a host is of a vendor in the table.
+    pub fn knows(&self, host: &str) -> bool {
+        self.domains.values().flatten().any(|known| host == known || host.ends_with(&format!(".{known}")))
+    }
+
+    /// Whether what goes by `name` (a variable, a path) is meant for `host`.
+    pub fn belongs(&self, name: &str, host: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        let domain = registrable(host).unwrap_or(host);
+        let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() >= 2);
+        let mut own: Vec<&str> = Vec::new();
+        let mut is_listed = false;
+        for word in words.filter(|word| !COMMON.contains(word)) {
+            is_listed |= self.domains.contains_key(word);
+            let listed = self.domains.get(word).into_iter().flatten();
+            if listed.into_iter().any(|known| host == known || host.ends_with(&format!(".{known}"))) {
+                return true;
+            }
+            own.push(word);
+        }
+        let flat: String = domain.chars().filter(char::is_ascii_alphanumeric).collect();
+        let label: String =
+            domain.split('.').next().unwrap_or("").chars().filter(char::is_ascii_alphanumeric).collect();
+        let joined: String = own.concat();
+        let letters = |word: &str| word.chars().filter(char::is_ascii_alphabetic).collect::<String>();
+        let shared = |word: &str| word.bytes().zip(label.bytes()).take_while(|(a, b)| a == b).count();
+        // A name in front of a domain is anyone's to give: it counts for vendors that are not in the table.
+        let is_before = |word: &&str| word.len() >= 5 && !is_listed && host.split('.').any(|part| part == *word);
+        own.iter().any(|word| is_before(word) || shared(word) >= 5)
+            || own.iter().any(|word| letters(word).len() >= 4 && flat.contains(&letters(word)))
+            || own.iter().any(|word| (word.len() >= 4 && flat.contains(word)) || **word == *label)
+            || (joined.len() >= 4 && flat.contains(&joined))
+            || (label.len() >= 4 && joined.contains(&label))
+    }
+}

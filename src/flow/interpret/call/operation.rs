@@ -1,0 +1,141 @@
+//! Operations on constants that interfaces stand for.
+
+use super::*;
+
+impl Interpreter<'_> {
+    /// Constants of a call's operation.
+    pub(super) fn fold(&mut self, op: Fold, call: &Call) -> Value {
+        let taint = {
+            let all = call.all().fold(None, |all, arg| taints(&all, &self.deep(arg, 2)));
+            taints(&all, &self.deep(&call.receiver, 2))
+        };
+        let value = self.fold_inside(op, call).unwrap_or_else(Value::unknown);
+        let what = call.callee.get().apis.first().copied();
+        let value = value.with(&taint);
+        match what {
+            Some(what) => self.stepped_as(&value, call.place, Verb::Changed, what),
+            None => value,
+        }
+    }
+
+    fn fold_inside(&mut self, op: Fold, call: &Call) -> Option<Value> {
+        let receiver = call.receiver.get();
+        let is_static = receiver.lits.is_empty() && receiver.objs.is_empty();
+        match op {
+            Fold::Join | Fold::JoinArgument => {
+                let (list, separator) = if op == Fold::Join {
+                    (call.receiver.clone(), call.args.first())
+                } else {
+                    (call.args.first()?.clone(), Some(&call.receiver))
+                };
+                let parts = self.list(&list)?;
+                let separator = separator.and_then(|value| value.texts().first().cloned());
+                let separator = separator.unwrap_or_else(|| if op == Fold::Join { "," } else { "" }.into());
+                let parts: Vec<Rc<str>> = parts.iter().map(Lit::text).collect();
+                let size: usize = parts.iter().map(|part| part.len() + separator.len()).sum();
+                (size <= fold::LONGEST).then(|| self.made(vec![Lit::Text(parts.join(&*separator).into())]))
+            }
+            Fold::Split => {
+                let text = call.receiver.one()?.text();
+                let separator = call.args.first().and_then(|value| value.texts().first().cloned());
+                let parts: Vec<Value> = match separator.as_deref() {
+                    Some("") => text.chars().take(20_000).map(|c| Value::text(c.to_string())).collect(),
+                    Some(separator) => text.split(separator).take(20_000).map(Value::text).collect(),
+                    None => text.split_whitespace().take(20_000).map(Value::text).collect(),
+                };
+                self.bytes = self.bytes.saturating_sub(text.len() * 8);
+                Some(self.new_list(call.site.0, call.site.1, parts, Value::default()))
+            }
+            Fold::Codes => {
+                let subject = if is_static { call.args.first()? } else { &call.receiver };
+                let codes: Vec<Value> = match self.list(subject) {
+                    Some(items) => items.into_iter().map(Value::lit).collect(),
+                    None => {
+                        let text = subject.one()?.text();
+                        text.chars().take(20_000).map(|c| Value::lit(Lit::Number(f64::from(u32::from(c))))).collect()
+                    }
+                };
+                Some(self.new_list(call.site.0, call.site.1, codes, Value::default()))
+            }
+            Fold::Range => {
+                let bounds: Vec<i64> =
+                    call.args.iter().map(|arg| Some(arg.one()?.number()? as i64)).collect::<Option<_>>()?;
+                let (start, end, step) = match bounds.as_slice() {
+                    [end] => (0, *end, 1),
+                    [start, end] => (*start, *end, 1),
+                    [start, end, step] => (*start, *end, (*step).max(1)),
+                    _ => return None,
+                };
+                let numbers = (start..end).step_by(step as usize).take(4096).map(|n| Value::lit(Lit::Number(n as f64)));
+                let numbers = numbers.collect();
+                Some(self.new_list(call.site.0, call.site.1, numbers, Value::default()))
+            }
+            Fold::Reverse | Fold::Slice if self.list(&call.receiver).is_some() => self.part_of_list(op, call),
+            Fold::FromCodes | Fold::PathJoin | Fold::Concat => self.fold_many(op, call),
+            _ => {
+                if let Some(items) = self.list(call.args.first().filter(|_| is_static).unwrap_or(&call.receiver)) {
+                    // Bytes as a list of numbers.
+                    let text = fold::apply(Fold::FromCodes, None, &items)?;
+                    return Some(self.made(vec![text]));
+                }
+                let subjects: Vec<Lit> =
+                    if is_static { call.args.first()?.get().lits.clone() } else { receiver.lits.clone() };
+                let rest = call.args.get(usize::from(is_static)..).unwrap_or(&[]);
+                let hole = || (op == Fold::Format).then(|| Lit::Text("\u{1a}".into()));
+                let known = rest.iter().map_while(|arg| arg.get().lits.first().cloned().or_else(hole));
+                let mut rest: Vec<Lit> = known.collect();
+                if rest.is_empty() {
+                    rest.extend(call.named.iter().filter_map(|(_, value)| value.get().lits.first().cloned()));
+                }
+                let lits =
+                    subjects.iter().filter_map(|subject| fold::apply(op, Some(subject), &rest)).collect::<Vec<_>>();
+                (!lits.is_empty()).then(|| self.made(lits))
+            }
+        }
+    }
+
+    fn fold_many(&mut self, op: Fold, call: &Call) -> Option<Value> {
+        let mut args: Vec<Lit> = Vec::new();
+        if op == Fold::Concat {
+            args.extend(call.receiver.get().lits.first().cloned());
+        }
+        for arg in &call.args {
+            match self.list(arg) {
+                Some(items) => args.extend(items),
+                None => args.push(arg.get().lits.first().cloned().unwrap_or_else(|| Lit::Text("\u{1a}".into()))),
+            }
+        }
+        if op == Fold::PathJoin {
+            // Each way that the parts may be.
+            let choices: Vec<Vec<Lit>> = call.args.iter().map(|arg| arg.get().lits.clone()).collect();
+            if let Some(at) = choices.iter().position(|lits| lits.len() > 1).filter(|at| choices[*at].len() <= 8) {
+                let all = choices[at].iter().filter_map(|lit| {
+                    let mut args = args.clone();
+                    args[at] = lit.clone();
+                    fold::apply(op, None, &args)
+                });
+                let all = all.collect();
+                return Some(self.made(all));
+            }
+        }
+        fold::apply(op, None, &args).map(|lit| self.made(vec![lit]))
+    }
+
+    fn part_of_list(&mut self, op: Fold, call: &Call) -> Option<Value> {
+        let inner = call.receiver.get();
+        let [id] = inner.objs.as_slice() else { return None };
+        let object = self.objects.get(*id as usize)?.clone();
+        let mut items = object.items;
+        if op == Fold::Reverse {
+            items.reverse();
+        } else {
+            let bound = |at: usize| call.args.get(at).and_then(Value::one).and_then(|lit| lit.number());
+            let index = |at: f64| {
+                if at < 0.0 { items.len().saturating_sub(-at as usize) } else { (at as usize).min(items.len()) }
+            };
+            let (start, end) = (index(bound(0).unwrap_or(0.0)), bound(1).map_or(items.len(), index));
+            items = items.get(start..end.max(start)).unwrap_or(&[]).to_vec();
+        }
+        Some(self.new_list(call.site.0, call.site.1, items, object.rest))
+    }
+}

@@ -1,0 +1,145 @@
+//! What a value reaches: requests, shells, evaluators and files.
+
+use super::*;
+
+impl Interpreter<'_> {
+    /// Something gets to a sink.
+    pub(super) fn reach(&mut self, sink: &Sink, path: &Rc<str>, call: &Call) {
+        let args: Vec<Value> = sink.args.iter().filter_map(|which| call.arg(which)).collect();
+        let mut labels: Vec<Label> = Vec::new();
+        for arg in &args {
+            for label in self.labels(arg) {
+                if !labels.iter().any(|known| (known.class, known.name) == (label.class, label.name)) {
+                    labels.push(label);
+                }
+            }
+        }
+        let role = match sink.class.as_str() {
+            "process" => FoldedRole::Command,
+            "code" => FoldedRole::Code,
+            _ => FoldedRole::Plain,
+        };
+        // What a timer is given is a function, unless it is known to be a text.
+        if sink.class == "code" && path.starts_with("set") {
+            labels.clear();
+        }
+        let mut content: Vec<Rc<str>> = args.iter().flat_map(|arg| self.commands_of(arg, role)).collect();
+        if role == FoldedRole::Command {
+            content = self.command_line(sink, call, content);
+            labels.extend(self.started_files(&content));
+            self.fed(call, &mut content);
+            self.sent_by_command(&content, &labels, path, call.place);
+            if content.is_empty() {
+                content.push(UNKNOWN.to_string().into());
+            }
+        }
+        for text in &content {
+            let value = Value::text(Rc::clone(text));
+            self.use_text(&value, call.place, role);
+        }
+        let by_name =
+            || ["url", "host", "hostname", "address"].iter().find_map(|name| call.arg(&Arg::Name((*name).into())));
+        let host = sink.host.as_ref().and_then(|which| call.arg(which).or_else(by_name));
+        let to = host.map(|host| self.addresses(&host, &call.receiver)).unwrap_or_default();
+        let file = sink.path.as_ref().and_then(|which| call.arg(which));
+        let paths = file.map(|file| self.addresses(&file, &Value::default())).unwrap_or_default();
+        if sink.class == "file-write" {
+            self.wrote(&paths, &args, call.place);
+        }
+        content.truncate(8);
+        self.hit(sink.class.clone(), Rc::clone(path), call.place, Reached { to, paths, content, labels });
+    }
+
+    /// Records what was reached, once.
+    pub(in crate::flow::interpret) fn hit(&mut self, class: String, api: Rc<str>, place: Place, reached: Reached) {
+        let Reached { to, paths, content, mut labels } = reached;
+        labels.retain(|label| {
+            let to: String = to.iter().map(|to| &**to).collect();
+            self.seen.insert((label.class, label.name, place, format!("{class}{to}")))
+        });
+        let constant = self.names.intern("");
+        let plain = matches!(class.as_str(), "file-write" | "code" | "process" | "delete" | "clipboard-write") && {
+            let what: String = paths.iter().chain(&content).map(|text| &**text).collect();
+            self.seen.insert((constant, constant, place, format!("{class}{what}")))
+        };
+        if (labels.is_empty() && !plain) || self.out.hits.len() > 10_000 {
+            return;
+        }
+        let gates = self.gates.clone();
+        self.out.hits.push(Hit { class, api, place, to, paths, content, labels, gates });
+    }
+
+    /// Texts of a value, or of the list of words that it is.
+    fn commands_of(&mut self, value: &Value, role: FoldedRole) -> Vec<Rc<str>> {
+        match self.list(value).filter(|_| role == FoldedRole::Command) {
+            Some(words) => vec![words.iter().map(|word| quoted(&word.text())).collect::<Vec<_>>().join(" ").into()],
+            None => value.texts(),
+        }
+    }
+
+    /// Program and arguments as one line, where a call takes them apart.
+    fn command_line(&mut self, sink: &Sink, call: &Call, content: Vec<Rc<str>>) -> Vec<Rc<str>> {
+        let program = sink.args.first().and_then(|which| call.arg(which)).unwrap_or_default();
+        let words = sink.args.get(1).and_then(|which| call.arg(which)).and_then(|args| self.list(&args));
+        let Some(words) = words else { return content };
+        let words: Vec<String> = words.iter().map(|word| quoted(&word.text())).collect();
+        let mut programs = program.texts();
+        if programs.is_empty() {
+            programs.push(UNKNOWN.to_string().into());
+        }
+        programs.iter().map(|program| format!("{program} {}", words.join(" ")).into()).collect()
+    }
+
+    /// What a command is fed comes before it, as in a pipe.
+    fn fed(&self, call: &Call, lines: &mut [Rc<str>]) {
+        const KEYS: [&str; 2] = ["input", "stdin"];
+        let named = call.named.iter().filter(|(key, _)| key.texts().iter().any(|text| KEYS.contains(&&**text)));
+        let mut input: Vec<Rc<str>> = named.flat_map(|(_, value)| value.texts()).collect();
+        for object in call.args.iter().flat_map(|arg| arg.get().objs.clone()) {
+            let fields = self.objects.get(object as usize).map(|object| &object.fields);
+            let fields = fields.into_iter().flatten().filter(|(key, _)| KEYS.contains(&&*self.names.get(**key)));
+            input.extend(fields.flat_map(|(_, value)| value.texts()));
+        }
+        if let Some(input) = input.first() {
+            for line in lines {
+                *line = format!("printf '%s' {} | {line}", quoted(input)).into();
+            }
+        }
+    }
+
+    /// What a command that fetches or sends is given goes to its address.
+    fn sent_by_command(&mut self, lines: &[Rc<str>], labels: &[Label], path: &Rc<str>, place: Place) {
+        const SENDERS: [&str; 6] = ["curl", "wget", "nc", "ncat", "http", "xh"];
+        for line in lines {
+            let mut words = line.split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '|' | ';'));
+            if labels.is_empty() || !words.any(|word| SENDERS.contains(&word.rsplit('/').next().unwrap_or(word))) {
+                continue;
+            }
+            let to = words.filter(|word| word.contains("://")).map(Rc::from).take(4).collect();
+            let reached = Reached { to, paths: Vec::new(), content: vec![Rc::clone(line)], labels: labels.to_vec() };
+            self.hit("network".to_owned(), Rc::clone(path), place, reached);
+        }
+    }
+
+    /// Labels of files that a command line names and this package wrote.
+    fn started_files(&self, lines: &[Rc<str>]) -> Vec<Label> {
+        let mut all = Vec::new();
+        for word in lines.iter().flat_map(|line| line.split([' ', '\'', '"', ';'])) {
+            if let Some(value) =
+                self.files.get(crate::flow::interpret::effect::file_key(word)).filter(|_| !word.is_empty())
+            {
+                all.extend(value.taint().iter().flat_map(|labels| labels.iter().cloned()));
+            }
+        }
+        all
+    }
+}
+
+/// A word as a shell reads it as one.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,+%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}

@@ -71,8 +71,8 @@ limits! {
     code_bytes: usize = 4 * MIB as usize;
     /// Syntax nodes visited in one artifact.
     nodes: usize = 2_000_000;
-    /// Operations of programs that values are followed through, in one package; none as yet.
-    flow_steps: usize = 0;
+    /// Operations of programs that values are followed through, in one package.
+    flow_steps: usize = 3_000_000;
     /// Nesting of syntax (blocks, substitutions) that is followed.
     syntax_depth: usize = 200;
     /// Layers of any kind below a file: blocks in blocks, strings in strings.

@@ -134,6 +134,8 @@ pub enum Effect {
     Globals,
     /// Calls the function that the first argument gives.
     Invoke,
+    /// Standard input and output of processes are the first argument from here on.
+    Tie,
     /// The first argument, of which nothing else is known.
     Opaque,
 }
@@ -212,8 +214,8 @@ pub const SOURCES: [&str; 14] = [
 ];
 
 /// Classes that sinks may have.
-pub const SINKS: [&str; 8] =
-    ["network", "dns", "messaging", "process", "code", "file-write", "delete", "clipboard-write"];
+pub const SINKS: [&str; 9] =
+    ["network", "dns", "messaging", "process", "code", "deserialize", "file-write", "delete", "clipboard-write"];
 
 impl Catalogue {
     /// Reads a catalogue.

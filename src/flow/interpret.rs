@@ -98,6 +98,10 @@ const ROUNDS: usize = 3;
 const CALLS: usize = 40;
 /// Rounds of a loop that is run exactly.
 const EXACT: usize = 4096;
+/// Operations inside of loops that are run exactly.
+const EXACT_STEPS: usize = 200_000;
+/// Rounds that an exact loop may go without a text or list that grows or shrinks: others decode nothing.
+const IDLE: usize = 8;
 
 #[derive(Default)]
 struct Known {
@@ -134,7 +138,12 @@ pub(super) struct Interpreter<'a> {
     depth: usize,
     steps: usize,
     bytes: usize,
+    /// Exact loops that are being run, one in another.
     exact: usize,
+    /// Operations that are left for them.
+    exact_steps: usize,
+    /// How often an exact loop made a known text or list longer or shorter.
+    growth: u64,
     /// Whether anything shared got a new value in this round.
     changed: bool,
     started: Vec<bool>,
@@ -178,6 +187,8 @@ impl<'a> Interpreter<'a> {
             steps,
             bytes: 16 * 1024 * 1024,
             exact: 0,
+            exact_steps: EXACT_STEPS,
+            growth: 0,
             changed: false,
             started: Vec::new(),
         };
@@ -305,6 +316,7 @@ impl<'a> Interpreter<'a> {
                     None => value,
                 };
                 self.use_text(&value, place, FoldedRole::Plain);
+                self.growth += u64::from(self.exact > 0 && grows(&frame.read(op.dst), &value));
                 self.write_variable(frame, op.dst, value);
                 return;
             }
@@ -484,6 +496,12 @@ impl<'a> Interpreter<'a> {
 
     /// Texts one after the other, with a hole for each that is not known.
     fn concat(&mut self, parts: &[Value]) -> Value {
+        // A text of one piece stands in the program as it is.
+        if let [part] = parts
+            && part.one().is_some_and(|lit| matches!(lit, Lit::Text(_)))
+        {
+            return part.clone();
+        }
         let mut all: Vec<String> = vec![String::new()];
         let mut taint = None;
         for part in parts {
@@ -579,6 +597,13 @@ impl<'a> Interpreter<'a> {
         self.fill(object, shape, &values);
         Value::object(object)
     }
+}
+
+/// Whether a known text gets longer or shorter at one of its ends.
+fn grows(old: &Value, new: &Value) -> bool {
+    let (Some(Lit::Text(old)), Some(Lit::Text(new))) = (old.one(), new.one()) else { return false };
+    let (short, long) = if old.len() < new.len() { (old, new) } else { (new, old) };
+    short.len() < long.len() && (long.starts_with(&*short) || long.ends_with(&*short))
 }
 
 /// Whether two places stand in one line; far apart counts as another.

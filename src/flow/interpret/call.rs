@@ -14,6 +14,8 @@ use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNK
 mod operation;
 mod sink;
 
+/// Marks the object that stands for what a call opened, among the objects of its place.
+const HANDLE: u32 = 0x0800_0000;
 /// Different calls of one function that are followed apart.
 const CONTEXTS: usize = 8;
 
@@ -239,8 +241,6 @@ impl Interpreter<'_> {
             self.give(&mut frame, slot, all);
         }
         self.depth += 1;
-        let outer = std::mem::take(&mut self.exact);
-        self.exact = outer;
         frame.run(self, &code.ops);
         self.depth -= 1;
         frame.result
@@ -317,6 +317,10 @@ impl Interpreter<'_> {
 
     /// What a call gives stands for the file or host that it was given.
     fn handle(&mut self, entry: &Entry, call: &Call, made: Value) -> Value {
+        if entry.sinks.iter().any(|sink| sink.class == "process") {
+            let id = self.site(call.site.0, call.site.1 | HANDLE);
+            return Value::of(Inner { objs: vec![id], ..(*made.get()).clone() });
+        }
         let sinks = entry.sinks.iter().flat_map(|sink| sink.host.iter().chain(&sink.path));
         let named =
             entry.sources.iter().filter(|source| source.class == "file").filter_map(|source| source.name.as_ref());
@@ -325,7 +329,7 @@ impl Interpreter<'_> {
         if of.texts().is_empty() || !inner.objs.is_empty() {
             return made;
         }
-        let id = self.site(call.site.0, call.site.1 | 0x0800_0000);
+        let id = self.site(call.site.0, call.site.1 | HANDLE);
         let key = self.names.intern("@handle");
         if let Some(object) = self.objects.get_mut(id as usize) {
             object.fields.insert(key, of.relabelled(None));

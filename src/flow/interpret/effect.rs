@@ -9,6 +9,8 @@ use crate::flow::value::{Inner, Lit, ObjId, Place, Value, Verb};
 
 /// Deepest chain of redirected calls.
 const REDIRECTS: usize = 24;
+/// Name under which standard input and output of processes are kept among the files.
+pub(super) const STREAMS: &str = "<streams>";
 /// Items that functions are called with one by one.
 const ONE_BY_ONE: usize = 4096;
 
@@ -84,6 +86,11 @@ impl Interpreter<'_> {
             Effect::Globals => {
                 let globals = self.names.intern("globalThis");
                 Value::api(globals)
+            }
+            Effect::Tie => {
+                let from = arg(0);
+                self.keep_file(STREAMS, &from);
+                return None;
             }
             Effect::Opaque => Value::unknown().with(&arg(0).taint()),
         })
@@ -194,6 +201,7 @@ impl Interpreter<'_> {
                 let is_first = self.exact > 0 || self.pushed.insert(key);
                 let Some(object) = self.objects.get_mut(*id as usize) else { continue };
                 object.is_list = true;
+                self.growth += u64::from(self.exact > 0 && arg.one().is_some());
                 if is_first && object.rest.is_unset() {
                     object.items.push(arg.clone());
                 } else if !object.items.iter().rev().take(8).any(|item| item.digest() == arg.digest()) {
@@ -275,14 +283,19 @@ impl Interpreter<'_> {
             let what = self.names.intern(path);
             for value in content {
                 let value = self.stepped_as(value, place, Verb::Written, what);
-                let value = Value::unknown().with(&self.deep(&value, 3));
-                let known = self.files.entry(key.into()).or_default();
-                let joined = known.join(&value);
-                if joined.digest() != known.digest() {
-                    *known = joined;
-                    self.changed = true;
-                }
+                self.keep_file(key, &value);
             }
+        }
+    }
+
+    /// A file may hold this as well from here on.
+    fn keep_file(&mut self, key: &str, value: &Value) {
+        let value = Value::unknown().with(&self.deep(value, 3));
+        let known = self.files.entry(key.into()).or_default();
+        let joined = known.join(&value);
+        if joined.digest() != known.digest() {
+            *known = joined;
+            self.changed = true;
         }
     }
 

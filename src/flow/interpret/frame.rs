@@ -1,6 +1,6 @@
 //! One run of one function: its slots, its branches and loops.
 
-use super::{EXACT, Interpreter, ROUNDS};
+use super::{EXACT, IDLE, Interpreter, ROUNDS};
 use crate::flow::fast::{FastMap, FastSet};
 use crate::flow::ir::{Op, OpKind, Slot};
 use crate::flow::value::{FnRef, Label, Lit, Value};
@@ -34,6 +34,10 @@ struct Region {
     items: usize,
     /// Whether this round of an exact loop changed a variable.
     rewrote: bool,
+    /// The interpreter's count of growth when this round began.
+    growth: u64,
+    /// Rounds in a row without growth.
+    idle: usize,
     gates: usize,
 }
 
@@ -133,6 +137,9 @@ impl Frame {
                 break;
             }
             interpreter.steps -= 1;
+            if interpreter.exact > 0 {
+                interpreter.exact_steps = interpreter.exact_steps.saturating_sub(1);
+            }
             let is_dead = self.regions.last().map_or(self.is_dead, |region| region.is_dead);
             at = match op.kind {
                 _ if is_dead && self.regions.is_empty() => break,
@@ -162,6 +169,8 @@ impl Frame {
             is_exact: false,
             items: 0,
             rewrote: false,
+            growth: 0,
+            idle: 0,
             gates,
         }
     }
@@ -178,8 +187,9 @@ impl Frame {
                         interpreter.is_exact_list(&list)
                     }
                     // Seen at its condition.
-                    _ => true,
+                    _ => interpreter.exact_steps > 0,
                 };
+                region.growth = interpreter.growth;
                 interpreter.exact += usize::from(region.is_exact);
                 self.regions.push(region);
                 at + 1
@@ -317,7 +327,9 @@ impl Frame {
                 // A loop without a condition that was seen is not exact, nor is one in which nothing changes.
                 _ => region.items > 0 && std::mem::take(&mut region.rewrote),
             };
-            if more && region.rounds < EXACT {
+            let has_grown = std::mem::replace(&mut region.growth, interpreter.growth) != interpreter.growth;
+            region.idle = if has_grown { 0 } else { region.idle + 1 };
+            if more && region.rounds < EXACT && region.idle < IDLE && interpreter.exact_steps > 0 {
                 return true;
             }
             if more || region.items == 0 {

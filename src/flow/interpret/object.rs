@@ -314,6 +314,7 @@ impl Interpreter<'_> {
         let is_exact = self.exact > 0;
         let (Some(object), Ok(at)) = (self.objects.get_mut(id as usize), name.parse::<usize>()) else { return };
         let length = object.items.len();
+        self.growth += u64::from(is_exact && value.one().is_some());
         match object.items.get_mut(at) {
             Some(item) if is_exact => *item = value.clone(),
             Some(item) => *item = item.join(value),
@@ -386,7 +387,8 @@ impl Interpreter<'_> {
 
     /// Whether a list or text is known item by item.
     pub(super) fn is_exact_list(&self, list: &Value) -> bool {
-        self.exact_item(list, 0).is_some()
+        self.exact_steps > 0
+            && self.exact_item(list, 0).is_some()
             && match list.get().objs.as_slice() {
                 [id] => self.objects.get(*id as usize).is_some_and(|object| {
                     object.items.len() <= 2048 && object.items.iter().all(|item| item.one().is_some())

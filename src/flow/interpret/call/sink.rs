@@ -1,5 +1,6 @@
 //! What a value reaches: requests, shells, evaluators and files.
 
+use super::super::effect::STREAMS;
 use super::*;
 
 impl Interpreter<'_> {
@@ -26,12 +27,15 @@ impl Interpreter<'_> {
         let mut content: Vec<Rc<str>> = args.iter().flat_map(|arg| self.commands_of(arg, role)).collect();
         if role == FoldedRole::Command {
             content = self.command_line(sink, call, content);
-            labels.extend(self.started_files(&content));
             self.fed(call, &mut content);
-            self.sent_by_command(&content, &labels, path, call.place);
             if content.is_empty() {
                 content.push(UNKNOWN.to_string().into());
             }
+            self.piped(path, call, &mut content);
+            labels.extend(self.tied(&mut content));
+            labels.extend(self.started_files(&content));
+            self.sent_by_command(&content, &labels, path, call.place);
+            self.started(call, &content);
         }
         for text in &content {
             let value = Value::text(Rc::clone(text));
@@ -102,7 +106,7 @@ impl Interpreter<'_> {
         }
         if let Some(input) = input.first() {
             for line in lines {
-                *line = format!("printf '%s' {} | {line}", quoted(input)).into();
+                *line = fed_by(input, line);
             }
         }
     }
@@ -121,18 +125,109 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Labels of files that a command line names and this package wrote.
+    /// What is written to a process goes into its command.
+    fn piped(&self, path: &Rc<str>, call: &Call, content: &mut Vec<Rc<str>>) {
+        if !path.contains(".stdin.") {
+            return;
+        }
+        let handles = call.receiver.get();
+        let commands: Vec<Rc<str>> = handles.objs.iter().filter_map(|id| self.address_of(*id)).flatten().collect();
+        let input = content.first().cloned().unwrap_or_else(|| UNKNOWN.to_string().into());
+        if !commands.is_empty() {
+            *content = commands.iter().map(|command| fed_by(&input, command)).collect();
+        }
+    }
+
+    /// Labels of what the streams of all processes are tied to.
+    fn tied(&self, lines: &mut [Rc<str>]) -> Vec<Label> {
+        let labels = self.files.get(STREAMS).and_then(Value::taint);
+        let Some(labels) = labels else { return Vec::new() };
+        for line in lines {
+            *line = fed_by(&UNKNOWN.to_string(), line);
+        }
+        labels.to_vec()
+    }
+
+    /// Remembers what the process that a call gives was started with.
+    fn started(&mut self, call: &Call, lines: &[Rc<str>]) {
+        let id = self.site(call.site.0, call.site.1 | HANDLE);
+        let [handle, input] = ["@handle", "stdin"].map(|name| self.names.intern(name));
+        if let Some(object) = self.objects.get_mut(id as usize) {
+            object.fields.insert(handle, Value::lits(lines.iter().map(|line| Lit::Text(Rc::clone(line))).collect()));
+            object.fields.insert(input, Value::object(id));
+        }
+    }
+
+    /// Labels of files that a command line starts and this package wrote.
     fn started_files(&self, lines: &[Rc<str>]) -> Vec<Label> {
-        let mut all = Vec::new();
-        for word in lines.iter().flat_map(|line| line.split([' ', '\'', '"', ';'])) {
-            if let Some(value) =
-                self.files.get(crate::flow::interpret::effect::file_key(word)).filter(|_| !word.is_empty())
-            {
-                all.extend(value.taint().iter().flat_map(|labels| labels.iter().cloned()));
+        let words = lines.iter().flat_map(|line| programs(line));
+        let keys = words.map(super::super::effect::file_key).filter(|key| !key.is_empty());
+        let taints = keys.filter_map(|key| self.files.get(key)).filter_map(Value::taint);
+        taints.flat_map(|labels| labels.to_vec()).collect()
+    }
+}
+
+/// A command whose input is this text.
+fn fed_by(input: &str, command: &str) -> Rc<str> {
+    format!("printf '%s' {} | {command}", quoted(input)).into()
+}
+
+/// Words of a command line that are started: programs, and what programs are told to start.
+fn programs(line: &str) -> Vec<&str> {
+    const STARTERS: [&str; 34] = [
+        "sh",
+        "bash",
+        "zsh",
+        "dash",
+        "ksh",
+        "fish",
+        "node",
+        "deno",
+        "bun",
+        "tsx",
+        "python",
+        "python3",
+        "perl",
+        "ruby",
+        "php",
+        "osascript",
+        "open",
+        "start",
+        "xdg-open",
+        "powershell",
+        "pwsh",
+        "cmd",
+        "msiexec",
+        "installer",
+        "dpkg",
+        "rpm",
+        "rundll32",
+        "java",
+        "wine",
+        "sudo",
+        "env",
+        "nohup",
+        "exec",
+        "chmod",
+    ];
+    let mut found = Vec::new();
+    for command in line.split([';', '|', '&', '\n', '(', ')']) {
+        let mut is_started = true;
+        for word in command.split([' ', '\'', '"']).filter(|word| !word.is_empty()) {
+            let name = word.rsplit('/').next().unwrap_or(word);
+            let is_option = word.starts_with(['-', '/', '+']) && !word.get(1..).is_some_and(|rest| rest.contains('/'));
+            if is_started && !is_option && !word.contains('=') {
+                found.push(word);
+                is_started = STARTERS.contains(&name.trim_end_matches(".exe")) || is_mode(word);
             }
         }
-        all
     }
+    found
+}
+
+/// The mode that `chmod` gives.
+fn is_mode(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit()) || word.contains("+x")
 }
 
 /// A word as a shell reads it as one.

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::analyze::install::{Advised, Install};
@@ -13,6 +14,7 @@ use crate::artifact::{Arena, Artifact, ArtifactId, Derivation, Map, Op, Span};
 use crate::decode;
 use crate::fact::{Fact, FactKind};
 use crate::finding::{Gap, GapKind};
+use crate::flow::fold;
 use crate::flow::interpret::{self, Folded, FoldedRole, Outcome, Unit};
 use crate::flow::ir::{Language, Module};
 use crate::flow::value::UNKNOWN;
@@ -294,7 +296,9 @@ impl Expansion<'_> {
             })
             .collect();
         let steps = self.limits.flow_steps;
-        let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| interpret::run(&units, steps))) else {
+        let files = self.files();
+        let package = |path: &str| files.get(path).and_then(|id| constant(self.out.arena.get(*id)));
+        let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| interpret::run(&units, &package, steps))) else {
             self.out.gaps.push(Gap::new(GapKind::Panicked, ".", "following values failed on this package"));
             return false;
         };
@@ -319,6 +323,12 @@ impl Expansion<'_> {
         self.out.flows.push((artifacts, outcome));
         self.run();
         true
+    }
+
+    /// Files of the package by path.
+    fn files(&self) -> HashMap<String, ArtifactId> {
+        let files = self.out.arena.iter().filter(|artifact| artifact.is_file());
+        files.map(|artifact| (artifact.named().shown().to_owned(), artifact.id)).collect()
     }
 
     fn add(&mut self, parent: ArtifactId, path: &Arc<SkillPath>, child: Child) {
@@ -408,6 +418,11 @@ fn folded_child(folded: &Folded, language: Language) -> Option<Child> {
         FoldedRole::Plain if text.contains("://") || text.len() > 40 => made(Op::Folded),
         FoldedRole::Plain => return None,
     })
+}
+
+/// A file's content as programs get it: text, or a character for each byte; `None` for one that is too long.
+fn constant(artifact: &Artifact) -> Option<Rc<str>> {
+    (artifact.bytes.len() <= fold::LONGEST).then(|| fold::bytes_text(artifact.bytes.to_vec()).into())
 }
 
 /// Whether files inside it are read by its own reader.

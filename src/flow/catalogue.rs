@@ -102,8 +102,26 @@ pub enum Effect {
     Apply,
     /// Calls the first argument with a list of arguments.
     ReflectApply,
-    /// Gives the receiver or first argument, to be called later.
+    /// Gives the receiver, to be called later on the first argument with the others.
     Bind,
+    /// Gives the first argument, to be called later with the others.
+    Partial,
+    /// Gives a function that gives the member of its argument that the first one names.
+    MemberGetter,
+    /// Gives a function that calls the method of its argument that the first one names.
+    MethodCaller,
+    /// Gives the member of the receiver that the first argument names.
+    OwnMember,
+    /// Takes the first item out of the receiver and gives it.
+    Shift,
+    /// Takes the last item out of the receiver and gives it.
+    Pop,
+    /// Pairs of numbers and items.
+    Enumerate,
+    /// Reads JSON.
+    Json,
+    /// Runs the file that the first argument names.
+    RunFile,
     /// Gives the module that the first argument names.
     Import,
     /// Gives the first argument, its functions called.

@@ -1,6 +1,9 @@
 //! Operations on constants: what programs do to hide a text, undone.
 
+use std::collections::HashMap;
 use std::rc::Rc;
+
+use regex::{NoExpand, Regex, RegexBuilder};
 
 use super::ir::Binary;
 use super::value::{Lit, UNKNOWN};
@@ -9,6 +12,11 @@ use crate::parse::binary::inflate;
 
 /// Longest text that is folded, in bytes.
 pub const LONGEST: usize = 256 * 1024;
+
+/// Begins the text that stands for a regular expression: flags, `/` and the pattern follow.
+pub const REGEX: char = '\u{1b}';
+/// Stands between the two halves of a table of characters.
+const TABLE: char = '\u{1d}';
 
 /// An operation that catalogues name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
@@ -76,8 +84,22 @@ pub enum Fold {
     Directory,
     /// The last part of a path.
     BaseName,
+    /// A path with another last part.
+    Sibling,
     /// Placeholders filled in: `{}` or `%s`.
     Format,
+    /// Every so-many-th character, backwards if negative.
+    Step,
+    /// How many characters a text has, or items a list.
+    Length,
+    /// Where the argument stands in a text.
+    IndexOf,
+    /// A table of two texts of one length: a character for another.
+    Table,
+    /// A character for another, by a table.
+    Translate,
+    /// Matches of the first argument in the third by the second.
+    RegexReplace,
     /// Numbers of the characters of a text, or the items of a list.
     Codes,
     /// A list of numbers.
@@ -95,6 +117,22 @@ pub fn apply(op: Fold, receiver: Option<&Lit>, args: &[Lit]) -> Option<Lit> {
         Fold::First => return args.first().cloned(),
         Fold::Concat => receiver.into_iter().chain(args).map(|lit| lit.text().to_string()).collect(),
         Fold::Reverse => subject()?.chars().rev().collect(),
+        Fold::Replace if rest.first().map(text).is_some_and(|pattern| pattern.starts_with(REGEX)) => {
+            replace_all(&subject()?, &text(rest.first()?), &text(rest.get(1)?))?
+        }
+        Fold::RegexReplace => {
+            let pattern = format!("{REGEX}g/{}", subject()?);
+            replace_all(&text(rest.get(1)?), &pattern, &text(rest.first()?))?
+        }
+        Fold::Length => return Some(Lit::Number(known(subject()?)?.chars().count() as f64)),
+        Fold::Step => step(&subject()?, number(0)?),
+        Fold::IndexOf => {
+            let all = subject()?;
+            let at = all.find(&*text(rest.first()?)).and_then(|at| all.get(..at)).map(|head| head.chars().count());
+            return Some(Lit::Number(at.map_or(-1.0, |at| at as f64)));
+        }
+        Fold::Table => format!("{}{TABLE}{}", subject()?, text(rest.first()?)),
+        Fold::Translate => translate(&subject()?, &text(rest.first()?))?,
         Fold::Replace => replace(&subject()?, &text(rest.first()?), &text(rest.get(1)?)),
         Fold::Slice => slice(&subject()?, number(0).unwrap_or(0.0), number(1)),
         Fold::Substr => {
@@ -162,6 +200,11 @@ pub fn apply(op: Fold, receiver: Option<&Lit>, args: &[Lit]) -> Option<Lit> {
         Fold::Inflate => bytes_text(inflated(&text_bytes(&known(subject()?)?))?),
         Fold::PathJoin => path_join(args.iter().map(text)),
         Fold::Directory => subject()?.rsplit_once('/').map_or(".".to_owned(), |(directory, _)| directory.to_owned()),
+        Fold::Sibling => {
+            let all = subject()?;
+            let directory = all.rsplit_once('/').map_or("", |(directory, _)| directory);
+            path_join([Rc::from(directory), text(rest.first()?)].into_iter())
+        }
         Fold::BaseName => subject()?.rsplit('/').next().unwrap_or("").to_owned(),
         Fold::Format => format(&subject()?, rest),
         Fold::Join | Fold::JoinArgument | Fold::Split | Fold::Codes | Fold::Range => return None,
@@ -214,6 +257,40 @@ fn replace(text: &str, from: &str, to: &str) -> String {
         return text.to_owned();
     }
     text.replace(from, to)
+}
+
+/// A regular expression, and whether it is for all matches.
+pub fn regex(text: &str) -> Option<(Regex, bool)> {
+    let (flags, pattern) = text.strip_prefix(REGEX)?.split_once('/')?;
+    if pattern.len() > 256 {
+        return None;
+    }
+    let built = RegexBuilder::new(pattern)
+        .case_insensitive(flags.contains('i'))
+        .multi_line(flags.contains('m'))
+        .dot_matches_new_line(flags.contains('s'))
+        .size_limit(1 << 18)
+        .build();
+    Some((built.ok()?, flags.contains('g')))
+}
+
+fn replace_all(text: &str, pattern: &str, with: &str) -> Option<String> {
+    let (pattern, is_global) = regex(pattern)?;
+    if text.len() > 64 * 1024 || with.contains(['$', '\\']) || text.len() * (with.len() + 1) > 64 * LONGEST {
+        return None;
+    }
+    Some(pattern.replacen(text, usize::from(!is_global), NoExpand(with)).into_owned())
+}
+
+fn step(text: &str, step: f64) -> String {
+    let by = (step.abs() as usize).max(1);
+    if step < 0.0 { text.chars().rev().step_by(by).collect() } else { text.chars().step_by(by).collect() }
+}
+
+fn translate(text: &str, table: &str) -> Option<String> {
+    let (from, to) = table.split_once(TABLE)?;
+    let pairs: HashMap<char, char> = from.chars().zip(to.chars()).collect();
+    Some(text.chars().map(|c| pairs.get(&c).copied().unwrap_or(c)).collect())
 }
 
 fn percent(text: &str) -> String {
@@ -274,9 +351,13 @@ fn path_join(parts: impl Iterator<Item = Rc<str>>) -> String {
         }
         out.push_str(part.trim_start_matches(if out.is_empty() { '\0' } else { '/' }));
     }
-    // `..` takes a part away where one is known.
+    clean_path(&out)
+}
+
+/// A path without `.`, and without `..` where the part before is known.
+pub fn clean_path(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
-    for part in out.split('/') {
+    for part in path.split('/') {
         match part {
             "." if !kept.is_empty() => {}
             ".." if kept.last().is_some_and(|last| !matches!(*last, "" | ".." | "." | "~")) => {
@@ -288,8 +369,8 @@ fn path_join(parts: impl Iterator<Item = Rc<str>>) -> String {
     kept.join("/")
 }
 
-fn format(pattern: &str, args: &[Lit]) -> String {
-    let mut args = args.iter();
+fn format(pattern: &str, all: &[Lit]) -> String {
+    let mut args = all.iter();
     let mut out = String::new();
     let mut rest = pattern;
     loop {
@@ -306,7 +387,9 @@ fn format(pattern: &str, args: &[Lit]) -> String {
         };
         match end {
             Some(end) => {
-                match args.next() {
+                // `{1}` names the argument, any other takes the next.
+                let named = tail.get(1..end - 1).and_then(|name| name.parse::<usize>().ok());
+                match named.filter(|_| tail.starts_with('{')).map_or_else(|| args.next(), |at| all.get(at)) {
                     Some(lit) => out.push_str(&lit.text()),
                     None => out.push(UNKNOWN),
                 }
@@ -341,7 +424,14 @@ pub fn binary(op: Binary, a: &Lit, b: &Lit) -> Option<Lit> {
         }
         _ => {}
     }
-    let (x, y) = (a.number()?, b.number()?);
+    // Bytes of a text are numbers where they are combined bit by bit.
+    let byte = |lit: &Lit| match lit {
+        Lit::Text(text) if op == Binary::Xor && text.chars().count() == 1 => {
+            text.chars().next().map(|c| f64::from(u32::from(c)))
+        }
+        _ => lit.number(),
+    };
+    let (x, y) = (byte(a)?, byte(b)?);
     let bits = |f: fn(i64, i64) -> i64| Some(Lit::Number(f(x as i64, y as i64) as f64));
     match op {
         Binary::Add => Some(Lit::Number(x + y)),

@@ -14,6 +14,7 @@ use super::value::{
 
 mod call;
 mod effect;
+mod file;
 mod frame;
 mod object;
 
@@ -114,6 +115,7 @@ struct Known {
 
 pub(super) struct Interpreter<'a> {
     units: &'a [Unit<'a>],
+    package: &'a Files<'a>,
     by_path: HashMap<&'a str, u16>,
     names: Names,
     /// Names of a module in this run's numbers.
@@ -131,6 +133,8 @@ pub(super) struct Interpreter<'a> {
     /// What interfaces are by themselves.
     paths: FastMap<(u8, Sym), Sym>,
     files: BTreeMap<Rc<str>, Value>,
+    /// What JSON texts hold.
+    json: HashMap<Rc<str>, Value>,
     folded: HashSet<Rc<str>>,
     seen: HashSet<(Sym, Sym, Place, String)>,
     out: Outcome,
@@ -149,9 +153,12 @@ pub(super) struct Interpreter<'a> {
     started: Vec<bool>,
 }
 
+/// Content of a package's file by its path: text, or a character for each byte.
+pub type Files<'a> = dyn Fn(&str) -> Option<Rc<str>> + 'a;
+
 /// Runs all modules; at most `steps` operations.
-pub fn run(units: &[Unit<'_>], steps: usize) -> Outcome {
-    let mut interpreter = Interpreter::new(units, steps);
+pub fn run(units: &[Unit<'_>], package: &Files<'_>, steps: usize) -> Outcome {
+    let mut interpreter = Interpreter::new(units, package, steps);
     for _ in 0..ROUNDS {
         interpreter.changed = false;
         interpreter.round();
@@ -163,9 +170,10 @@ pub fn run(units: &[Unit<'_>], steps: usize) -> Outcome {
 }
 
 impl<'a> Interpreter<'a> {
-    fn new(units: &'a [Unit<'a>], steps: usize) -> Self {
+    fn new(units: &'a [Unit<'a>], package: &'a Files<'a>, steps: usize) -> Self {
         let mut new = Self {
             units,
+            package,
             by_path: HashMap::new(),
             names: Names::default(),
             translated: units.iter().map(|unit| vec![None; unit.module.names.len()]).collect(),
@@ -179,6 +187,7 @@ impl<'a> Interpreter<'a> {
             members: FastMap::default(),
             paths: FastMap::default(),
             files: BTreeMap::new(),
+            json: HashMap::new(),
             folded: HashSet::new(),
             seen: HashSet::new(),
             out: Outcome::default(),
@@ -406,12 +415,26 @@ impl<'a> Interpreter<'a> {
                 let name = self.function(frame.function).map(|function| function.name).unwrap_or_default();
                 let value = self.stepped(&value, place, Verb::Returned, name);
                 frame.result = frame.result.join(&value);
-                frame.leave(&mut self.gates);
+                frame.leave();
+                return;
+            }
+            OpKind::Give(from) => {
+                let value = self.read(frame, from);
+                self.use_text(&value, place, FoldedRole::Plain);
+                frame.result = frame.result.join(&value);
                 return;
             }
             OpKind::Leave => {
-                frame.leave(&mut self.gates);
+                frame.leave();
                 return;
+            }
+            OpKind::Break => {
+                frame.break_loop();
+                return;
+            }
+            OpKind::Splat(from) => {
+                let from = self.read(frame, from);
+                self.splat((frame.function, at), &from)
             }
             OpKind::If(_) | OpKind::Else | OpKind::Loop | OpKind::While(_) | OpKind::End => return,
         };
@@ -474,7 +497,7 @@ impl<'a> Interpreter<'a> {
         }
         let is_open = left.is_open || right.is_open;
         let value = if lits.is_empty() { Value::unknown() } else { self.made(lits) };
-        let inner = (*value.get()).clone();
+        let inner = (**value.get()).clone();
         Value::of(Inner { is_open: inner.is_open || is_open, taint, ..inner })
     }
 

@@ -141,6 +141,8 @@ pub enum OpKind {
     New(Shape, Pool),
     /// All of a container goes into another (`...x`, `**x`): target, content.
     Spread(Slot, Slot),
+    /// The elements of a container, as arguments of a call (`...x`, `*x`, `**x`).
+    Splat(Slot),
     /// The elements of a container.
     Each(Slot),
     /// The keys of a container.
@@ -163,8 +165,12 @@ pub enum OpKind {
     End,
     /// The function's result.
     Return(Slot),
-    /// Leaves the function, or the loop, without a result.
+    /// One of its results; it goes on.
+    Give(Slot),
+    /// Leaves the function without a result.
     Leave,
+    /// Leaves the innermost loop.
+    Break,
     /// Code that was too deep to follow: takes and gives all of these.
     Coarse(Pool),
 }
@@ -182,6 +188,17 @@ pub struct Op {
     pub kind: OpKind,
 }
 
+/// Which arguments a parameter takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// The one at its place, or under its name.
+    No,
+    /// All from its place on.
+    Positions,
+    /// All by name.
+    Names,
+}
+
 /// A parameter and what it is bound to.
 #[derive(Debug, Clone, Copy)]
 pub struct Param {
@@ -189,8 +206,8 @@ pub struct Param {
     pub slot: Slot,
     /// Its name, for calls by name.
     pub name: Sym,
-    /// Takes all further arguments.
-    pub is_rest: bool,
+    /// Whether it takes all further arguments, and which.
+    pub rest: Rest,
 }
 
 /// A function, or the top level of a module (the first one).

@@ -1,8 +1,10 @@
 //! What is known of a value: the texts that it may be, the interface that it
 //! is reached by, the functions and objects that it may be, and where it came from.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Deref;
 use std::rc::Rc;
 
 /// Stands in a text for a part that is not known, as in commands of the shell.
@@ -204,15 +206,33 @@ pub struct Inner {
     pub objs: Vec<ObjId>,
     /// Where it came from.
     pub taint: Taint,
+    /// What it is a method of, where it was taken from an object.
+    pub of: Option<Value>,
+}
+
+/// What a value may be, and a number that equal ones share once somebody asked for it.
+#[derive(Debug, Default)]
+pub struct Held {
+    inner: Inner,
+    digest: Cell<Option<u64>>,
+}
+
+impl Deref for Held {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
 }
 
 /// A value; `None` where nothing was assigned yet.
 #[derive(Debug, Clone, Default)]
-pub struct Value(Option<Rc<Inner>>);
+pub struct Value(Option<Rc<Held>>);
 
 thread_local! {
-    static EMPTY: Rc<Inner> = Rc::new(Inner::default());
-    static OPEN: Rc<Inner> = Rc::new(Inner { is_open: true, ..Inner::default() });
+    static EMPTY: Rc<Held> = Rc::new(Held::default());
+    static OPEN: Rc<Held> =
+        Rc::new(Held { inner: Inner { is_open: true, ..Inner::default() }, digest: Cell::default() });
 }
 
 impl Value {
@@ -223,7 +243,7 @@ impl Value {
 
     /// These possibilities.
     pub fn of(inner: Inner) -> Self {
-        Self(Some(Rc::new(inner)))
+        Self(Some(Rc::new(Held { inner, digest: Cell::default() })))
     }
 
     /// A constant.
@@ -264,7 +284,7 @@ impl Value {
     }
 
     /// What it may be.
-    pub fn get(&self) -> Rc<Inner> {
+    pub fn get(&self) -> Rc<Held> {
         self.0.clone().unwrap_or_else(|| EMPTY.with(Rc::clone))
     }
 
@@ -280,18 +300,28 @@ impl Value {
         }
         let inner = self.get();
         let both = taints(&inner.taint, taint);
-        Self::of(Inner { taint: both, ..(*inner).clone() })
+        Self::of(Inner { taint: both, ..(**inner).clone() })
     }
 
     /// The same with other labels.
     pub fn relabelled(&self, taint: Taint) -> Self {
-        Self::of(Inner { taint, ..(*self.get()).clone() })
+        Self::of(Inner { taint, ..(**self.get()).clone() })
+    }
+
+    /// The same as a method of this.
+    pub fn of_object(&self, object: &Self) -> Self {
+        let inner = self.get();
+        if inner.apis.is_empty() && inner.fns.is_empty() {
+            return self.clone();
+        }
+        let object = Self::of(Inner { of: None, ..(**object.get()).clone() });
+        Self::of(Inner { of: Some(object), ..(**inner).clone() })
     }
 
     /// The only constant, if it is known to be one.
     pub fn one(&self) -> Option<Lit> {
         match self.0.as_deref() {
-            Some(Inner { lits, is_open: false, .. }) if lits.len() == 1 => lits.first().cloned(),
+            Some(held) if !held.is_open && held.lits.len() == 1 => held.lits.first().cloned(),
             _ => None,
         }
     }
@@ -309,8 +339,9 @@ impl Value {
         if Rc::ptr_eq(a, b) || a.holds(b) {
             return self.clone();
         }
-        let mut all = Inner { taint: taints(&a.taint, &b.taint), ..(**a).clone() };
+        let mut all = Inner { taint: taints(&a.taint, &b.taint), ..a.inner.clone() };
         all.is_open |= b.is_open;
+        all.of = a.of.clone().or_else(|| b.of.clone());
         for lit in &b.lits {
             if !all.lits.contains(lit) {
                 if all.lits.len() < TEXTS {
@@ -328,24 +359,33 @@ impl Value {
 
     /// A number that equal values share.
     pub fn digest(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        if let Some(inner) = &self.0 {
-            for lit in &inner.lits {
-                match lit {
-                    Lit::Text(text) => text.hash(&mut hasher),
-                    Lit::Number(number) => number.to_bits().hash(&mut hasher),
-                }
-            }
-            (inner.is_open, &inner.apis, &inner.fns, &inner.objs).hash(&mut hasher);
-            for label in inner.taint.iter().flat_map(|labels| labels.iter()) {
-                label.key().hash(&mut hasher);
-            }
+        let Some(held) = &self.0 else { return 0 };
+        if let Some(known) = held.digest.get() {
+            return known;
         }
-        hasher.finish()
+        let digest = held.inner.digest();
+        held.digest.set(Some(digest));
+        digest
     }
 }
 
 impl Inner {
+    fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for lit in &self.lits {
+            match lit {
+                Lit::Text(text) => text.hash(&mut hasher),
+                Lit::Number(number) => number.to_bits().hash(&mut hasher),
+            }
+        }
+        let of = self.of.as_ref().map(|of| of.get());
+        (self.is_open, &self.apis, &self.fns, &self.objs, of.as_ref().map(|of| &of.objs)).hash(&mut hasher);
+        for label in self.taint.iter().flat_map(|labels| labels.iter()) {
+            label.key().hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
     /// Whether it allows all that `other` is.
     fn holds(&self, other: &Self) -> bool {
         let labels = |taint: &Taint| taint.as_ref().map_or(0, |labels| labels.len());

@@ -5,12 +5,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use super::frame::Frame;
+use super::object::Object;
 use super::{CALLS, FoldedRole, Hit, Interpreter};
 use crate::flow::catalogue::{Arg, Entry, Sink, Source};
 use crate::flow::fold::{self, Fold};
-use crate::flow::ir::{Op, OpKind};
+use crate::flow::ir::{Op, OpKind, Rest, Shape};
 use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNKNOWN, Value, Verb, taints};
 
+mod bound;
 mod operation;
 mod sink;
 
@@ -68,11 +70,41 @@ impl Interpreter<'_> {
             named: named.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
             new,
         };
+        let call = self.unpacked(call);
         self.perform(&call)
+    }
+
+    /// The call with containers that stand for arguments taken apart.
+    fn unpacked(&self, mut call: Call) -> Call {
+        let splat = |value: &Value| -> Option<&Object> {
+            let inner = value.get();
+            let [id] = inner.objs.as_slice() else { return None };
+            self.objects.get(*id as usize).filter(|object| object.is_splat)
+        };
+        if !call.args.iter().any(|arg| splat(arg).is_some()) {
+            return call;
+        }
+        for arg in std::mem::take(&mut call.args) {
+            let Some(object) = splat(&arg) else {
+                call.args.push(arg);
+                continue;
+            };
+            let taint = arg.taint();
+            call.args.extend(object.items.iter().take(64).map(|item| item.with(&taint)));
+            let names = object.fields.iter().take(64);
+            call.named.extend(names.map(|(key, value)| (Value::text(self.names.get(*key)), value.with(&taint))));
+            if !object.rest.is_unset() {
+                call.args.push(object.rest.with(&taint));
+            }
+        }
+        call
     }
 
     pub(super) fn perform(&mut self, call: &Call) -> Value {
         let callee = call.callee.get();
+        if let (true, Some(of)) = (call.receiver.is_unset() && !call.new, &callee.of) {
+            return self.perform(&Call { receiver: of.clone(), ..copy(call) });
+        }
         let mut result = Value::default();
         for function in &callee.fns {
             let this = if call.new { self.instance(call) } else { call.receiver.clone() };
@@ -116,7 +148,7 @@ impl Interpreter<'_> {
             false
         };
         let objs: Vec<ObjId> = inner.objs.iter().copied().filter(holds).collect();
-        if objs.is_empty() { this.clone() } else { Value::of(Inner { objs, ..(*inner).clone() }) }
+        if objs.is_empty() { this.clone() } else { Value::of(Inner { objs, ..(**inner).clone() }) }
     }
 
     fn instance(&mut self, call: &Call) -> Value {
@@ -126,6 +158,9 @@ impl Interpreter<'_> {
     /// Makes an object of a class, or calls what an object is called through.
     fn construct(&mut self, class: ObjId, call: &Call) -> Value {
         let Some(object) = self.objects.get(class as usize) else { return Value::unknown() };
+        if let Some(bound) = object.bound.clone() {
+            return self.call_bound(&bound, call);
+        }
         if !object.is_class {
             // The value that a module offers as a whole may be called.
             let whole = self.names.intern("*");
@@ -223,9 +258,14 @@ impl Interpreter<'_> {
         let mut frame = Frame::new(function, code.slots, &code.shared, &code.ops, self.gates.len());
         for (at, param) in code.params.iter().enumerate() {
             let name = self.module(function.0).name(param.name);
-            let value = if param.is_rest {
+            let value = if param.rest == Rest::Positions {
                 let rest = args.get(at..).unwrap_or(&[]).to_vec();
                 self.new_list(function, 0x4000_0000 + at as u32, rest, Value::default())
+            } else if param.rest == Rest::Names {
+                let all = self.site(function, 0x4000_0000 + at as u32);
+                let pairs: Vec<Value> = named.iter().flat_map(|(key, value)| [key.clone(), value.clone()]).collect();
+                self.fill(all, Shape::Map, &pairs);
+                Value::object(all)
             } else {
                 let by_name = named.iter().find(|(key, _)| key.texts().iter().any(|text| **text == *name));
                 args.get(at).cloned().or_else(|| by_name.map(|(_, value)| value.clone())).unwrap_or_default()
@@ -264,6 +304,12 @@ impl Interpreter<'_> {
         }
         for source in &entry.sources {
             taint = taints(&taint, &self.source(source, &path, call));
+            if source.class == "file" {
+                result = result.join(&self.contents(source, call));
+            }
+        }
+        if !result.is_unset() && !path.ends_with("open") {
+            return result.with(&taint);
         }
         if let Some(effect) = entry.effect
             && let Some(value) = self.effect(effect, call)
@@ -272,6 +318,7 @@ impl Interpreter<'_> {
         }
         if let Some((op, decodes)) = entry.fold {
             let folded = self.fold(op, call);
+            let folded = if entry.sanitizes { folded.relabelled(None) } else { folded };
             let label = if decodes { self.decoded(&folded, &path, call) } else { None };
             result = result.join(&folded.with(&label));
         }
@@ -310,7 +357,7 @@ impl Interpreter<'_> {
                 let inner = value.get();
                 let holds_address = settings.iter().any(|id| self.address_of(*id).is_some());
                 let objs = if holds_address { settings } else { Vec::new() };
-                Value::of(Inner { objs, ..(*inner).clone() })
+                Value::of(Inner { objs, ..(**inner).clone() })
             }
         }
     }
@@ -319,7 +366,7 @@ impl Interpreter<'_> {
     fn handle(&mut self, entry: &Entry, call: &Call, made: Value) -> Value {
         if entry.sinks.iter().any(|sink| sink.class == "process") {
             let id = self.site(call.site.0, call.site.1 | HANDLE);
-            return Value::of(Inner { objs: vec![id], ..(*made.get()).clone() });
+            return Value::of(Inner { objs: vec![id], ..(**made.get()).clone() });
         }
         let sinks = entry.sinks.iter().flat_map(|sink| sink.host.iter().chain(&sink.path));
         let named =
@@ -334,7 +381,7 @@ impl Interpreter<'_> {
         if let Some(object) = self.objects.get_mut(id as usize) {
             object.fields.insert(key, of.relabelled(None));
         }
-        Value::of(Inner { objs: vec![id], ..(*inner).clone() })
+        Value::of(Inner { objs: vec![id], ..(**inner).clone() })
     }
 
     /// A call of which nothing is known: what goes in may come out.
@@ -348,7 +395,7 @@ impl Interpreter<'_> {
         let value = if call.new && inner.objs.is_empty() {
             // What is put into it later is kept with it.
             let id = self.site(call.site.0, call.site.1 | 0x0400_0000);
-            Value::of(Inner { objs: vec![id], ..(*inner).clone() })
+            Value::of(Inner { objs: vec![id], ..(**inner).clone() })
         } else {
             value
         };

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::call::{Call, Reached, copy};
+use super::object::Object;
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::Effect;
 use crate::flow::value::{Inner, Lit, ObjId, Place, Value, Verb};
@@ -40,7 +41,15 @@ impl Interpreter<'_> {
                 let args = self.spread_out(&arg(2));
                 self.again(call, arg(0), arg(1), args)
             }
-            Effect::Bind => call.receiver.clone(),
+            Effect::Bind | Effect::Partial | Effect::MemberGetter | Effect::MethodCaller => self.bind(effect, call),
+            Effect::OwnMember => self.get_at(&call.receiver, &arg(0), call.place),
+            Effect::Shift | Effect::Pop => self.taken(effect == Effect::Shift, call),
+            Effect::Enumerate => self.enumerated(&arg(0), call),
+            Effect::Json => return self.json(&subject(), call),
+            Effect::RunFile => {
+                self.run_file(call);
+                return None;
+            }
             Effect::Invoke => self.again(call, arg(0), Value::default(), call.args.iter().skip(1).cloned().collect()),
             Effect::Import => self.import(&arg(0), call.place),
             Effect::Resolve => {
@@ -49,8 +58,8 @@ impl Interpreter<'_> {
                 value
             }
             Effect::Then => self.then(call),
-            Effect::Map => self.map(call, &subject()),
-            Effect::MapFunction => self.map(call, &arg(1)),
+            Effect::Map => self.map(call, &subject(), true),
+            Effect::MapFunction => self.map(call, &arg(1), false),
             Effect::Filter => {
                 let item = self.items(&subject());
                 self.call_back(call, &item);
@@ -83,10 +92,7 @@ impl Interpreter<'_> {
                 let pair = self.new_list(call.site.0, call.site.1 | 0x2000_0000, vec![key, item], Value::default());
                 self.new_list(call.site.0, call.site.1, Vec::new(), pair)
             }
-            Effect::Globals => {
-                let globals = self.names.intern("globalThis");
-                Value::api(globals)
-            }
+            Effect::Globals => self.world(call.place),
             Effect::Tie => {
                 let from = arg(0);
                 self.keep_file(STREAMS, &from);
@@ -136,7 +142,7 @@ impl Interpreter<'_> {
     }
 
     /// One function called with each item.
-    fn map(&mut self, call: &Call, list: &Value) -> Value {
+    fn map(&mut self, call: &Call, list: &Value, counts: bool) -> Value {
         let function = call.args.iter().find(|arg| !arg.get().fns.is_empty() || !arg.get().apis.is_empty());
         let Some(function) = function.cloned() else { return list.clone() };
         let exact = self.is_exact_list(list);
@@ -145,19 +151,22 @@ impl Interpreter<'_> {
         if exact {
             let mut at = 0;
             while let Some(item) = self.exact_item(list, at).filter(|_| at < ONE_BY_ONE) {
-                let index = Value::lit(Lit::Number(at as f64));
-                items.push(self.apply_exactly(call, &function, vec![item, index]));
+                let index = counts.then(|| Value::lit(Lit::Number(at as f64)));
+                let args = std::iter::once(item).chain(index).collect();
+                items.push(self.apply_exactly(call, &function, args));
                 at += 1;
             }
         } else {
             let item = self.items(list);
-            rest = self.again(call, function, Value::default(), vec![item, Value::unknown(), list.clone()]);
+            let more = if counts { vec![Value::unknown(), list.clone()] } else { Vec::new() };
+            let args = std::iter::once(item).chain(more).collect();
+            rest = self.again(call, function, Value::default(), args);
         }
         self.new_list(call.site.0, call.site.1 | 0x1000_0000, items, rest)
     }
 
     /// Calls a function as part of an exact loop: apart from its other calls.
-    fn apply_exactly(&mut self, call: &Call, function: &Value, args: Vec<Value>) -> Value {
+    pub(super) fn apply_exactly(&mut self, call: &Call, function: &Value, args: Vec<Value>) -> Value {
         let inner = function.get();
         let &[single] = inner.fns.as_slice() else {
             return self.again(call, function.clone(), Value::default(), args);
@@ -214,6 +223,36 @@ impl Interpreter<'_> {
         }
     }
 
+    /// An item that is taken out of a list: where a loop is run exactly, it is gone then.
+    fn taken(&mut self, is_first: bool, call: &Call) -> Value {
+        let inner = call.receiver.get();
+        if let ([id], true) = (inner.objs.as_slice(), self.exact > 0)
+            && let Some(object) = self.objects.get_mut(*id as usize).filter(|object| object.rest.is_unset())
+            && !object.items.is_empty()
+        {
+            let item = if is_first { object.items.remove(0) } else { object.items.pop().unwrap_or_default() };
+            return item.with(&inner.taint);
+        }
+        self.items(&call.receiver)
+    }
+
+    /// Pairs of numbers and items.
+    fn enumerated(&mut self, list: &Value, call: &Call) -> Value {
+        let mut pairs = Vec::new();
+        if self.is_exact_list(list) {
+            while let Some(item) = self.exact_item(list, pairs.len()).filter(|_| pairs.len() < ONE_BY_ONE) {
+                let at = pairs.len();
+                let pair = vec![Value::lit(Lit::Number(at as f64)), item];
+                pairs.push(self.fresh(Object { items: pair, is_list: true, ..Object::default() }));
+            }
+            return self.new_list(call.site.0, call.site.1, pairs, Value::default());
+        }
+        let item = self.items(list);
+        let pair =
+            self.new_list(call.site.0, call.site.1 | 0x2000_0000, vec![Value::unknown(), item], Value::default());
+        self.new_list(call.site.0, call.site.1, Vec::new(), pair)
+    }
+
     /// The module of a name: one of the package, or what the language offers.
     pub(super) fn import(&mut self, name: &Value, place: Place) -> Value {
         let mut found = Value::default();
@@ -225,6 +264,10 @@ impl Interpreter<'_> {
                         self.start(module);
                     }
                     found = found.join(&self.offered(module, place));
+                }
+                None if text.ends_with(".json") => {
+                    let content = self.package_file(place.module, &text);
+                    found = found.join(&content.and_then(|content| self.read_json(&content)).unwrap_or_default());
                 }
                 None => {
                     let text = text.trim_start_matches("node:");
@@ -262,7 +305,7 @@ impl Interpreter<'_> {
         let mut objs = vec![id];
         objs.extend(inner.objs.iter().copied().filter(|other| *other != id));
         let name = self.names.intern(&self.units[module as usize].path);
-        self.stepped_as(&Value::of(Inner { objs, ..(*inner).clone() }), place, Verb::Imported, name)
+        self.stepped_as(&Value::of(Inner { objs, ..(**inner).clone() }), place, Verb::Imported, name)
     }
 
     /// The module of the package that a name leads to.

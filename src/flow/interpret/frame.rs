@@ -3,7 +3,10 @@
 use super::{EXACT, IDLE, Interpreter, ROUNDS};
 use crate::flow::fast::{FastMap, FastSet};
 use crate::flow::ir::{Op, OpKind, Slot};
-use crate::flow::value::{FnRef, Label, Lit, Value};
+use crate::flow::value::{FnRef, Lit, Value};
+
+/// Rounds of a loop that has none left.
+const LAST: usize = usize::MAX;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -110,11 +113,21 @@ impl Frame {
     }
 
     /// What follows in this branch is not reached.
-    pub(super) fn leave(&mut self, gates: &mut [Label]) {
-        let _ = gates;
+    pub(super) fn leave(&mut self) {
         match self.regions.last_mut() {
             Some(region) => region.is_dead = true,
             None => self.is_dead = true,
+        }
+    }
+
+    /// Leaves the innermost loop, where it is certain that this point is reached.
+    pub(super) fn break_loop(&mut self) {
+        let Some(at) = self.regions.iter().rposition(|region| region.kind == Kind::Loop) else { return };
+        let inside = self.regions.get_mut(at..).unwrap_or(&mut []);
+        let is_certain = inside.iter().skip(1).all(|region| region.only.is_some());
+        if is_certain && inside.first().is_some_and(|region| region.is_exact) {
+            inside.iter_mut().for_each(|region| region.is_dead = true);
+            inside.iter_mut().take(1).for_each(|region| region.rounds = LAST);
         }
     }
 
@@ -201,7 +214,7 @@ impl Frame {
                 };
                 match condition.as_deref() {
                     Some("false") if region.is_exact => {
-                        region.rounds = usize::MAX;
+                        region.rounds = LAST;
                         skip(ops, at + 1)
                     }
                     Some("true") if region.is_exact => {
@@ -313,7 +326,8 @@ impl Frame {
 
     /// Whether the loop has another round.
     fn loop_end(&mut self, interpreter: &mut Interpreter<'_>, region: &mut Region, ops: &[Op]) -> bool {
-        if region.rounds == usize::MAX {
+        if region.rounds == LAST {
+            region.is_dead = false;
             return false;
         }
         region.rounds += 1;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{FoldedRole, Interpreter};
 use crate::flow::fold::{self, Fold};
-use crate::flow::ir::Shape;
+use crate::flow::ir::{Language, Shape};
 use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, Value, Verb, taints};
 
 /// Items of a list that are kept apart.
@@ -22,8 +22,23 @@ pub(super) struct Object {
     pub rest: Value,
     /// Where members are looked for that are not found here.
     pub bases: Vec<ObjId>,
+    /// What calling it does.
+    pub bound: Option<Rc<Bound>>,
     pub is_list: bool,
     pub is_class: bool,
+    /// Whether it stands for the arguments of a call.
+    pub is_splat: bool,
+}
+
+/// A function that was made of another one.
+#[derive(Debug)]
+pub(super) enum Bound {
+    /// Some of its arguments are given.
+    Partial { callee: Value, receiver: Value, args: Vec<Value>, named: Vec<(Value, Value)> },
+    /// Gives a member of its argument.
+    Member(Value),
+    /// Calls a method of its argument.
+    Method { name: Value, args: Vec<Value>, named: Vec<(Value, Value)> },
 }
 
 impl Interpreter<'_> {
@@ -35,6 +50,16 @@ impl Interpreter<'_> {
         let object = self.objects.len() as ObjId - 1;
         self.sites.insert((function, at), object);
         object
+    }
+
+    /// An object of its own, wherever it is made.
+    pub(super) fn fresh(&mut self, object: Object) -> Value {
+        self.bytes = self.bytes.saturating_sub(64 + 32 * (object.items.len() + object.fields.len()));
+        if self.bytes == 0 {
+            return Value::unknown();
+        }
+        self.objects.push(object);
+        Value::object(self.objects.len() as ObjId - 1)
     }
 
     pub(super) fn fill(&mut self, id: ObjId, shape: Shape, values: &[Value]) {
@@ -102,7 +127,13 @@ impl Interpreter<'_> {
         found
     }
 
+    /// A member by name; a method knows what it is of.
     pub(super) fn get(&mut self, of: &Value, key: Sym, place: Place) -> Value {
+        let member = self.member_of(of, key, place);
+        if of.get().objs.is_empty() { member } else { member.of_object(of) }
+    }
+
+    fn member_of(&mut self, of: &Value, key: Sym, place: Place) -> Value {
         let inner = of.get();
         let name = self.names.get(key);
         let mut found = Value::default();
@@ -157,13 +188,25 @@ impl Interpreter<'_> {
             let function = self.names.intern("Function");
             return Value::api(function);
         }
+        if matches!(name, "__builtins__" | "__globals__") {
+            return self.world(place);
+        }
         self.path(&format!("?.{name}"), place)
     }
 
     /// A member of an interface.
     fn member(&mut self, api: Sym, name: &str, place: Place) -> Value {
-        if name == "default" {
+        // The same under another name, or all that is built in.
+        if matches!(name, "default" | "__dict__") {
             return Value::api(api);
+        }
+        if name == "__builtins__" {
+            return self.world(place);
+        }
+        match &*self.names.get(api) {
+            "sys.modules" => return self.import(&Value::text(name), place),
+            "globalThis" => return self.path(name, place),
+            _ => {}
         }
         let language = self.module(place.module).language as u8;
         let key = self.names.intern(name);
@@ -197,6 +240,15 @@ impl Interpreter<'_> {
             "LOCALAPPDATA" => Value::text("~/appdata/local"),
             _ => Value::unknown(),
         }
+    }
+
+    /// All that a language has built in.
+    pub(super) fn world(&mut self, place: Place) -> Value {
+        let name = match self.module(place.module).language {
+            Language::Python => "builtins",
+            _ => "globalThis",
+        };
+        Value::api(self.names.intern(name))
     }
 
     /// The value of an interface's path.
@@ -385,16 +437,37 @@ impl Interpreter<'_> {
         }
     }
 
+    /// A container as arguments.
+    pub(super) fn splat(&mut self, (function, at): (FnRef, u32), from: &Value) -> Value {
+        let id = self.site(function, at);
+        if let Some(object) = self.objects.get_mut(id as usize) {
+            *object = Object { is_splat: true, ..Object::default() };
+        }
+        let to = Value::object(id);
+        self.spread(&to, from);
+        to.with(&from.taint())
+    }
+
     /// Whether a list or text is known item by item.
     pub(super) fn is_exact_list(&self, list: &Value) -> bool {
         self.exact_steps > 0
             && self.exact_item(list, 0).is_some()
             && match list.get().objs.as_slice() {
                 [id] => self.objects.get(*id as usize).is_some_and(|object| {
-                    object.items.len() <= 2048 && object.items.iter().all(|item| item.one().is_some())
+                    object.items.len() <= 2048 && object.items.iter().all(|item| self.is_plain(item))
                 }),
                 _ => list.one().is_some_and(|lit| lit.text().len() <= 8192),
             }
+    }
+
+    /// Whether a value is a constant, or a pair of constants.
+    fn is_plain(&self, value: &Value) -> bool {
+        let of = |id: &ObjId| self.objects.get(*id as usize).map_or(&[][..], |object| &object.items);
+        match value.get().objs.as_slice() {
+            [] => value.one().is_some(),
+            [id] => !of(id).is_empty() && of(id).len() <= 4 && of(id).iter().all(|item| item.one().is_some()),
+            _ => false,
+        }
     }
 
     /// An item of a list or text that is known item by item.
@@ -506,7 +579,7 @@ impl Interpreter<'_> {
         let inner = of.get();
         let is_known = bounds.iter().flatten().all(|bound| bound.one().is_some());
         if !is_known || inner.lits.is_empty() {
-            let mut same = (*inner).clone();
+            let mut same = (**inner).clone();
             same.lits.clear();
             same.is_open = true;
             return Value::of(same);

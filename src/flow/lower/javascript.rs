@@ -5,7 +5,7 @@ use std::ops::Range;
 use tree_sitter::{Node, Tree};
 
 use super::{DEPTH, children};
-use crate::flow::ir::{Binary, Builder, FnId, Found, Language, Module, OpKind, Param, ScopeId, Shape, Slot};
+use crate::flow::ir::{Binary, Builder, FnId, Found, Language, Module, OpKind, Param, Rest, ScopeId, Shape, Slot};
 use crate::limits::Limits;
 
 mod control;
@@ -136,6 +136,10 @@ impl<'t> Lowering<'t> {
                     self.expression(child);
                 }
             }
+            "break_statement" if leaves_loop(node) => {
+                self.emit(node, OpKind::Break);
+            }
+            "break_statement" => {}
             "lexical_declaration" | "variable_declaration" | "using_declaration" => self.declaration(node),
             "function_declaration"
             | "generator_function_declaration"
@@ -144,7 +148,6 @@ impl<'t> Lowering<'t> {
             | "interface_declaration"
             | "type_alias_declaration"
             | "ambient_declaration"
-            | "break_statement"
             | "continue_statement"
             | "debugger_statement"
             | "comment"
@@ -275,17 +278,17 @@ impl<'t> Lowering<'t> {
             let Some(pattern) = pattern else { continue };
             let is_rest = pattern.kind() == "rest_pattern";
             let pattern = if is_rest { children(pattern).first().copied().unwrap_or(pattern) } else { pattern };
-            self.parameter(pattern, default, is_rest);
+            self.parameter(pattern, default, if is_rest { Rest::Positions } else { Rest::No });
         }
     }
 
-    fn parameter(&mut self, pattern: Node<'t>, default: Option<Node<'t>>, is_rest: bool) {
+    fn parameter(&mut self, pattern: Node<'t>, default: Option<Node<'t>>, rest: Rest) {
         let is_name = pattern.kind() == "identifier";
         let name = if is_name { self.raw(pattern) } else { "" };
         let slot = if is_name { self.out.declare(self.scope, name) } else { self.out.slot(self.function) };
         let name = self.out.intern(name);
         if let Some(function) = self.out.module.functions.get_mut(self.function as usize) {
-            function.params.push(Param { slot, name, is_rest });
+            function.params.push(Param { slot, name, rest });
         }
         if let Some(default) = default {
             let value = self.expression(default);
@@ -371,4 +374,22 @@ fn operator(text: &str) -> Binary {
         "!=" | "!==" => Binary::Unequal,
         _ => Binary::Other,
     }
+}
+
+/// Whether a `break` ends a loop, and not a `switch` or a labelled statement.
+fn leaves_loop(node: Node<'_>) -> bool {
+    if node.named_child_count() > 0 {
+        return false;
+    }
+    let mut at = node.parent();
+    while let Some(outer) = at {
+        match outer.kind() {
+            "for_statement" | "for_in_statement" | "while_statement" | "do_statement" => return true,
+            "switch_statement" | "program" | "function_declaration" | "arrow_function" | "method_definition" => {
+                return false;
+            }
+            _ => at = outer.parent(),
+        }
+    }
+    false
 }

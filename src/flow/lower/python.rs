@@ -3,7 +3,7 @@
 use tree_sitter::{Node, Tree};
 
 use super::{DEPTH, children};
-use crate::flow::ir::{Builder, FnId, Found, Language, Module, OpKind, Param, ScopeId, Slot};
+use crate::flow::ir::{Builder, FnId, Found, Language, Module, OpKind, Param, Rest, ScopeId, Slot};
 use crate::limits::Limits;
 
 mod expression;
@@ -28,6 +28,8 @@ struct Lowering<'t> {
     class: Option<Slot>,
     /// Names that the function takes from outside to change.
     outside: Vec<&'t str>,
+    /// Modules of which all names were taken.
+    all_of: Vec<&'t str>,
     /// Names of the top level, in order.
     top: Vec<&'t str>,
 }
@@ -44,6 +46,7 @@ pub(super) fn lower(tree: &Tree, text: &str, limits: &Limits) -> Module {
         tries: 0,
         class: None,
         outside: Vec::new(),
+        all_of: Vec::new(),
         top: Vec::new(),
     };
     let root = tree.root_node();
@@ -149,8 +152,10 @@ impl<'t> Lowering<'t> {
                 self.outside.extend(names);
             }
             "block" | "expression_statement" | "ERROR" | "else_clause" | "finally_clause" => self.block(node),
+            "break_statement" => {
+                self.emit(node, OpKind::Break);
+            }
             "pass_statement"
-            | "break_statement"
             | "continue_statement"
             | "comment"
             | "future_import_statement"
@@ -266,6 +271,18 @@ impl<'t> Lowering<'t> {
         let module = self.module(from, module_name);
         let mut cursor = node.walk();
         let names: Vec<Node<'t>> = node.children_by_field_name("name", &mut cursor).collect();
+        if children(node).iter().any(|child| child.kind() == "wildcard_import") {
+            self.all_of.push(module_name);
+            // Names from before may be members of it now.
+            for name in self.top.clone() {
+                let old = self.named(node, name);
+                let key = self.out.intern(name);
+                let new = self.emit(node, OpKind::Get(module, key));
+                let both = self.out.pool(&[old, new]);
+                let both = self.emit(node, OpKind::Join(both));
+                self.assign(node, name, both);
+            }
+        }
         for item in names {
             let (name, alias) = match item.kind() {
                 "aliased_import" => (item.child_by_field_name("name"), item.child_by_field_name("alias")),
@@ -339,7 +356,11 @@ impl<'t> Lowering<'t> {
     }
 
     fn parameter(&mut self, node: Node<'t>) {
-        let is_rest = matches!(node.kind(), "list_splat_pattern" | "dictionary_splat_pattern");
+        let rest = match node.kind() {
+            "list_splat_pattern" => Rest::Positions,
+            "dictionary_splat_pattern" => Rest::Names,
+            _ => Rest::No,
+        };
         let name = match node.kind() {
             "identifier" => Some(node),
             _ => node.child_by_field_name("name").or_else(|| children(node).first().copied()),
@@ -349,7 +370,7 @@ impl<'t> Lowering<'t> {
         let slot = self.out.declare(self.scope, raw);
         let sym = self.out.intern(raw);
         if let Some(function) = self.out.module.functions.get_mut(self.function as usize) {
-            function.params.push(Param { slot, name: sym, is_rest });
+            function.params.push(Param { slot, name: sym, rest });
         }
         if let Some(default) = node.child_by_field_name("value") {
             let value = self.expression(default);
@@ -430,7 +451,18 @@ impl<'t> Lowering<'t> {
             Found::Outer(cell) => self.emit(node, OpKind::Outer(cell)),
             Found::Global => {
                 let sym = self.out.intern(name);
-                self.emit(node, OpKind::Global(sym))
+                let global = self.emit(node, OpKind::Global(sym));
+                if self.all_of.is_empty() {
+                    return global;
+                }
+                // `from x import *`: it may be a member of that as well.
+                let mut all = vec![global];
+                for module in self.all_of.clone() {
+                    let module = self.module(node, module);
+                    all.push(self.emit(node, OpKind::Get(module, sym)));
+                }
+                let all = self.out.pool(&all);
+                self.emit(node, OpKind::Join(all))
             }
         }
     }

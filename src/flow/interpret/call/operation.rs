@@ -2,6 +2,11 @@
 
 use super::*;
 
+/// What compiling a regular expression counts as, in operations.
+const REGEX_STEPS: usize = 2000;
+/// Matches that a function is called for.
+const MATCHES: usize = 4096;
+
 impl Interpreter<'_> {
     /// Constants of a call's operation.
     pub(super) fn fold(&mut self, op: Fold, call: &Call) -> Value {
@@ -9,6 +14,9 @@ impl Interpreter<'_> {
             let all = call.all().fold(None, |all, arg| taints(&all, &self.deep(arg, 2)));
             taints(&all, &self.deep(&call.receiver, 2))
         };
+        if matches!(op, Fold::RegexReplace | Fold::Replace) {
+            self.steps = self.steps.saturating_sub(REGEX_STEPS / 10);
+        }
         let value = self.fold_inside(op, call).unwrap_or_else(Value::unknown);
         let what = call.callee.get().apis.first().copied();
         let value = value.with(&taint);
@@ -28,7 +36,10 @@ impl Interpreter<'_> {
                 } else {
                     (call.args.first()?.clone(), Some(&call.receiver))
                 };
-                let parts = self.list(&list)?;
+                let parts = match self.list(&list) {
+                    Some(parts) => parts,
+                    None => list.one()?.text().chars().take(20_000).map(|c| Lit::Text(c.to_string().into())).collect(),
+                };
                 let separator = separator.and_then(|value| value.texts().first().cloned());
                 let separator = separator.unwrap_or_else(|| if op == Fold::Join { "," } else { "" }.into());
                 let parts: Vec<Rc<str>> = parts.iter().map(Lit::text).collect();
@@ -49,7 +60,7 @@ impl Interpreter<'_> {
             Fold::Codes => {
                 let subject = if is_static { call.args.first()? } else { &call.receiver };
                 let codes: Vec<Value> = match self.list(subject) {
-                    Some(items) => items.into_iter().map(Value::lit).collect(),
+                    Some(_) => return Some(subject.clone()),
                     None => {
                         let text = subject.one()?.text();
                         text.chars().take(20_000).map(|c| Value::lit(Lit::Number(f64::from(u32::from(c))))).collect()
@@ -70,8 +81,15 @@ impl Interpreter<'_> {
                 let numbers = numbers.collect();
                 Some(self.new_list(call.site.0, call.site.1, numbers, Value::default()))
             }
-            Fold::Reverse | Fold::Slice if self.list(&call.receiver).is_some() => self.part_of_list(op, call),
+            Fold::Replace if call.args.get(1).is_some_and(|with| !with.get().fns.is_empty()) => self.replaced(call),
+            Fold::Reverse | Fold::Slice | Fold::Step if self.list(&call.receiver).is_some() => {
+                self.part_of_list(op, call)
+            }
             Fold::FromCodes | Fold::PathJoin | Fold::Concat => self.fold_many(op, call),
+            Fold::Length if self.list(call.args.first()?).is_some() => {
+                let items = self.list(call.args.first()?)?;
+                Some(Value::lit(Lit::Number(items.len() as f64)))
+            }
             _ => {
                 if let Some(items) = self.list(call.args.first().filter(|_| is_static).unwrap_or(&call.receiver)) {
                     // Bytes as a list of numbers.
@@ -92,6 +110,27 @@ impl Interpreter<'_> {
                 (!lits.is_empty()).then(|| self.made(lits))
             }
         }
+    }
+
+    /// Every match becomes what a function gives for it.
+    fn replaced(&mut self, call: &Call) -> Option<Value> {
+        self.steps = self.steps.saturating_sub(REGEX_STEPS);
+        let text = call.receiver.one()?.text();
+        let (pattern, is_global) = fold::regex(&call.args.first()?.one()?.text())?;
+        let function = call.args.get(1)?.clone();
+        let mut out = String::new();
+        let mut last = 0;
+        let matches = pattern.find_iter(&text).take(if is_global { MATCHES } else { 1 });
+        for found in matches {
+            out.push_str(text.get(last..found.start())?);
+            last = found.end();
+            self.exact += 1;
+            let given = self.apply_exactly(call, &function, vec![Value::text(found.as_str())]);
+            self.exact -= 1;
+            out.push_str(&given.one()?.text());
+        }
+        out.push_str(text.get(last..)?);
+        Some(self.made(vec![Lit::Text(out.into())]))
     }
 
     fn fold_many(&mut self, op: Fold, call: &Call) -> Option<Value> {
@@ -126,8 +165,14 @@ impl Interpreter<'_> {
         let [id] = inner.objs.as_slice() else { return None };
         let object = self.objects.get(*id as usize)?.clone();
         let mut items = object.items;
+        let step = call.args.first().and_then(Value::one).and_then(|lit| lit.number()).unwrap_or(1.0);
         if op == Fold::Reverse {
             items.reverse();
+        } else if op == Fold::Step {
+            if step < 0.0 {
+                items.reverse();
+            }
+            items = items.into_iter().step_by((step.abs() as usize).max(1)).collect();
         } else {
             let bound = |at: usize| call.args.get(at).and_then(Value::one).and_then(|lit| lit.number());
             let index = |at: f64| {

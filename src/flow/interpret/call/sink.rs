@@ -37,6 +37,9 @@ impl Interpreter<'_> {
             self.sent_by_command(&content, &labels, path, call.place);
             self.started(call, &content);
         }
+        if role == FoldedRole::Code {
+            content.iter_mut().for_each(|text| *text = in_address(text));
+        }
         for text in &content {
             let value = Value::text(Rc::clone(text));
             self.use_text(&value, call.place, role);
@@ -228,6 +231,15 @@ fn programs(line: &str) -> Vec<&str> {
 /// The mode that `chmod` gives.
 fn is_mode(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_digit()) || word.contains("+x")
+}
+
+/// Code that an address of data holds, or the text as it is.
+fn in_address(text: &Rc<str>) -> Rc<str> {
+    let Some((kind, data)) = text.strip_prefix("data:").and_then(|rest| rest.split_once(',')) else {
+        return Rc::clone(text);
+    };
+    let op = if kind.ends_with(";base64") { Fold::Base64 } else { Fold::Percent };
+    fold::apply(op, Some(&Lit::Text(data.into())), &[]).map_or_else(|| Rc::clone(text), |lit| lit.text())
 }
 
 /// A word as a shell reads it as one.

@@ -3,6 +3,7 @@
 use tree_sitter::Node;
 
 use super::{DEPTH, Lowering, children, operator};
+use crate::flow::fold::REGEX;
 use crate::flow::ir::{Binary, OpKind, Pool, Shape, Slot, Sym};
 
 impl<'t> Lowering<'t> {
@@ -75,12 +76,15 @@ impl<'t> Lowering<'t> {
                 Some(plain) if plain.chars().all(|c| c.is_alphanumeric() || "~_-#@!%&,;:<>= ".contains(c)) => {
                     self.out.text(self.function, node.byte_range(), plain)
                 }
+                Some(pattern) if pattern.len() <= 200 => {
+                    let flags = node.child_by_field_name("flags").map_or("", |flags| self.raw(flags));
+                    self.out.text(self.function, node.byte_range(), &format!("{REGEX}{flags}/{pattern}"))
+                }
                 _ => self.unknown(node),
             },
             "meta_property" | "jsx_text" | "type_arguments" | "type_annotation" => self.unknown(node),
             "parenthesized_expression"
             | "await_expression"
-            | "yield_expression"
             | "spread_element"
             | "non_null_expression"
             | "as_expression"
@@ -90,6 +94,15 @@ impl<'t> Lowering<'t> {
                 Some(inner) => self.expression(*inner),
                 None => self.unknown(node),
             },
+            "yield_expression" => {
+                let value = match children(node).first() {
+                    Some(inner) => self.expression(*inner),
+                    None => self.unknown(node),
+                };
+                // One of the things that the function gives.
+                self.emit(node, OpKind::Give(value));
+                self.unknown(node)
+            }
             "type_assertion" => match children(node).last() {
                 Some(inner) => self.expression(*inner),
                 None => self.unknown(node),
@@ -197,10 +210,15 @@ impl<'t> Lowering<'t> {
     fn arguments(&mut self, node: Node<'t>) -> Pool {
         let args: Vec<Slot> = match node.child_by_field_name("arguments") {
             Some(template) if template.kind() == "template_string" => vec![self.template(template)],
-            Some(arguments) => children(arguments).into_iter().map(|argument| self.expression(argument)).collect(),
+            Some(arguments) => children(arguments).into_iter().map(|argument| self.argument(argument)).collect(),
             None => Vec::new(),
         };
         self.out.pool(&args)
+    }
+
+    fn argument(&mut self, node: Node<'t>) -> Slot {
+        let value = self.expression(node);
+        if node.kind() == "spread_element" { self.emit(node, OpKind::Splat(value)) } else { value }
     }
 
     /// `a + b + c` nests to the left, as deep as it is long.

@@ -1,6 +1,9 @@
 //! Expressions.
 
+use std::borrow::Cow;
+
 use tree_sitter::Node;
+use unicode_normalization::UnicodeNormalization;
 
 use super::{DEPTH, Lowering, children};
 use crate::flow::ir::{Binary, OpKind, Pool, Shape, Slot};
@@ -26,7 +29,7 @@ impl<'t> Lowering<'t> {
 
     fn expression_inside(&mut self, node: Node<'t>) -> Slot {
         match node.kind() {
-            "identifier" => self.named(node, self.raw(node)),
+            "identifier" => self.identifier(node),
             "string" => self.string(node),
             "concatenated_string" => {
                 let parts: Vec<Slot> = children(node).into_iter().map(|part| self.expression(part)).collect();
@@ -95,7 +98,16 @@ impl<'t> Lowering<'t> {
                 }
                 value
             }
-            "parenthesized_expression" | "await" | "yield" | "list_splat" | "dictionary_splat" | "type" => {
+            "yield" => {
+                let value = match children(node).first() {
+                    Some(inner) => self.expression(*inner),
+                    None => self.unknown(node),
+                };
+                // One of the things that the function gives.
+                self.emit(node, OpKind::Give(value));
+                self.unknown(node)
+            }
+            "parenthesized_expression" | "await" | "list_splat" | "dictionary_splat" | "type" => {
                 match children(node).first() {
                     Some(inner) => self.expression(*inner),
                     None => self.unknown(node),
@@ -106,6 +118,14 @@ impl<'t> Lowering<'t> {
                 let parts = self.out.pool(&parts);
                 self.emit(node, OpKind::Coarse(parts))
             }
+        }
+    }
+
+    fn identifier(&mut self, node: Node<'t>) -> Slot {
+        let raw = self.raw(node);
+        match plain(raw) {
+            Cow::Borrowed(name) => self.named(node, name),
+            Cow::Owned(name) => self.named(node, &name),
         }
     }
 
@@ -144,7 +164,7 @@ impl<'t> Lowering<'t> {
     fn attribute(&mut self, node: Node<'t>) -> (Slot, Option<Slot>) {
         let object = self.field(node, "object");
         let Some(name) = node.child_by_field_name("attribute") else { return (self.unknown(node), None) };
-        let key = self.out.intern(self.raw(name));
+        let key = self.out.intern(&plain(self.raw(name)));
         (self.emit(node, OpKind::Get(object, key)), Some(object))
     }
 
@@ -154,14 +174,6 @@ impl<'t> Lowering<'t> {
         if index.kind() != "slice" {
             let key = self.expression(index);
             return self.emit(node, OpKind::GetAt(object, key));
-        }
-        let raw: String = self.raw(index).split_whitespace().collect();
-        if raw == "::-1" {
-            let key = self.out.intern("[::-1]");
-            let callee = self.emit(node, OpKind::Get(object, key));
-            let none = self.out.pool(&[]);
-            return self
-                .emit(node, OpKind::Call { callee, receiver: Some(object), args: none, named: none, new: false });
         }
         // Which bound is which is told by the colons.
         let mut bounds = [None, None, None];
@@ -175,7 +187,12 @@ impl<'t> Lowering<'t> {
                 *bound = Some(self.expression(part));
             }
         }
-        self.emit(node, OpKind::Slice(object, bounds[0], bounds[1]))
+        let part = self.emit(node, OpKind::Slice(object, bounds[0], bounds[1]));
+        let Some(step) = bounds[2] else { return part };
+        let key = self.out.intern("[::step]");
+        let callee = self.emit(node, OpKind::Get(part, key));
+        let (args, named) = (self.out.pool(&[step]), self.out.pool(&[]));
+        self.emit(node, OpKind::Call { callee, receiver: Some(part), args, named, new: false })
     }
 
     fn call(&mut self, node: Node<'t>) -> Slot {
@@ -198,7 +215,9 @@ impl<'t> Lowering<'t> {
                         named.push(self.out.text(self.function, argument.byte_range(), name));
                         named.push(self.field(argument, "value"));
                     } else {
-                        args.push(self.expression(argument));
+                        let value = self.expression(argument);
+                        let is_splat = matches!(argument.kind(), "list_splat" | "dictionary_splat");
+                        args.push(if is_splat { self.emit(argument, OpKind::Splat(value)) } else { value });
                     }
                 }
             }
@@ -359,6 +378,11 @@ impl<'t> Lowering<'t> {
         }
         all
     }
+}
+
+/// A name as Python compares it: letters of other alphabets of mathematics are the plain ones.
+fn plain(name: &str) -> Cow<'_, str> {
+    if name.is_ascii() { Cow::Borrowed(name) } else { Cow::Owned(name.nfkc().collect()) }
 }
 
 fn operator(text: &str) -> Binary {

@@ -1,0 +1,54 @@
+//! Functions that are made of others: with some arguments given, or members and methods by name.
+
+use super::super::object::Bound;
+use super::*;
+use crate::flow::catalogue::Effect;
+
+impl Interpreter<'_> {
+    /// The function that an effect makes.
+    pub(in crate::flow::interpret) fn bind(&mut self, effect: Effect, call: &Call) -> Value {
+        let given = |from: usize| call.args.get(from..).unwrap_or(&[]).to_vec();
+        let first = call.args.first().cloned().unwrap_or_default();
+        let bound = match effect {
+            Effect::Bind => Bound::Partial {
+                callee: call.receiver.clone(),
+                receiver: first,
+                args: given(1),
+                named: call.named.clone(),
+            },
+            Effect::Partial => {
+                Bound::Partial { callee: first, receiver: Value::default(), args: given(1), named: call.named.clone() }
+            }
+            Effect::MemberGetter => Bound::Member(first),
+            _ => Bound::Method { name: first, args: given(1), named: call.named.clone() },
+        };
+        let id = self.site(call.site.0, call.site.1 | 0x0200_0000);
+        if let Some(object) = self.objects.get_mut(id as usize) {
+            object.bound = Some(Rc::new(bound));
+        }
+        Value::object(id)
+    }
+
+    /// Calls such a function.
+    pub(super) fn call_bound(&mut self, bound: &Bound, call: &Call) -> Value {
+        if self.depth >= CALLS {
+            return Value::unknown();
+        }
+        let first = call.args.first().cloned().unwrap_or_default();
+        let (callee, receiver, args, named) = match bound {
+            Bound::Member(name) => return self.get_at(&first, name, call.place),
+            Bound::Method { name, args, named } => {
+                (self.get_at(&first, name, call.place), first, args.clone(), named.clone())
+            }
+            Bound::Partial { callee, receiver, args, named } => {
+                let args = args.iter().chain(&call.args).cloned().collect();
+                let named = named.iter().chain(&call.named).cloned().collect();
+                (callee.clone(), receiver.clone(), args, named)
+            }
+        };
+        self.depth += 1;
+        let result = self.perform(&Call { callee, receiver, args, named, ..copy(call) });
+        self.depth -= 1;
+        result
+    }
+}

@@ -1,0 +1,94 @@
+//! Files of the package: their content as constants, JSON in them, and programs that are run by path.
+
+use std::rc::Rc;
+
+use super::call::Call;
+use super::object::Object;
+use super::{FoldedRole, Interpreter};
+use crate::flow::catalogue::Source;
+use crate::flow::fold;
+use crate::flow::value::{Lit, UNKNOWN, Value};
+
+/// Nesting of JSON that is read.
+const JSON_DEPTH: usize = 16;
+
+impl Interpreter<'_> {
+    /// Content of a file by its name in a module: beside it, or in the package.
+    pub(super) fn package_file(&self, module: u16, name: &str) -> Option<Rc<str>> {
+        if name.contains(UNKNOWN) {
+            return None;
+        }
+        let unit = &self.units[module as usize];
+        let plain = super::effect::file_key(name);
+        let beside = unit.path.rsplit_once('/').map(|(directory, _)| format!("{directory}/{plain}"));
+        beside.into_iter().chain([plain.to_owned()]).find_map(|path| (self.package)(&fold::clean_path(&path)))
+    }
+
+    /// What a call reads from the package's own files.
+    pub(super) fn contents(&mut self, source: &Source, call: &Call) -> Value {
+        let name = source.name.as_ref().and_then(|which| call.arg(which)).unwrap_or_default();
+        let mut names = self.addresses(&name, &call.receiver);
+        names.extend(call.receiver.texts());
+        let found: Vec<Lit> =
+            names.iter().filter_map(|name| self.package_file(call.place.module, name)).map(Lit::Text).collect();
+        if found.is_empty() { Value::default() } else { Value::lits(found) }
+    }
+
+    /// What a JSON text holds; `None` if it is not known.
+    pub(super) fn json(&mut self, text: &Value, call: &Call) -> Option<Value> {
+        let taint = self.deep(text, 2);
+        let known = text.texts().first().cloned();
+        let value = known.and_then(|text| self.read_json(&text)).unwrap_or_else(|| {
+            let inner = text.get();
+            Value::of(crate::flow::value::Inner { lits: inner.lits.clone(), is_open: true, ..Default::default() })
+        });
+        let value = value.with(&taint);
+        Some(match call.callee.get().apis.first().copied() {
+            Some(what) => self.stepped_as(&value, call.place, crate::flow::value::Verb::Changed, what),
+            None => value,
+        })
+    }
+
+    pub(super) fn read_json(&mut self, text: &Rc<str>) -> Option<Value> {
+        if let Some(known) = self.json.get(text) {
+            return Some(known.clone());
+        }
+        let read = serde_json::from_str(text).ok()?;
+        let value = self.of_json(&read, 0);
+        self.json.insert(Rc::clone(text), value.clone());
+        Some(value)
+    }
+
+    fn of_json(&mut self, read: &serde_json::Value, depth: usize) -> Value {
+        use serde_json::Value as Json;
+        if depth > JSON_DEPTH {
+            return Value::unknown();
+        }
+        match read {
+            Json::Null | Json::Bool(_) => Value::text(read.to_string()),
+            Json::Number(number) => number.as_f64().map_or_else(Value::unknown, |n| Value::lit(Lit::Number(n))),
+            Json::String(text) if text.len() <= fold::LONGEST => self.made(vec![Lit::Text(text.as_str().into())]),
+            Json::String(_) => Value::unknown(),
+            Json::Array(items) => {
+                let items = items.iter().map(|item| self.of_json(item, depth + 1)).collect();
+                self.fresh(Object { items, is_list: true, ..Object::default() })
+            }
+            Json::Object(members) => {
+                let fields = members
+                    .iter()
+                    .map(|(key, value)| (self.names.intern(key), self.of_json(value, depth + 1)))
+                    .collect();
+                self.fresh(Object { fields, ..Object::default() })
+            }
+        }
+    }
+
+    /// A file of the package is run under any name.
+    pub(super) fn run_file(&mut self, call: &Call) {
+        for text in call.args.iter().flat_map(Value::texts) {
+            if let Some(content) = self.package_file(call.place.module, &text) {
+                self.use_text(&Value::text(content), call.place, FoldedRole::Code);
+            }
+        }
+    }
+}

@@ -9,7 +9,7 @@ use super::fact::own_hosts;
 use crate::artifact::{ArtifactId, Span};
 use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
 use crate::flow::interpret::{Hit, Outcome};
-use crate::flow::value::{Label, Place, UNKNOWN};
+use crate::flow::value::{Label, Place, Step, UNKNOWN, Verb};
 use crate::parse::Body;
 use crate::rule::{Meta, RuleId};
 use crate::ruleset::hosts;
@@ -55,7 +55,7 @@ pub struct FlowCase {
     /// Classes of sources that a condition around the sink asks, one of which is asked.
     #[serde(default)]
     pub gates: Vec<String>,
-    /// What happens on the way: `decoded`, `written`.
+    /// What happens on the way: `decoded`, `written` to a file, `searched` for a part that is taken out.
     #[serde(default)]
     pub through: Vec<String>,
     /// Instead of the rule's severity.
@@ -78,6 +78,10 @@ const FILES: [(&str, &[&str]); 6] = [
 
 /// Classes that a source's name adds to those of the catalogues.
 const NAMED: [&str; 3] = ["env-secret", "env-bulk", "env-unknown"];
+
+/// Names of interfaces that find a part of a text.
+const SEARCHES: [&str; 7] =
+    ["re.search", "re.match", "re.findall", "re.finditer", "?.match", ".group", "BeautifulSoup"];
 
 /// Kinds of hosts that are computed, beside the classes of `lists/hosts.csv`.
 const HOSTS: [&str; 10] =
@@ -204,8 +208,12 @@ impl Package<'_> {
         if hit.labels.iter().any(|label| &*outcome.names.get(label.class) == "decoded") {
             through.insert("decoded");
         }
-        if label.is_some_and(|l| l.trail.all().iter().any(|s| s.verb == crate::flow::value::Verb::Written)) {
+        if label.is_some_and(|label| label.trail.all().iter().any(|step| step.verb == Verb::Written)) {
             through.insert("written");
+        }
+        let searches = |step: &Step| SEARCHES.iter().any(|name| outcome.names.get(step.what).contains(name));
+        if label.is_some_and(|label| label.trail.all().iter().any(|step| searches(step))) {
+            through.insert("searched");
         }
         Looked { hit, label, sources: self.sources(&class, &name), name, to, from, paths, gates, through }
     }

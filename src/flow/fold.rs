@@ -413,6 +413,12 @@ pub fn binary(op: Binary, a: &Lit, b: &Lit) -> Option<Lit> {
     match (op, a, b) {
         (Binary::Equal, Lit::Text(a), Lit::Text(b)) => return truth(a == b),
         (Binary::Unequal, Lit::Text(a), Lit::Text(b)) => return truth(a != b),
+        (Binary::Less, Lit::Text(a), Lit::Text(b)) => return truth(a < b),
+        (Binary::AtMost, Lit::Text(a), Lit::Text(b)) => return truth(a <= b),
+        (Binary::Not, Lit::Text(text), _) => {
+            return truth(matches!(&**text, "" | "false" | "null" | "undefined" | "None" | "False"));
+        }
+        (Binary::Not, Lit::Number(number), _) => return truth(*number == 0.0),
         (Binary::Mul, Lit::Text(_), Lit::Number(times)) => {
             return apply(Fold::Repeat, Some(a), &[Lit::Number(*times)]);
         }
@@ -448,6 +454,6 @@ pub fn binary(op: Binary, a: &Lit, b: &Lit) -> Option<Lit> {
         Binary::AtMost => truth(x <= y),
         Binary::Equal => truth(x == y),
         Binary::Unequal => truth(x != y),
-        Binary::Other => None,
+        Binary::Not | Binary::Other => None,
     }
 }

@@ -473,7 +473,8 @@ impl<'a> Interpreter<'a> {
     fn binary(&mut self, kind: Binary, a: &Value, b: &Value) -> Value {
         let (left, right) = (a.get(), b.get());
         let mut taint = taints(&left.taint, &right.taint);
-        if matches!(kind, Binary::Less | Binary::AtMost | Binary::Equal | Binary::Unequal | Binary::Other) {
+        if matches!(kind, Binary::Less | Binary::AtMost | Binary::Equal | Binary::Unequal | Binary::Not | Binary::Other)
+        {
             taint = self.gating(&taint);
         }
         if kind == Binary::Add {
@@ -482,6 +483,9 @@ impl<'a> Interpreter<'a> {
             if is_text(&left) || is_text(&right) {
                 return self.concat(&[a.clone(), b.clone()]);
             }
+        }
+        if kind == Binary::Not && left.lits.is_empty() && !(left.objs.is_empty() && left.fns.is_empty()) {
+            return Value::text("false").with(&taint);
         }
         let mut lits = Vec::new();
         for x in &left.lits {
@@ -617,7 +621,9 @@ impl<'a> Interpreter<'a> {
     fn container(&mut self, frame: &Frame, at: u32, shape: Shape, slots: &[Slot]) -> Value {
         let object = self.site(frame.function, at);
         let values: Vec<Value> = slots.iter().map(|slot| self.read(frame, *slot)).collect();
-        self.fill(object, shape, &values);
+        // The top level runs once, so its containers begin as they are written.
+        let is_anew = frame.function.1 == 0 || self.exact > 0 || values.is_empty();
+        self.fill(object, shape, &values, is_anew);
         Value::object(object)
     }
 }

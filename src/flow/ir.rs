@@ -87,6 +87,8 @@ pub enum Binary {
     Equal,
     /// `!=`
     Unequal,
+    /// `!` of the first value
+    Not,
     /// Anything else whose result says nothing of the content.
     Other,
 }

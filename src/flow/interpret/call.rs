@@ -264,7 +264,7 @@ impl Interpreter<'_> {
             } else if param.rest == Rest::Names {
                 let all = self.site(function, 0x4000_0000 + at as u32);
                 let pairs: Vec<Value> = named.iter().flat_map(|(key, value)| [key.clone(), value.clone()]).collect();
-                self.fill(all, Shape::Map, &pairs);
+                self.fill(all, Shape::Map, &pairs, true);
                 Value::object(all)
             } else {
                 let by_name = named.iter().find(|(key, _)| key.texts().iter().any(|text| **text == *name));

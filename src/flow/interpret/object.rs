@@ -62,13 +62,11 @@ impl Interpreter<'_> {
         Value::object(self.objects.len() as ObjId - 1)
     }
 
-    pub(super) fn fill(&mut self, id: ObjId, shape: Shape, values: &[Value]) {
-        let is_exact = self.exact > 0;
+    pub(super) fn fill(&mut self, id: ObjId, shape: Shape, values: &[Value], is_anew: bool) {
         if shape == Shape::List {
             let Some(object) = self.objects.get_mut(id as usize) else { return };
             object.is_list = true;
-            // A list that begins empty begins anew.
-            if is_exact || values.is_empty() {
+            if is_anew {
                 (object.items, object.rest) = (Vec::new(), Value::default());
             }
             for (at, value) in values.iter().enumerate() {

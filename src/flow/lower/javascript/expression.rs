@@ -118,12 +118,14 @@ impl<'t> Lowering<'t> {
     fn ternary(&mut self, node: Node<'t>) -> Slot {
         let condition = self.field(node, "condition");
         self.emit(node, OpKind::If(condition));
+        let picked = self.out.slot(self.function);
         let then = self.field(node, "consequence");
+        self.out.emit_to(self.function, picked, node.byte_range(), OpKind::Bind(then));
         self.emit(node, OpKind::Else);
         let otherwise = self.field(node, "alternative");
+        self.out.emit_to(self.function, picked, node.byte_range(), OpKind::Bind(otherwise));
         self.emit(node, OpKind::End);
-        let both = self.out.pool(&[then, otherwise]);
-        self.emit(node, OpKind::Join(both))
+        picked
     }
 
     /// Text of a string literal, escapes read.
@@ -284,6 +286,7 @@ impl<'t> Lowering<'t> {
                 let zero = self.emit(node, OpKind::Number(0.0));
                 self.emit(node, OpKind::Binary(Binary::Sub, zero, value))
             }
+            "!" => self.emit(node, OpKind::Binary(Binary::Not, value, value)),
             "+" | "~" => value,
             _ => self.emit(node, OpKind::Binary(Binary::Other, value, value)),
         }

@@ -118,6 +118,8 @@ pub enum Effect {
     Pop,
     /// Pairs of numbers and items.
     Enumerate,
+    /// Calls the first argument with functions that keep what they get; that is the result.
+    Promise,
     /// Reads JSON.
     Json,
     /// Runs the file that the first argument names.

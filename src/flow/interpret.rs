@@ -582,7 +582,7 @@ impl<'a> Interpreter<'a> {
 
     /// The value with one more step for each label.
     fn stepped(&mut self, value: &Value, place: Place, verb: Verb, what: super::ir::Sym) -> Value {
-        if value.taint().is_none() {
+        if value.taint().is_none() && value.get().objs.is_empty() {
             return value.clone();
         }
         let what = self.sym(place.module, what);
@@ -590,6 +590,12 @@ impl<'a> Interpreter<'a> {
     }
 
     fn stepped_as(&mut self, value: &Value, place: Place, verb: Verb, what: Sym) -> Value {
+        let value = &value.moved(place, verb, what);
+        self.relabelled(value, place, verb, what)
+    }
+
+    /// The labels of a value with one more step each.
+    fn relabelled(&self, value: &Value, place: Place, verb: Verb, what: Sym) -> Value {
         let Some(labels) = value.taint() else { return value.clone() };
         let text = self.units[place.module as usize].text;
         let mut any = false;

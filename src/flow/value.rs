@@ -208,6 +208,8 @@ pub struct Inner {
     pub taint: Taint,
     /// What it is a method of, where it was taken from an object.
     pub of: Option<Value>,
+    /// Steps that an object went, and with it all that it holds.
+    pub via: Vec<(Place, Verb, Sym)>,
 }
 
 /// What a value may be, and a number that equal ones share once somebody asked for it.
@@ -316,6 +318,17 @@ impl Value {
         }
         let object = Self::of(Inner { of: None, ..(**object.get()).clone() });
         Self::of(Inner { of: Some(object), ..(**inner).clone() })
+    }
+
+    /// The same object after one more step.
+    pub fn moved(&self, place: Place, verb: Verb, what: Sym) -> Self {
+        let inner = self.get();
+        if inner.objs.is_empty() || inner.via.len() >= STEPS as usize || inner.via.iter().any(|step| step.0 == place) {
+            return self.clone();
+        }
+        let mut all = (**inner).clone();
+        all.via.push((place, verb, what));
+        Self::of(all)
     }
 
     /// The only constant, if it is known to be one.

@@ -215,6 +215,13 @@ impl Interpreter<'_> {
                 None => arg.clone(),
             });
         }
+        let named: Vec<(Value, Value)> = match place {
+            Some(place) => {
+                let went = |value: &Value, this: &mut Self| this.stepped_as(value, place, Verb::Passed, name);
+                named.iter().map(|(key, value)| (key.clone(), went(value, self))).collect()
+            }
+            None => named.to_vec(),
+        };
         let mut hasher = DefaultHasher::new();
         values.iter().for_each(|value| value.digest().hash(&mut hasher));
         named.iter().for_each(|(key, value)| (key.digest(), value.digest()).hash(&mut hasher));
@@ -243,7 +250,7 @@ impl Interpreter<'_> {
         }
         known.is_active = true;
         known.is_done = true;
-        let result = self.run(function, &values, named, this);
+        let result = self.run(function, &values, &named, this);
         let known = self.known.entry(function).or_default();
         known.is_active = false;
         known.result = known.result.join(&result);

@@ -44,6 +44,7 @@ impl Interpreter<'_> {
             Effect::Bind | Effect::Partial | Effect::MemberGetter | Effect::MethodCaller => self.bind(effect, call),
             Effect::OwnMember => self.get_at(&call.receiver, &arg(0), call.place),
             Effect::Shift | Effect::Pop => self.taken(effect == Effect::Shift, call),
+            Effect::Promise => self.promise(call),
             Effect::Enumerate => self.enumerated(&arg(0), call),
             Effect::Json => return self.json(&subject(), call),
             Effect::RunFile => {
@@ -204,8 +205,10 @@ impl Interpreter<'_> {
 
     fn push(&mut self, call: &Call) {
         let inner = call.receiver.get();
+        let what = self.names.intern("a list");
+        let args: Vec<Value> = call.args.iter().map(|arg| self.stepped_as(arg, call.place, Verb::Kept, what)).collect();
         for id in &inner.objs {
-            for (at, arg) in call.args.iter().enumerate() {
+            for (at, arg) in args.iter().enumerate() {
                 let key = (*id, call.site.0, call.site.1 + ((at as u32) << 24));
                 let is_first = self.exact > 0 || self.pushed.insert(key);
                 let Some(object) = self.objects.get_mut(*id as usize) else { continue };

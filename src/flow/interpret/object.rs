@@ -35,6 +35,8 @@ pub(super) struct Object {
 pub(super) enum Bound {
     /// Some of its arguments are given.
     Partial { callee: Value, receiver: Value, args: Vec<Value>, named: Vec<(Value, Value)> },
+    /// Keeps its argument in an object.
+    Keep(ObjId),
     /// Gives a member of its argument.
     Member(Value),
     /// Calls a method of its argument.
@@ -128,7 +130,12 @@ impl Interpreter<'_> {
     /// A member by name; a method knows what it is of.
     pub(super) fn get(&mut self, of: &Value, key: Sym, place: Place) -> Value {
         let member = self.member_of(of, key, place);
-        if of.get().objs.is_empty() { member } else { member.of_object(of) }
+        let inner = of.get();
+        if inner.objs.is_empty() {
+            return member;
+        }
+        let went = |member: Value, step: &(Place, Verb, Sym)| self.relabelled(&member, step.0, step.1, step.2);
+        inner.via.iter().fold(member, went).of_object(of)
     }
 
     fn member_of(&mut self, of: &Value, key: Sym, place: Place) -> Value {
@@ -515,7 +522,15 @@ impl Interpreter<'_> {
     /// Labels of a value and of all that it holds.
     pub(super) fn deep(&self, value: &Value, depth: usize) -> Taint {
         let mut budget = 2048;
-        self.deep_inside(value, depth.min(DEPTH), &mut budget)
+        let inner = value.get();
+        let all = self.deep_inside(value, depth.min(DEPTH), &mut budget);
+        if inner.via.is_empty() || all.is_none() {
+            return all;
+        }
+        // Its own labels went these steps already.
+        let held = Value::unknown().with(&all);
+        let moved = inner.via.iter().fold(held, |held, step| self.relabelled(&held, step.0, step.1, step.2)).taint();
+        taints(&inner.taint, &moved)
     }
 
     fn deep_inside(&self, value: &Value, depth: usize, budget: &mut usize) -> Taint {

@@ -29,6 +29,19 @@ impl Interpreter<'_> {
         Value::object(id)
     }
 
+    /// What a promise gives: that which its function hands on.
+    pub(in crate::flow::interpret) fn promise(&mut self, call: &Call) -> Value {
+        let [promise, keeper] = [0x0100_0000, 0x0300_0000].map(|mark| self.site(call.site.0, call.site.1 | mark));
+        if let Some(object) = self.objects.get_mut(keeper as usize) {
+            object.bound = Some(Rc::new(Bound::Keep(promise)));
+        }
+        for function in call.args.iter().flat_map(|arg| arg.get().fns.clone()) {
+            self.invoke(function, &[Value::object(keeper), Value::unknown()], &[], &Value::default(), Some(call.place));
+        }
+        let kept = self.objects.get(promise as usize).map(|object| object.rest.clone()).unwrap_or_default();
+        kept.join(&Value::unknown())
+    }
+
     /// Calls such a function.
     pub(super) fn call_bound(&mut self, bound: &Bound, call: &Call) -> Value {
         if self.depth >= CALLS {
@@ -36,6 +49,15 @@ impl Interpreter<'_> {
         }
         let first = call.args.first().cloned().unwrap_or_default();
         let (callee, receiver, args, named) = match bound {
+            Bound::Keep(object) => {
+                let what = self.names.intern("a promise");
+                let kept = self.stepped_as(&first, call.place, Verb::Kept, what);
+                let Some(object) = self.objects.get_mut(*object as usize) else { return Value::unknown() };
+                let joined = object.rest.join(&kept);
+                self.changed |= joined.digest() != object.rest.digest();
+                object.rest = joined;
+                return Value::unknown();
+            }
             Bound::Member(name) => return self.get_at(&first, name, call.place),
             Bound::Method { name, args, named } => {
                 (self.get_at(&first, name, call.place), first, args.clone(), named.clone())

@@ -108,6 +108,8 @@ pub enum Op {
     Window,
     /// A text that a program puts together from constants.
     Folded,
+    /// Commands of a script as they run.
+    Followed,
     /// Result of a shell pipeline of literals (`rev`, `tr`, `xxd` and the like).
     ShellPipeline,
 }
@@ -149,6 +151,7 @@ impl Op {
             Self::NotebookCell => "notebook-cell",
             Self::Window => "window",
             Self::Folded => "folded",
+            Self::Followed => "followed",
             Self::ShellPipeline => "shell-pipeline",
         }
     }

@@ -26,6 +26,8 @@ use crate::parse::{self, Body, Child, Kind, Parsed};
 use crate::ruleset::Ruleset;
 use crate::text;
 
+mod followed;
+
 /// A package with all that was derived from it: a closed set for the analyzers.
 pub struct Expanded {
     /// Files and derived artifacts.
@@ -298,7 +300,9 @@ impl Expansion<'_> {
         let steps = self.limits.flow_steps;
         let files = self.files();
         let package = |path: &str| files.get(path).and_then(|id| constant(self.out.arena.get(*id)));
-        let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| interpret::run(&units, &package, steps))) else {
+        let Ok(outcome) =
+            catch_unwind(AssertUnwindSafe(|| interpret::run(&units, &package, self.paths(&units), steps)))
+        else {
             self.out.gaps.push(Gap::new(GapKind::Panicked, ".", "following values failed on this package"));
             return false;
         };
@@ -313,6 +317,10 @@ impl Expansion<'_> {
             if let Some(child) = folded_child(folded, *language) {
                 self.add(*id, &path, child);
             }
+        }
+        for (id, child) in self.scripts(&artifacts, &outcome.traces) {
+            let path = Arc::clone(&self.out.arena.get(id).path);
+            self.add(id, &path, child);
         }
         if outcome.is_cut
             && let Some(first) = artifacts.first()
@@ -410,6 +418,11 @@ fn folded_child(folded: &Folded, language: Language) -> Option<Child> {
     Some(match folded.role {
         FoldedRole::Command => made(Op::ProcessCall).of_kind(Kind::Shell),
         FoldedRole::Code => made(Op::Folded).of_kind(match language {
+            Language::JavaScript => Kind::JavaScript,
+            Language::Python => Kind::Python,
+            Language::Shell => Kind::Shell,
+        }),
+        FoldedRole::Program(language) => made(Op::ShellArgument).of_kind(match language {
             Language::JavaScript => Kind::JavaScript,
             Language::Python => Kind::Python,
             Language::Shell => Kind::Shell,

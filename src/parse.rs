@@ -19,7 +19,7 @@ mod header;
 pub mod markdown;
 pub mod markup;
 pub mod shell;
-mod syntax;
+pub(crate) mod syntax;
 
 use format::Format;
 
@@ -323,6 +323,8 @@ pub fn parse(path: &SkillPath, kind: Kind, op: Option<Op>, bytes: &[u8], limits:
     let text = text::lines(text::view(bytes));
     match kind {
         Kind::Markdown => markdown::parse(&text, limits),
+        // What following values gave is not followed again.
+        Kind::Shell if op == Some(Op::Followed) => shell::parse(&text, &Limits { flow_steps: 0, ..limits.clone() }),
         Kind::Shell => shell::parse(&text, limits),
         Kind::JavaScript | Kind::TypeScript | Kind::Tsx | Kind::Python => code::parse(kind, &text, limits),
         Kind::Json | Kind::Yaml | Kind::Toml | Kind::Ini => data::parse(path, kind, &text, limits),

@@ -197,7 +197,7 @@ impl Package<'_> {
         let name = label.map(|label| outcome.names.get(label.name).to_string()).unwrap_or_default();
         let class = label.map(|label| outcome.names.get(label.class).to_string()).unwrap_or_default();
         let is_env = class == "env";
-        let to = self.hosts(&hit.to, Some(&name).filter(|_| is_env || class == "file"));
+        let to = self.hosts(&hit.to, Some(&name).filter(|_| is_env || matches!(class.as_str(), "file" | "keychain")));
         let from = if class == "fetched" { self.hosts(&[name.as_str().into()], None) } else { BTreeSet::new() };
         let paths = hit.paths.iter().flat_map(|path| self.input.rules.paths.classes(path)).map(str::to_owned).collect();
         let mut gates = BTreeSet::new();
@@ -227,7 +227,8 @@ impl Package<'_> {
         if class == "file" {
             for path_class in self.input.rules.paths.classes(name) {
                 all.insert(format!("file:{path_class}"));
-                let groups = FILES.iter().filter(|(_, members)| members.contains(&path_class));
+                let groups =
+                    FILES.iter().filter(|_| !is_public(name)).filter(|(_, members)| members.contains(&path_class));
                 all.extend(groups.map(|(group, _)| (*group).to_owned()));
             }
         }
@@ -357,6 +358,11 @@ fn report(
         finding = finding.with(span(step.place).map(|span| Evidence::new(span, role, note)));
     }
     Some(finding.with(span(looked.hit.place).map(|span| Evidence::new(span, Role::Sink, note))))
+}
+
+/// Files beside keys that are no secret.
+fn is_public(path: &str) -> bool {
+    [".pub", "/known_hosts", "/.ssh/config"].iter().any(|ending| path.ends_with(ending))
 }
 
 /// The class of the catalogues that a rule's class is part of.

@@ -178,6 +178,31 @@ pub struct Sanitizer {
     pub api: String,
 }
 
+/// How a program reads its command line.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Program {
+    /// Its path: `cmd.` and its name.
+    pub api: String,
+    /// Options that take the next word as their value.
+    #[serde(default)]
+    pub values: Vec<String>,
+    /// Options whose value is the path of a file that is read.
+    #[serde(default)]
+    pub files: Vec<String>,
+    /// Options whose value may hold `@` and the path of a file that is read.
+    #[serde(default)]
+    pub at_files: Vec<String>,
+    /// Options whose value is the path of the file that the result goes to.
+    #[serde(default)]
+    pub writes: Vec<String>,
+    /// Options of several letters begin with one hyphen.
+    #[serde(default)]
+    pub long: bool,
+    /// It runs the command after so many operands.
+    pub wraps: Option<usize>,
+}
+
 /// One catalogue as it is written.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -189,6 +214,7 @@ pub struct File {
     fold: Vec<Folding>,
     effect: Vec<Effecting>,
     sanitizer: Vec<Sanitizer>,
+    program: Vec<Program>,
 }
 
 /// All that is known of one interface.
@@ -206,6 +232,28 @@ pub struct Entry {
     pub effect: Option<Effect>,
     /// Whether its result says nothing of what it was given.
     pub sanitizes: bool,
+    /// Options that take a value.
+    pub values: Vec<String>,
+    /// Options that name a file that is read, with whether the path stands behind `@`.
+    pub files: Vec<(String, bool)>,
+    /// Options that name the file that is written.
+    pub writes: Vec<String>,
+    /// Whether options of several letters begin with one hyphen.
+    pub is_long: bool,
+    /// After how many operands the command stands that it runs.
+    pub wraps: Option<usize>,
+}
+
+impl Entry {
+    /// Whether the next word belongs to an option.
+    pub fn takes_value(&self, option: &str) -> bool {
+        self.values.iter().any(|known| known == option)
+    }
+
+    /// Whether an option's value names a file that is read, and whether it stands behind `@` there.
+    pub fn reads(&self, option: &str) -> Option<bool> {
+        self.files.iter().find(|(known, _)| known == option).map(|(_, is_behind_at)| *is_behind_at)
+    }
 }
 
 /// The catalogue of one language.
@@ -265,6 +313,14 @@ impl Catalogue {
         for sanitizer in file.sanitizer {
             all.entry(&sanitizer.api).sanitizes = true;
         }
+        for program in file.program {
+            let entry = all.entry(&program.api);
+            let files = program.files.iter().map(|option| (option.clone(), false));
+            entry.files = files.chain(program.at_files.iter().map(|option| (option.clone(), true))).collect();
+            entry.values = program.values;
+            entry.values.extend(entry.files.iter().map(|(option, _)| option.clone()).chain(program.writes.clone()));
+            (entry.writes, entry.is_long, entry.wraps) = (program.writes, program.long, program.wraps);
+        }
         all.aliases = file.alias.into_iter().map(|alias| (alias.api, alias.is)).collect();
         Ok(all)
     }
@@ -279,6 +335,11 @@ impl Catalogue {
             let (_, last) = path.rsplit_once('.')?;
             self.entries.get(&format!("?.{last}"))
         })
+    }
+
+    /// Names of programs, in no order.
+    pub fn programs(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().filter_map(|api| api.strip_prefix("cmd.")).filter(|name| !name.contains(' '))
     }
 
     /// The path that a path is another name of, or itself.

@@ -1,13 +1,13 @@
 //! Runs modules on abstract values: constants are folded and labels followed
 //! by one and the same machine.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::catalogue::{Catalogue, Entry};
 use super::fast::{FastMap, FastSet};
 use super::fold;
-use super::ir::{Binary, Function, Module, Op, OpKind, Shape, Slot};
+use super::ir::{Binary, Function, Language, Module, Op, OpKind, Shape, Slot};
 use super::value::{
     FnRef, Inner, Label, Lit, Names, ObjId, Place, STEPS, Step, Sym, Taint, UNKNOWN, Value, Verb, taints,
 };
@@ -17,9 +17,11 @@ mod effect;
 mod file;
 mod frame;
 mod object;
+mod shell;
 
 use frame::Frame;
 use object::Object;
+pub use shell::Trace;
 
 /// A module of the package at hand.
 pub struct Unit<'a> {
@@ -72,6 +74,8 @@ pub enum FoldedRole {
     Command,
     /// It is run as code.
     Code,
+    /// It is run as a program of another language.
+    Program(Language),
     /// Anything else.
     Plain,
 }
@@ -85,6 +89,8 @@ pub struct Outcome {
     pub reads: Vec<Label>,
     /// Texts that were folded.
     pub folded: Vec<Folded>,
+    /// Commands of scripts as they run.
+    pub traces: Vec<Trace>,
     /// Names that labels and steps use.
     pub names: Names,
     /// Whether a budget ran out, so that parts were not followed.
@@ -151,14 +157,16 @@ pub(super) struct Interpreter<'a> {
     /// Whether anything shared got a new value in this round.
     changed: bool,
     started: Vec<bool>,
+    shell: shell::Shell,
 }
 
 /// Content of a package's file by its path: text, or a character for each byte.
 pub type Files<'a> = dyn Fn(&str) -> Option<Rc<str>> + 'a;
 
-/// Runs all modules; at most `steps` operations.
-pub fn run(units: &[Unit<'_>], package: &Files<'_>, steps: usize) -> Outcome {
+/// Runs all modules; at most `steps` operations. `paths` are the files of the package that scripts may name.
+pub fn run(units: &[Unit<'_>], package: &Files<'_>, paths: BTreeSet<String>, steps: usize) -> Outcome {
     let mut interpreter = Interpreter::new(units, package, steps);
+    interpreter.shell.hold(paths);
     for _ in 0..ROUNDS {
         interpreter.changed = false;
         interpreter.round();
@@ -200,6 +208,7 @@ impl<'a> Interpreter<'a> {
             growth: 0,
             changed: false,
             started: Vec::new(),
+            shell: shell::Shell::default(),
         };
         for (at, unit) in units.iter().enumerate() {
             new.objects.push(Object::default());
@@ -241,7 +250,8 @@ impl<'a> Interpreter<'a> {
     }
 
     fn finish(mut self) -> Outcome {
-        self.out.is_cut = self.steps == 0 || self.bytes == 0;
+        self.out.traces = self.shell.traces();
+        self.out.is_cut |= self.steps == 0 || self.bytes == 0;
         self.out.names = std::mem::take(&mut self.names);
         self.out
     }
@@ -435,6 +445,17 @@ impl<'a> Interpreter<'a> {
             OpKind::Splat(from) => {
                 let from = self.read(frame, from);
                 self.splat((frame.function, at), &from)
+            }
+            OpKind::Variable(sym) => self.variable(sym, place),
+            OpKind::SetVariable(sym, from) => {
+                let value = self.read(frame, from);
+                self.set_variable(sym, &value, place);
+                frame.rewrites();
+                return;
+            }
+            OpKind::Shell(what, pool) => {
+                frame.rewrites();
+                self.shell(frame, at, what, module.slots(pool), place)
             }
             OpKind::If(_) | OpKind::Else | OpKind::Loop | OpKind::While(_) | OpKind::End => return,
         };

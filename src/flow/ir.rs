@@ -9,6 +9,10 @@ use std::ops::Range;
 
 use super::fast::FastMap;
 
+mod shell;
+
+pub use shell::{Expansion, Mark, Role, ShellOp};
+
 /// Slot of a function: a variable or an intermediate value.
 pub type Slot = u32;
 /// Index of a [`Function`] in its [`Module`].
@@ -175,6 +179,12 @@ pub enum OpKind {
     Break,
     /// Code that was too deep to follow: takes and gives all of these.
     Coarse(Pool),
+    /// A variable of a shell script, which all its functions share.
+    Variable(Sym),
+    /// A variable of a shell script gets a value.
+    SetVariable(Sym, Slot),
+    /// What only shells do.
+    Shell(ShellOp, Pool),
 }
 
 /// One operation with its place.

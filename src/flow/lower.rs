@@ -8,6 +8,7 @@ use crate::parse::Kind;
 
 mod javascript;
 mod python;
+mod shell;
 
 /// Nesting of expressions and statements that is followed; what lies deeper is lowered coarsely.
 const DEPTH: usize = 250;
@@ -17,6 +18,7 @@ pub fn lower(kind: Kind, tree: &Tree, text: &str, limits: &Limits) -> Option<Mod
     match kind {
         Kind::JavaScript | Kind::TypeScript | Kind::Tsx => Some(javascript::lower(tree, text, limits)),
         Kind::Python => Some(python::lower(tree, text, limits)),
+        Kind::Shell => Some(shell::lower(tree, text, limits)),
         _ => None,
     }
 }

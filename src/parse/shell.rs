@@ -5,10 +5,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
-use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
-use tree_sitter::Node;
+use tree_sitter::{Node, Tree};
 
 use crate::artifact::Map;
 use crate::fact::{Fact, FactKind};
@@ -20,12 +18,15 @@ mod command;
 mod exec;
 mod fetch;
 mod filter;
+mod gate;
 mod record;
 mod split;
 mod value;
 mod word;
 
 pub(crate) use fetch::is_address;
+pub(crate) use filter::translate;
+pub use gate::{holds_command, is_command_line, may_flow, names_command, worth_parsing};
 pub use record::Command;
 pub(crate) use record::unversioned;
 pub(crate) use split::commands;
@@ -34,151 +35,36 @@ use value::Value;
 /// Shell text nested in shell text is followed this deep.
 const NESTING: usize = 4;
 
-/// Whatever can run text or start a file: without one of these, nothing that is fetched or decoded is run.
-static RUNNERS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .build([
-            "| sh",
-            "|sh",
-            "bash",
-            "zsh",
-            "dash",
-            "ksh",
-            "fish",
-            "csh",
-            "eval",
-            "source ",
-            ". <",
-            "<(",
-            "$(",
-            "`",
-            "chmod",
-            "xattr",
-            "./",
-            "/tmp/",
-            "python",
-            "node ",
-            "bun ",
-            "deno ",
-            "perl",
-            "ruby",
-            "php",
-            "osascript",
-            "powershell",
-            "pwsh",
-            "iex",
-            "invoke-expression",
-            "open ",
-            "start ",
-            "start-",
-            "/sh",
-            "sudo",
-            "xargs",
-            "sh -c",
-            "sh <",
-            "cmd ",
-            "~/",
-            "authorized_keys",
-        ])
-        .expect("patterns are constant")
-});
-
-/// Signs of a name that is built: quotes or backslashes inside words, variables side by side, parts of variables, globs.
-static BUILT: LazyLock<regex::bytes::Regex> = LazyLock::new(|| {
-    regex::bytes::Regex::new(r#"(?-u)[A-Za-z](?:''|""|\\)[A-Za-z]|\$'\\|\$\{?\w+\}?\$\{?\w|\$\{\w+:\d|\$\{?IFS|/\?|\?\?\?|\['"][A-Za-z]{1,3}['"]['"]?[A-Za-z]"#).expect("pattern is constant")
-});
-
-/// Commands that fetch or decode: where else would hidden text come from.
-static SOURCES: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .build([
-            "curl",
-            "wget",
-            "fetch ",
-            "base64",
-            "base32",
-            "basenc",
-            "openssl",
-            "xxd",
-            "iwr",
-            "irm ",
-            "invoke-",
-            "webclient",
-            "/dev/tcp",
-            "nc ",
-            "ncat",
-            "aria2",
-            "lynx",
-            "w3m",
-            "http ",
-            "https ",
-            "xh ",
-            "printf",
-            "echo -",
-            "rev",
-            "tr ",
-            "gunzip",
-            "zcat",
-            "certutil",
-            "uudecode",
-            "urlopen",
-            "requests.",
-            "b64decode",
-            "fromhex",
-            "atob(",
-            "fromcharcode",
-            "lwp",
-            "net::http",
-            "-enc",
-        ])
-        .expect("patterns are constant")
-});
-
-/// Whether shell text could hold anything that the evaluation reports: something that is fetched, decoded or built,
-/// and something that runs it. A quick test, so that ordinary text is not parsed as shell.
-pub fn worth_parsing(text: &str) -> bool {
-    let may_run = RUNNERS.is_match(text) && (SOURCES.is_match(text) || BUILT.is_match(text.as_bytes()));
-    may_run || text.contains("authorized_keys")
-}
-
-/// Whether inline code is a command at all: it has something to evaluate, or calls a program that fetches, or a script.
-pub fn names_command(text: &str) -> bool {
-    worth_parsing(text) || text.contains("curl ") || text.contains("wget ") || RUNNERS.is_match(text)
-}
-
-/// Whether a block of prose is itself a command with a pipe or substitution into an interpreter.
-pub fn is_command_line(text: &str) -> bool {
-    static INTO: LazyLock<regex::Regex> = LazyLock::new(|| {
-        regex::Regex::new(
-            r"(?i)(?:curl|wget|base64|iwr|irm)\b.{0,2000}?(?:\||<\()|(?:sh|eval|source)\b[^|]{0,40}(?:\$\(|<\(|`)",
-        )
-        .expect("pattern is constant")
-    });
-    worth_parsing(text) && INTO.is_match(text)
-}
-
-/// Whether a line of text starts with a command that fetches, decodes or interprets.
-pub fn holds_command(text: &str) -> bool {
-    const COMMANDS: [&str; 9] = ["curl", "wget", "bash", "sh", "eval", "base64", "iwr", "iex", "source"];
-    text.lines()
-        .any(|line| line.split_whitespace().find(|word| *word != "sudo").is_some_and(|word| COMMANDS.contains(&word)))
-}
-
 /// Parses and evaluates a script.
 pub fn parse(text: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
-    if !worth_parsing(text) || !parsed.has_room_for(text, limits) {
+    if let Some(whole) = gate::joined(text).filter(|_| limits.flow_steps > 0) {
+        // What is read as it stands would be read in halves.
+        parsed.children.push(whole);
+    }
+    let is_worth = worth_parsing(text);
+    let is_followed = limits.flow_steps > 0 && (is_worth || may_flow(text));
+    if !(is_worth || is_followed) || !parsed.has_room_for(text, limits) {
         parsed.facts = fetch::simple_facts(text);
         parsed.commands = commands(text);
         return parsed;
     }
     let mut run = Run::new(text, limits, 0);
-    run.script();
+    let tree = run.tree();
+    if is_followed && let Some(tree) = &tree {
+        parsed.module = crate::flow::lower::lower(Kind::Shell, tree, text, limits).map(Box::new);
+    }
+    if !is_worth {
+        parsed.facts = fetch::simple_facts(text);
+        parsed.commands = commands(text);
+        return parsed;
+    }
+    if let Some(tree) = tree {
+        run.statement(tree.root_node(), Value::default(), 0);
+    }
     parsed.facts = run.facts;
     parsed.commands = run.commands;
-    parsed.children = run.children;
+    parsed.children.extend(run.children);
     if text.contains('#') {
         parsed.children.extend(super::code::commented(Kind::Shell, text));
     }
@@ -238,15 +124,21 @@ impl<'a> Run<'a> {
     }
 
     fn script(&mut self) {
-        let tree = match syntax::tree(Kind::Shell, self.text) {
-            Ok(tree) => tree,
+        if let Some(tree) = self.tree() {
+            self.statement(tree.root_node(), Value::default(), 0);
+        }
+    }
+
+    fn tree(&mut self) -> Option<Tree> {
+        let masked = word::without_braces(self.text);
+        match syntax::tree(Kind::Shell, masked.as_deref().unwrap_or(self.text)) {
+            Ok(tree) => Some(tree),
             Err(gap) => {
                 self.gave_up = true;
                 self.gap = gap;
-                return;
+                None
             }
-        };
-        self.statement(tree.root_node(), Value::default(), 0);
+        }
     }
 
     fn raw(&self, node: Node<'_>) -> &'a str {

@@ -39,7 +39,7 @@ fn language(kind: Kind) -> Option<Language> {
 /// operations each, against the length of the text, so that error recovery
 /// cannot go on for ever on hostile input; honest files need a quarter of it. What
 /// one operation costs is out of our hands, hence the clock far above that.
-pub(super) fn tree(kind: Kind, text: &str) -> Result<Tree, GapKind> {
+pub(crate) fn tree(kind: Kind, text: &str) -> Result<Tree, GapKind> {
     PARSERS.with_borrow_mut(|parsers| {
         let parser = match parsers.entry(kind) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),

@@ -200,6 +200,10 @@ impl Interpreter<'_> {
         this: &Value,
         place: Option<Place>,
     ) -> Value {
+        if self.is_shell(function.0) {
+            self.run_script(function);
+            return Value::unknown();
+        }
         let Some(code) = self.function(function) else { return Value::unknown() };
         if self.depth >= CALLS || self.steps == 0 {
             return args.iter().fold(Value::unknown(), |all, arg| all.with(&arg.taint()));
@@ -432,7 +436,7 @@ impl Interpreter<'_> {
         }
     }
 
-    fn source(&mut self, source: &Source, path: &Rc<str>, call: &Call) -> Taint {
+    pub(super) fn source(&mut self, source: &Source, path: &Rc<str>, call: &Call) -> Taint {
         if source.read || (source.members && source.name.is_none()) {
             return None;
         }
@@ -459,6 +463,9 @@ impl Interpreter<'_> {
                 }
             }
             all = taints(&all, &taint);
+        }
+        if source.class == "argument" {
+            all = taints(&all, &self.started_with(call.place.module));
         }
         all
     }

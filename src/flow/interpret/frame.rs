@@ -1,5 +1,6 @@
 //! One run of one function: its slots, its branches and loops.
 
+use super::shell::{Ends, Store};
 use super::{EXACT, IDLE, Interpreter, ROUNDS};
 use crate::flow::fast::{FastMap, FastSet};
 use crate::flow::ir::{Op, OpKind, Slot};
@@ -112,6 +113,13 @@ impl Frame {
         self.write(slot, value);
     }
 
+    /// A variable may have changed that is none of the function's own.
+    pub(super) fn rewrites(&mut self) {
+        if let Some(region) = self.regions.last_mut() {
+            region.rewrote |= region.is_exact;
+        }
+    }
+
     /// What follows in this branch is not reached.
     pub(super) fn leave(&mut self) {
         match self.regions.last_mut() {
@@ -191,7 +199,7 @@ impl Frame {
     fn mark(&mut self, interpreter: &mut Interpreter<'_>, ops: &[Op], at: usize) -> usize {
         match ops.get(at).map(|op| op.kind) {
             Some(OpKind::If(condition)) => self.branch(interpreter, ops, at, condition),
-            Some(OpKind::Else) => self.otherwise(ops, at),
+            Some(OpKind::Else) => self.otherwise(interpreter, ops, at),
             Some(OpKind::Loop) => {
                 let mut region = self.region(Kind::Loop, at + 1, interpreter.gates.len());
                 region.is_exact = match ops.get(at + 1).map(|op| op.kind) {
@@ -204,6 +212,7 @@ impl Frame {
                 };
                 region.growth = interpreter.growth;
                 interpreter.exact += usize::from(region.is_exact);
+                interpreter.variables(Store::open);
                 self.regions.push(region);
                 at + 1
             }
@@ -245,11 +254,12 @@ impl Frame {
         let gates = interpreter.gating(&value.taint());
         interpreter.gates.extend(gates.iter().flat_map(|labels| labels.iter().cloned()));
         let is_skipped = region.only == Some(false);
+        interpreter.variables(Store::open);
         self.regions.push(region);
         if is_skipped { skip(ops, at + 1) } else { at + 1 }
     }
 
-    fn otherwise(&mut self, ops: &[Op], at: usize) -> usize {
+    fn otherwise(&mut self, interpreter: &mut Interpreter<'_>, ops: &[Op], at: usize) -> usize {
         let Some(region) = self.regions.last_mut() else { return at + 1 };
         region.kind = Kind::Else;
         if region.only == Some(true) {
@@ -257,6 +267,7 @@ impl Frame {
         }
         region.is_then_dead = std::mem::take(&mut region.is_dead);
         if region.only.is_none() {
+            interpreter.variables(Store::turn);
             for (slot, old) in region.log.iter().rev() {
                 if let Some(place) = self.slots.get_mut(*slot as usize) {
                     let new = std::mem::replace(place, old.clone());
@@ -279,7 +290,10 @@ impl Frame {
             interpreter.exact -= usize::from(region.is_exact);
         } else {
             self.join(&region);
+            let (is_then_dead, is_dead, is_only) = (region.is_then_dead, region.is_dead, region.only.is_some());
+            interpreter.variables(|store| store.join(&Ends { is_then_dead, is_dead, is_only }));
         }
+        interpreter.variables(Store::pop);
         let dead_then = if region.kind == Kind::Else { region.is_then_dead } else { region.is_dead };
         let dead_else = region.kind == Kind::Else && region.is_dead;
         // What comes after a branch that leaves is under the condition too.
@@ -355,6 +369,7 @@ impl Frame {
             }
         }
         let mut is_new = false;
+        interpreter.variables(|store| is_new = store.again());
         for (slot, old) in &mut region.log {
             let now = self.read(*slot);
             let joined = old.join(&now);

@@ -231,7 +231,7 @@ impl Interpreter<'_> {
             Some(source) if self.entry(place.module, full).is_none() => {
                 let what = self.names.get(full);
                 let taint = self.label(&source.class, name, place, &what);
-                self.known_variable(name).with(&taint)
+                self.known_variable(name).join(&self.passed_on(name)).with(&taint)
             }
             _ => self.interned(full, place),
         }
@@ -283,6 +283,10 @@ impl Interpreter<'_> {
         for source in entry.sources.iter().filter(|source| source.read || source.members) {
             let name = if source.members { "*" } else { path };
             value = value.with(&self.label(&source.class, name, place, path));
+            if source.class == "argument" {
+                value = value.with(&self.started_with(place.module));
+                value = self.given_list(place.module).map_or(value.clone(), |list| value.join(&list));
+            }
         }
         value
     }

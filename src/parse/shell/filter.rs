@@ -141,7 +141,7 @@ pub(super) fn program_output(text: &str, code: &Value) -> Value {
 }
 
 /// `tr` with literal sets: ranges expanded, a shorter second set padded.
-pub(super) fn translate(text: &str, sets: &[String], deletes: bool) -> Option<String> {
+pub(crate) fn translate(text: &str, sets: &[String], deletes: bool) -> Option<String> {
     let expand = |set: &str| -> Vec<char> {
         let chars: Vec<char> =
             crate::decode::unescape(set).map_or_else(|| set.to_owned(), |(s, _)| s).chars().collect();

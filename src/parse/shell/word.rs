@@ -131,6 +131,47 @@ impl Run<'_> {
     }
 }
 
+/// The text with braces that are an expansion replaced by letters, if it has any: at the beginning of a command the
+/// grammar takes them for a group of commands.
+pub(super) fn without_braces(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut masked: Option<Vec<u8>> = None;
+    for at in memchr::memchr_iter(b'{', bytes) {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        let is_first = before.is_none_or(|byte| byte.is_ascii_whitespace() || b"(;|&`".contains(byte));
+        let Some(length) = Some(at + 1).filter(|_| is_first).and_then(|start| brace(bytes.get(start..)?)) else {
+            continue;
+        };
+        let masked = masked.get_or_insert_with(|| bytes.to_vec());
+        for at in [at, at + 1 + length] {
+            if let Some(byte) = masked.get_mut(at) {
+                *byte = b'_';
+            }
+        }
+    }
+    masked.and_then(|bytes| String::from_utf8(bytes).ok())
+}
+
+/// Length of what stands in the braces of an expansion.
+fn brace(rest: &[u8]) -> Option<usize> {
+    const LONGEST: usize = 4096;
+    let mut quote = None;
+    let mut has_comma = false;
+    for (at, byte) in rest.iter().enumerate().take(LONGEST) {
+        match (byte, quote) {
+            (b'\n', _) => return None,
+            (b'"' | b'\'', None) => quote = Some(*byte),
+            (byte, Some(open)) if *byte == open => quote = None,
+            (_, Some(_)) => {}
+            (b'}', None) => return has_comma.then_some(at),
+            (b',', None) => has_comma = true,
+            (b' ' | b'\t' | b'{' | b';', None) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
 /// `:from:length` of an expansion.
 fn substring(operation: &str) -> Option<(usize, usize)> {
     let (from, length) = operation.strip_prefix(':')?.split_once(':').unwrap_or((operation.strip_prefix(':')?, ""));

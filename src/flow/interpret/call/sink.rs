@@ -115,7 +115,13 @@ impl Interpreter<'_> {
     }
 
     /// What a command that fetches or sends is given goes to its address.
-    fn sent_by_command(&mut self, lines: &[Rc<str>], labels: &[Label], path: &Rc<str>, place: Place) {
+    pub(in crate::flow::interpret) fn sent_by_command(
+        &mut self,
+        lines: &[Rc<str>],
+        labels: &[Label],
+        path: &Rc<str>,
+        place: Place,
+    ) {
         const SENDERS: [&str; 6] = ["curl", "wget", "nc", "ncat", "http", "xh"];
         for line in lines {
             let mut words = line.split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '|' | ';'));

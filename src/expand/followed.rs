@@ -1,0 +1,88 @@
+//! Scripts: what they may read of the package, and their commands as they run.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::Expansion;
+use crate::artifact::{ArtifactId, Map, Op, Piece};
+use crate::flow::interpret::{Trace, Unit};
+use crate::flow::ir::Language;
+use crate::flow::value::UNKNOWN;
+use crate::parse::shell::Command;
+use crate::parse::{Child, Kind};
+
+impl Expansion<'_> {
+    /// Files of the package that scripts may read, if there is a script.
+    pub(super) fn paths(&self, units: &[Unit<'_>]) -> BTreeSet<String> {
+        if !units.iter().any(|unit| unit.module.language == Language::Shell) {
+            return BTreeSet::new();
+        }
+        let programs: HashSet<&str> = units.iter().map(|unit| unit.path.as_str()).collect();
+        let files = self.out.arena.iter().filter(|artifact| artifact.is_file());
+        files.map(|file| file.named().shown().to_owned()).filter(|path| !programs.contains(path.as_str())).collect()
+    }
+
+    /// Scripts as they run.
+    pub(super) fn scripts(&self, artifacts: &[ArtifactId], traces: &[Trace]) -> Vec<(ArtifactId, Child)> {
+        let mut commands: HashMap<ArtifactId, Vec<&Command>> = HashMap::new();
+        for (id, command) in self.out.commands.iter().filter(|_| !traces.is_empty()) {
+            commands.entry(*id).or_default().push(command);
+        }
+        let known = |id: &ArtifactId| commands.get(id).map_or(&[][..], Vec::as_slice);
+        let script = |trace: &Trace| {
+            let id = artifacts.get(trace.module as usize)?;
+            Some((*id, self.followed(*id, trace, known(id))?))
+        };
+        traces.iter().filter_map(script).collect()
+    }
+
+    /// Commands of a script as they run, if any of them does not stand there so.
+    fn followed(&self, id: ArtifactId, trace: &Trace, commands: &[&Command]) -> Option<Child> {
+        /// They only compute, look or go somewhere, unless they write a file.
+        const QUIET: [&str; 20] = [
+            "echo", "printf", "cat", "grep", "mktemp", "cd", "pwd", "mkdir", "ls", "jq", "command", "date", "wc",
+            "read", "realpath", "which", "diff", "sort", "head", "tail",
+        ];
+        let known: HashSet<String> =
+            commands.iter().map(|command| key(&command.name, &command.args, &command.outputs)).collect();
+        let is_new = trace.lines.iter().filter(|line| !line.is_pure).any(|line| {
+            let Some((name, args)) = line.words.split_first() else { return false };
+            let name = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+            let is_quiet = QUIET.contains(&name.as_str()) && line.outputs.is_empty();
+            !name.contains(UNKNOWN) && !is_quiet && !known.contains(&key(&name, args, &line.outputs))
+        });
+        let pieces = trace.pieces.iter().map(|(range, place)| Piece {
+            at: range.start as u32,
+            from: place.start,
+            len: range.len() as u32,
+            from_len: place.end.saturating_sub(place.start),
+        });
+        let map = Map::Pieces(pieces.collect());
+        let whole = 0..self.out.arena.get(id).bytes.len();
+        is_new.then(|| Child {
+            map,
+            ..Child::made(Op::Followed, whole, trace.text.clone().into_bytes()).of_kind(Kind::Shell)
+        })
+    }
+}
+
+/// What is known of a command, without what parsers of words differ in.
+fn key<T: AsRef<str>>(name: &str, args: &[T], outputs: &[T]) -> String {
+    let mut all = format!("{name}\0");
+    for word in args.iter().map(AsRef::as_ref) {
+        // Data in braces is quoted in many ways.
+        let is_data = word.contains('{');
+        let is_left_out = |c: &char| c.is_whitespace() || *c == UNKNOWN || (is_data && matches!(c, '"' | '\'' | '\\'));
+        all.extend(word.chars().filter(|c| !is_left_out(c)));
+        if !is_data {
+            all.push('\0');
+        }
+    }
+    // Placeholders in angle brackets look like files.
+    for path in
+        outputs.iter().map(AsRef::as_ref).filter(|path| path.starts_with(['/', '~', '.']) && *path != "/dev/null")
+    {
+        all.push('>');
+        all.push_str(path);
+    }
+    all
+}

@@ -398,7 +398,8 @@ impl<'a> Interpreter<'a> {
             }
             OpKind::Each(of) => {
                 let of = self.read(frame, of);
-                frame.item(self, &of)
+                let item = frame.item(self, &of);
+                self.taken_from(&of, item)
             }
             OpKind::Keys(of) => {
                 let of = self.read(frame, of);
@@ -613,6 +614,12 @@ impl<'a> Interpreter<'a> {
     fn stepped_as(&mut self, value: &Value, place: Place, verb: Verb, what: Sym) -> Value {
         let value = &value.moved(place, verb, what);
         self.relabelled(value, place, verb, what)
+    }
+
+    /// What an object holds went the steps that the object went.
+    fn taken_from(&self, object: &Value, member: Value) -> Value {
+        let went = |member: Value, step: &(Place, Verb, Sym)| self.relabelled(&member, step.0, step.1, step.2);
+        object.get().via.iter().fold(member, went)
     }
 
     /// The labels of a value with one more step each.

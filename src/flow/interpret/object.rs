@@ -134,8 +134,7 @@ impl Interpreter<'_> {
         if inner.objs.is_empty() {
             return member;
         }
-        let went = |member: Value, step: &(Place, Verb, Sym)| self.relabelled(&member, step.0, step.1, step.2);
-        inner.via.iter().fold(member, went).of_object(of)
+        self.taken_from(of, member).of_object(of)
     }
 
     fn member_of(&mut self, of: &Value, key: Sym, place: Place) -> Value {
@@ -533,7 +532,7 @@ impl Interpreter<'_> {
         }
         // Its own labels went these steps already.
         let held = Value::unknown().with(&all);
-        let moved = inner.via.iter().fold(held, |held, step| self.relabelled(&held, step.0, step.1, step.2)).taint();
+        let moved = self.taken_from(value, held).taint();
         taints(&inner.taint, &moved)
     }
 

@@ -1,6 +1,7 @@
 //! Rules over flows: which source reaches which sink, and where that leads.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use serde::Deserialize;
 
@@ -84,8 +85,19 @@ const SEARCHES: [&str; 7] =
     ["re.search", "re.match", "re.findall", "re.finditer", "?.match", ".group", "BeautifulSoup"];
 
 /// Kinds of hosts that are computed, beside the classes of `lists/hosts.csv`.
-const HOSTS: [&str; 10] =
-    ["vendor", "declared", "service", "unknown", "ip", "local", "throwaway", "runtime", "unseen", "plain-http"];
+const HOSTS: [&str; 11] = [
+    "vendor",
+    "declared",
+    "service",
+    "unknown",
+    "ip",
+    "local",
+    "throwaway",
+    "runtime",
+    "chosen",
+    "unseen",
+    "plain-http",
+];
 
 impl FlowRule {
     /// Checks what the schema cannot say.
@@ -197,7 +209,11 @@ impl Package<'_> {
         let name = label.map(|label| outcome.names.get(label.name).to_string()).unwrap_or_default();
         let class = label.map(|label| outcome.names.get(label.class).to_string()).unwrap_or_default();
         let is_env = class == "env";
-        let to = self.hosts(&hit.to, Some(&name).filter(|_| is_env || matches!(class.as_str(), "file" | "keychain")));
+        let mut to =
+            self.hosts(&hit.to, Some(&name).filter(|_| is_env || matches!(class.as_str(), "file" | "keychain")));
+        if hit.is_chosen && to.remove("runtime") {
+            to.insert("chosen".to_owned());
+        }
         let from = if class == "fetched" { self.hosts(&[name.as_str().into()], None) } else { BTreeSet::new() };
         let paths = hit.paths.iter().flat_map(|path| self.input.rules.paths.classes(path)).map(str::to_owned).collect();
         let mut gates = BTreeSet::new();
@@ -244,11 +260,12 @@ impl Package<'_> {
         for address in addresses {
             let host_part = address.split_once("://").map_or(&**address, |(_, rest)| rest);
             let host_part = host_part.split(['/', '?', '#']).next().unwrap_or("");
-            if !address.contains("://") && !host_part.contains('.') {
+            let is_host = |name: &str| hosts::registrable(name).is_some() || name.parse::<IpAddr>().is_ok();
+            if !address.contains("://") && !is_host(&host_name(host_part).replace(UNKNOWN, "1")) {
                 kinds.insert(if host_part == "localhost" { "local" } else { "unseen" }.to_owned());
                 continue;
             }
-            let name = host_part.rsplit('@').next().unwrap_or("").split(':').next().unwrap_or("");
+            let name = host_name(host_part);
             if name.ends_with(UNKNOWN) || (name.starts_with(UNKNOWN) && !name.contains('.')) {
                 kinds.insert("runtime".to_owned());
                 continue;
@@ -319,6 +336,11 @@ impl Package<'_> {
         }
         found
     }
+}
+
+/// The host of an address without what says who and which port.
+fn host_name(part: &str) -> &str {
+    part.rsplit('@').next().unwrap_or("").split(':').next().unwrap_or("")
 }
 
 /// A finding that prints the source, each step and the sink.

@@ -46,6 +46,8 @@ pub struct Hit {
     pub place: Place,
     /// Hosts or addresses that it goes to, as far as known.
     pub to: Vec<Rc<str>>,
+    /// Whether the user chose the host: by a setting or an argument.
+    pub is_chosen: bool,
     /// Path that is written, as far as known.
     pub paths: Vec<Rc<str>>,
     /// What is written, sent or run, as far as known.

@@ -484,6 +484,8 @@ pub(super) struct Reached {
     pub paths: Vec<Rc<str>>,
     pub content: Vec<Rc<str>>,
     pub labels: Vec<Label>,
+    /// Whether the user chose the host: by a setting or an argument.
+    pub is_chosen: bool,
 }
 
 /// The same call, to be done in another way.

@@ -284,7 +284,8 @@ impl Interpreter<'_> {
         }
         let labels = self.labels(name);
         if !labels.is_empty() {
-            let reached = Reached { to: Vec::new(), paths: Vec::new(), content: name.texts(), labels };
+            let reached =
+                Reached { to: Vec::new(), paths: Vec::new(), content: name.texts(), labels, is_chosen: false };
             self.hit("code".to_owned(), "import".into(), place, reached);
         }
         if found.is_unset() { Value::unknown() } else { found }
@@ -295,7 +296,7 @@ impl Interpreter<'_> {
         let short: String = address.chars().take(200).collect();
         let label = self.label("decoded", &short, place, "import");
         let labels = self.labels(&name.with(&label));
-        let reached = Reached { to: Vec::new(), paths: Vec::new(), content: name.texts(), labels };
+        let reached = Reached { to: Vec::new(), paths: Vec::new(), content: name.texts(), labels, is_chosen: false };
         self.hit("code".to_owned(), "import".into(), place, reached);
     }
 
@@ -350,8 +351,13 @@ impl Interpreter<'_> {
         let catalogue = self.catalogue(place.module);
         let Some(entry) = catalogue.get(catalogue.resolve(path)) else { return };
         for sink in &entry.sinks {
-            let reached =
-                Reached { to: value.texts(), paths: Vec::new(), content: value.texts(), labels: self.labels(value) };
+            let reached = Reached {
+                to: value.texts(),
+                paths: Vec::new(),
+                content: value.texts(),
+                labels: self.labels(value),
+                is_chosen: false,
+            };
             self.hit(sink.class.clone(), path.into(), place, reached);
         }
     }

@@ -47,6 +47,7 @@ impl Interpreter<'_> {
         let by_name =
             || ["url", "host", "hostname", "address"].iter().find_map(|name| call.arg(&Arg::Name((*name).into())));
         let host = sink.host.as_ref().and_then(|which| call.arg(which).or_else(by_name));
+        let is_chosen = host.as_ref().is_some_and(|host| self.is_chosen(host));
         let to = host.map(|host| self.addresses(&host, &call.receiver)).unwrap_or_default();
         let file = sink.path.as_ref().and_then(|which| call.arg(which));
         let paths = file.map(|file| self.addresses(&file, &Value::default())).unwrap_or_default();
@@ -54,12 +55,19 @@ impl Interpreter<'_> {
             self.wrote(&paths, &args, call.place);
         }
         content.truncate(8);
-        self.hit(sink.class.clone(), Rc::clone(path), call.place, Reached { to, paths, content, labels });
+        let reached = Reached { to, paths, content, labels, is_chosen };
+        self.hit(sink.class.clone(), Rc::clone(path), call.place, reached);
+    }
+
+    /// Whether a value comes from a setting or an argument.
+    pub(in crate::flow::interpret) fn is_chosen(&self, value: &Value) -> bool {
+        const CHOICES: [&str; 3] = ["env", "argument", "file"];
+        self.labels(value).iter().any(|label| CHOICES.contains(&&*self.names.get(label.class)))
     }
 
     /// Records what was reached, once.
     pub(in crate::flow::interpret) fn hit(&mut self, class: String, api: Rc<str>, place: Place, reached: Reached) {
-        let Reached { to, paths, content, mut labels } = reached;
+        let Reached { to, paths, content, mut labels, is_chosen } = reached;
         labels.retain(|label| {
             let to: String = to.iter().map(|to| &**to).collect();
             self.seen.insert((label.class, label.name, place, format!("{class}{to}")))
@@ -73,7 +81,7 @@ impl Interpreter<'_> {
             return;
         }
         let gates = self.gates.clone();
-        self.out.hits.push(Hit { class, api, place, to, paths, content, labels, gates });
+        self.out.hits.push(Hit { class, api, place, to, is_chosen, paths, content, labels, gates });
     }
 
     /// Texts of a value, or of the list of words that it is.
@@ -129,7 +137,13 @@ impl Interpreter<'_> {
                 continue;
             }
             let to = words.filter(|word| word.contains("://")).map(Rc::from).take(4).collect();
-            let reached = Reached { to, paths: Vec::new(), content: vec![Rc::clone(line)], labels: labels.to_vec() };
+            let reached = Reached {
+                to,
+                paths: Vec::new(),
+                content: vec![Rc::clone(line)],
+                labels: labels.to_vec(),
+                is_chosen: false,
+            };
             self.hit("network".to_owned(), Rc::clone(path), place, reached);
         }
     }

@@ -289,11 +289,13 @@ impl Interpreter<'_> {
                     }
                 }
             }
-            let to = sink.host.as_ref().and_then(|which| call.arg(which)).map(|host| host.texts()).unwrap_or_default();
+            let host = sink.host.as_ref().and_then(|which| call.arg(which)).unwrap_or_default();
+            let is_chosen = self.is_chosen(&host);
+            let to = host.texts();
             let to: Vec<Rc<str>> = to.into_iter().filter(|text| is_host(text)).collect();
             let paths = sink.path.as_ref().and_then(|which| call.arg(which)).map(|p| p.texts()).unwrap_or_default();
             content.truncate(8);
-            self.hit(sink.class.clone(), Rc::clone(&path), place, Reached { to, paths, content, labels });
+            self.hit(sink.class.clone(), Rc::clone(&path), place, Reached { to, paths, content, labels, is_chosen });
         }
         let mut taint = None;
         for source in &entry.sources {

@@ -119,7 +119,13 @@ impl Interpreter<'_> {
         for text in path.texts() {
             if let Some(address) = text.strip_prefix("/dev/tcp/").or(text.strip_prefix("/dev/udp/")) {
                 let to = vec![address.replace('/', ":").into()];
-                let reached = Reached { to, paths: Vec::new(), content: content.texts(), labels: labels.clone() };
+                let reached = Reached {
+                    to,
+                    paths: Vec::new(),
+                    content: content.texts(),
+                    labels: labels.clone(),
+                    is_chosen: false,
+                };
                 self.hit("network".to_owned(), Rc::clone(&text), place, reached);
                 continue;
             }
@@ -130,7 +136,13 @@ impl Interpreter<'_> {
             let fetched = self.names.intern("fetched");
             if labels.iter().any(|label| label.class == fetched) {
                 let paths = vec![Rc::clone(&text)];
-                let reached = Reached { to: Vec::new(), paths, content: content.texts(), labels: labels.clone() };
+                let reached = Reached {
+                    to: Vec::new(),
+                    paths,
+                    content: content.texts(),
+                    labels: labels.clone(),
+                    is_chosen: false,
+                };
                 self.hit("file-write".to_owned(), ">".into(), place, reached);
             }
         }

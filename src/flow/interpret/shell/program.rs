@@ -392,7 +392,7 @@ impl Interpreter<'_> {
         let input = self.input(run.streams, place);
         let content = input.texts();
         let labels = self.labels(&input);
-        let reached = Reached { to: Vec::new(), paths: Vec::new(), content, labels };
+        let reached = Reached { to: Vec::new(), paths: Vec::new(), content, labels, is_chosen: false };
         self.hit("clipboard-write".to_owned(), run.name.into(), place, reached);
         Value::default()
     }

@@ -7,6 +7,7 @@ mod common;
 mod context;
 mod diff;
 mod evidence;
+mod flows_shell;
 mod gate;
 mod gate_install;
 mod gate_server;

@@ -84,8 +84,19 @@ const SEARCHES: [&str; 7] =
     ["re.search", "re.match", "re.findall", "re.finditer", "?.match", ".group", "BeautifulSoup"];
 
 /// Kinds of hosts that are computed, beside the classes of `lists/hosts.csv`.
-const HOSTS: [&str; 10] =
-    ["vendor", "declared", "service", "unknown", "ip", "local", "throwaway", "runtime", "unseen", "plain-http"];
+const HOSTS: [&str; 11] = [
+    "vendor",
+    "declared",
+    "service",
+    "allowed",
+    "unknown",
+    "ip",
+    "local",
+    "throwaway",
+    "runtime",
+    "unseen",
+    "plain-http",
+];
 
 impl FlowRule {
     /// Checks what the schema cannot say.

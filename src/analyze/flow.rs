@@ -280,7 +280,8 @@ impl Package<'_> {
                 vendors.belongs(name, &place.host)
                     || (vendors.is_anyones(name) && (vendors.knows(&place.host) || self.is_like(&place.host)))
             };
-            if credential.is_some_and(is_own) {
+            // What the user trusts may have it.
+            if place.class == "allowed" || credential.is_some_and(is_own) {
                 kinds.insert("vendor".to_owned());
             } else if place.class == "unknown" && self.declares(&place.host) {
                 kinds.insert("declared".to_owned());

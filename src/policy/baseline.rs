@@ -74,7 +74,9 @@ impl Baseline {
             return Err(wrong(format!("is of schema {}, not {SCHEMA}", stored.schema)));
         }
         for entry in &stored.suppress {
-            RuleId::new(&entry.rule)?;
+            if RuleId::new(&entry.rule).is_err() {
+                return Err(wrong(format!("`{}` is no rule", escape::line(&entry.rule))));
+            }
             if !is_fingerprint(&entry.fingerprint) {
                 return Err(wrong(format!("`{}` is no fingerprint", escape::line(&entry.fingerprint))));
             }

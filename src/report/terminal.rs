@@ -120,7 +120,11 @@ pub fn places(places: &Places, width: usize, out: &mut dyn Write) -> io::Result<
     writeln!(out)
 }
 
-fn headline(package: &PackageReport, has_one_root: bool, width: usize, out: &mut dyn Write) -> io::Result<()> {
+/// Writes one line on a package.
+///
+/// # Errors
+/// If writing fails.
+pub fn headline(package: &PackageReport, has_one_root: bool, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let style = style(package.verdict);
     let name = match package.path.as_str() {
         "." => package.root.clone(),

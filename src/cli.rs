@@ -5,11 +5,16 @@ use std::io::{self, Write};
 use clap::{Parser, Subcommand};
 
 pub mod audit;
+pub mod baseline;
+pub mod completions;
 pub mod gate;
 pub mod install_policy;
+mod policy;
+pub mod quarantine;
 pub mod rules;
 pub mod scan;
 pub mod verify;
+pub mod watch;
 
 /// Exit codes, in the order in which they win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +71,19 @@ enum Command {
     /// Audit this host: firewall, tunnel, access, gateway, agent, files
     #[command(after_help = audit::EXIT_CODES)]
     Audit(audit::Args),
+    /// Scan what appears or changes where skills are loaded from, as it happens
+    #[command(after_help = watch::EXIT_CODES)]
+    Watch(watch::Args),
+    /// Look at, give back or delete what `watch --quarantine` took away
+    Quarantine(quarantine::Args),
+    /// Accept what is found now, so that only what is new counts
+    Baseline(baseline::Args),
     /// List and explain the rules and checks
     Rules(rules::Args),
+    /// Print a script that completes commands and options in a shell
+    Completions(completions::Args),
+    /// Print the manual page
+    Man(completions::ManArgs),
 }
 
 /// Runs what was asked for.
@@ -81,6 +97,11 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Gate(args)) => gate::run(&args),
         Some(Command::InstallPolicy(args)) => install_policy::run(&args),
         Some(Command::Verify(args)) => verify::run(&args),
+        Some(Command::Baseline(args)) => baseline::run(&args),
+        Some(Command::Watch(args)) => watch::run(&args),
+        Some(Command::Quarantine(args)) => quarantine::run(&args),
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Man(args)) => completions::man(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         None => scan::run(&cli.scan),
     }

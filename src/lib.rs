@@ -36,6 +36,7 @@ pub mod parse;
 pub mod place;
 pub mod policy;
 pub mod process;
+pub mod quarantine;
 pub mod report;
 pub mod rule;
 pub mod ruleset;
@@ -43,6 +44,7 @@ pub mod sandbox;
 pub mod scan;
 pub mod text;
 pub mod verify;
+pub mod watch;
 
 pub use error::Error;
 pub use limits::Limits;

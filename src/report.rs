@@ -13,7 +13,7 @@ use crate::artifact::{Arena, Op, Span};
 use crate::finding::{Confidence, Gap, Role, Severity};
 use crate::package::discover::is_skill_name;
 use crate::package::{Discovered, Package};
-use crate::policy::{self, Policy, Verdict};
+use crate::policy::{Policy, Suppressed, Verdict};
 use crate::rule::{Class, RuleId};
 use crate::ruleset::Ruleset;
 use crate::text::{self, LineIndex};
@@ -26,6 +26,9 @@ pub mod json;
 pub mod mask;
 pub mod placed;
 pub mod terminal;
+mod total;
+
+pub use total::{Report, Tally};
 
 /// Longest snippet that a report carries, in bytes.
 const SNIPPET: usize = 240;
@@ -184,6 +187,8 @@ pub struct PackageReport {
     pub installs: Vec<ReportedInstall>,
     /// Findings, most severe first.
     pub findings: Vec<ReportedFinding>,
+    /// Findings that the user accepted, which do not count.
+    pub suppressed: Vec<Suppressed>,
     /// What no engine looked at.
     pub gaps: Vec<Gap>,
     /// What its records say.
@@ -192,52 +197,6 @@ pub struct PackageReport {
     pub bytes: u64,
     /// Files read.
     pub files: usize,
-}
-
-/// Numbers of a scan.
-#[derive(Debug, Clone, Default)]
-pub struct Tally {
-    /// How many packages have each verdict.
-    pub verdicts: BTreeMap<Verdict, usize>,
-    /// Packages.
-    pub packages: usize,
-    /// Files read.
-    pub files: usize,
-    /// Parts that no engine looked at.
-    pub gaps: usize,
-    /// Places that could not be listed or found out.
-    pub complaints: usize,
-}
-
-/// What a scan came to.
-pub struct Report {
-    /// Packages in order of roots and paths; those that nobody asked for are only counted.
-    pub packages: Vec<PackageReport>,
-    /// Numbers over all packages.
-    pub tally: Tally,
-    /// Date of the indicator data.
-    pub data_date: String,
-    /// How many rules looked.
-    pub rules: usize,
-}
-
-impl Report {
-    /// A report on nothing yet.
-    pub fn new(rules: &Ruleset) -> Self {
-        let (data_date, count) = (rules.data_date.clone(), rules.iter().count());
-        Self { packages: Vec::new(), tally: Tally::default(), data_date, rules: count }
-    }
-
-    /// Counts a package, and keeps it if it is to be shown.
-    pub fn add(&mut self, package: PackageReport, is_kept: bool) {
-        *self.tally.verdicts.entry(package.verdict).or_default() += 1;
-        self.tally.packages += 1;
-        self.tally.files += package.files;
-        self.tally.gaps += package.gaps.len();
-        if is_kept {
-            self.packages.push(package);
-        }
-    }
 }
 
 /// Reports one analyzed package.
@@ -254,16 +213,14 @@ pub(crate) fn package(
     let (name, version) = identity(arena);
     let document =
         package.files.iter().find(|f| is_skill_name(Path::new(f.path.shown()))).map(|f| f.path.shown().to_owned());
-    let mut verdict = if gaps.is_empty() { Verdict::Pass } else { Verdict::Incomplete };
     let mut reported = Vec::new();
     let mut occurrences: BTreeMap<String, usize> = BTreeMap::new();
     for weighed in findings {
         let Some(rule) = rules.get(&weighed.finding.rule) else { continue };
-        if policy.ignores(&rule.id) {
+        if !policy.reports(&rule.id) {
             continue;
         }
-        let (judged, own) = policy::judge(weighed, rule.meta.class);
-        verdict = verdict.max(own);
+        let (judged, own) = policy.judge(weighed, rule);
         let finding = &judged.weighed.finding;
         let locations: Vec<Location> =
             finding.evidence().iter().map(|e| lines.location(e.span, e.role, &e.note)).collect();
@@ -326,7 +283,7 @@ pub(crate) fn package(
         }
     });
     let installs = installs.collect();
-    PackageReport {
+    let mut report = PackageReport {
         root: root.root.display().to_string(),
         source: root.source,
         precedence: root.precedence,
@@ -337,16 +294,19 @@ pub(crate) fn package(
         document: document.unwrap_or_else(|| first_file(package)),
         digest: format!("sha256:{}", data_encoding::HEXLOWER.encode(&package.digest)),
         linked_to: package.linked_to.as_ref().map(|target| target.display().to_string()),
-        verdict,
+        verdict: if gaps.is_empty() { Verdict::Pass } else { Verdict::Incomplete },
         capabilities,
         hosts: inventory.hosts.into_iter().collect(),
         installs,
-        findings: reported,
+        findings: Vec::new(),
+        suppressed: Vec::new(),
         gaps,
         integrity: Integrity::default(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
-    }
+    };
+    reported.into_iter().for_each(|finding| policy.settle(&mut report, finding));
+    report
 }
 
 /// Reports a package that could not be analyzed.
@@ -382,6 +342,7 @@ impl PackageReport {
             hosts: Vec::new(),
             installs: Vec::new(),
             findings: Vec::new(),
+            suppressed: Vec::new(),
             gaps: Vec::new(),
             integrity: Integrity::default(),
             bytes: 0,

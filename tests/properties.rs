@@ -3,6 +3,8 @@
 
 #[path = "properties/gate.rs"]
 mod gate;
+#[path = "properties/policy.rs"]
+mod policy;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -104,6 +104,10 @@ pub(super) fn all_labels(
     let mut labels = fact.labels.clone();
     for place in fact.urls.iter().filter_map(|url| input.rules.hosts.place(url)) {
         labels.insert(format!("host:{}", place.class));
+        // What the user trusts counts as the maker of a well-known tool.
+        if place.class == "allowed" {
+            labels.insert("host:installer".to_owned());
+        }
         if place.is_throwaway() {
             labels.insert("throwaway".to_owned());
         }

@@ -85,10 +85,11 @@ const SEARCHES: [&str; 7] =
     ["re.search", "re.match", "re.findall", "re.finditer", "?.match", ".group", "BeautifulSoup"];
 
 /// Kinds of hosts that are computed, beside the classes of `lists/hosts.csv`.
-const HOSTS: [&str; 11] = [
+const HOSTS: [&str; 12] = [
     "vendor",
     "declared",
     "service",
+    "allowed",
     "unknown",
     "ip",
     "local",
@@ -287,7 +288,8 @@ impl Package<'_> {
                 vendors.belongs(name, &place.host)
                     || (vendors.is_anyones(name) && (vendors.knows(&place.host) || self.is_like(&place.host)))
             };
-            if credential.is_some_and(is_own) {
+            // What the user trusts may have it.
+            if place.class == "allowed" || credential.is_some_and(is_own) {
                 kinds.insert("vendor".to_owned());
             } else if place.class == "unknown" && self.declares(&place.host) {
                 kinds.insert("declared".to_owned());

@@ -13,9 +13,11 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Exit;
+use super::policy::{self, Choices};
 use crate::advisory::Advisories;
 use crate::package::Discovered;
 use crate::place::{self, Environment};
+use crate::policy::{Ledger, Note};
 use crate::report::{PackageReport, Tally, escape, json, placed, terminal};
 use crate::{Limits, Policy, Progress, Report, Scanner, Verdict, sandbox};
 
@@ -30,12 +32,21 @@ pub struct Args {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     output: Output,
-    /// Verdict from which the exit code is 1
-    #[arg(long, value_enum, default_value_t = FailOn::Warn, help_heading = "Policy")]
-    fail_on: FailOn,
-    /// Leave out the rules that match this glob, such as 'ioc/*'; may be repeated
-    #[arg(long, value_name = "GLOB", help_heading = "Policy")]
-    ignore_rule: Vec<String>,
+    #[command(flatten)]
+    look: Look,
+    /// Show how much of what is looked at, and stop
+    #[arg(long)]
+    limits: bool,
+}
+
+/// How skills are looked at, whoever asks.
+#[derive(Debug, clap::Args)]
+pub(super) struct Look {
+    /// Verdict from which the exit code is 1; warn by default
+    #[arg(long, value_enum, help_heading = "Policy")]
+    fail_on: Option<FailOn>,
+    #[command(flatten)]
+    policy: policy::Args,
     /// Also scan with the rules of this directory; may be repeated
     #[arg(long, value_name = "DIR", help_heading = "Policy")]
     rules: Vec<PathBuf>,
@@ -45,9 +56,56 @@ pub struct Args {
     /// Worker threads; all cores by default
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Show how much of what is looked at, and stop
-    #[arg(long)]
-    limits: bool,
+}
+
+impl Look {
+    /// Rules, limits, choices and pins, ready to scan, and what is wrong with the choices.
+    pub(super) fn scanner(&self, environment: &Environment) -> anyhow::Result<(Scanner, Choices, Vec<Note>)> {
+        self.scanner_with(self.policy.load(environment)?, environment)
+    }
+
+    /// As [`Self::scanner`], with nothing accepted that a baseline lists.
+    pub(super) fn scanner_without_baseline(
+        &self,
+        environment: &Environment,
+    ) -> anyhow::Result<(Scanner, Choices, Vec<Note>)> {
+        self.scanner_with(self.policy.load_without(environment, true)?, environment)
+    }
+
+    fn scanner_with(
+        &self,
+        choices: Choices,
+        environment: &Environment,
+    ) -> anyhow::Result<(Scanner, Choices, Vec<Note>)> {
+        let mut rules = super::rules::load(&self.rules)?;
+        let notes = choices.apply(&mut rules);
+        if let Some(file) = &self.osv {
+            let shown = escape::line(&file.display().to_string());
+            let advisories = Advisories::load(file).map_err(|error| anyhow::anyhow!("--osv {shown}: {error}"))?;
+            rules.advisories = Some(advisories);
+        }
+        let scanner = Scanner::new(rules, Limits::default(), choices.policy.clone());
+        Ok((scanner.with_pins(super::verify::pins(environment)?), choices, notes))
+    }
+
+    /// Nothing that is scanned may say how it is scanned.
+    pub(super) fn refuse_scanned(&self, choices: &Choices, roots: &[Discovered]) -> anyhow::Result<()> {
+        for (option, file) in choices.files() {
+            refuse_scanned(option, std::slice::from_ref(file), roots)?;
+        }
+        refuse_scanned("--rules", &self.rules, roots)?;
+        refuse_scanned("--osv", self.osv.as_slice(), roots)
+    }
+
+    /// Verdict from which the exit code is 1.
+    pub(super) fn threshold(&self, choices: &Choices) -> Verdict {
+        choices.threshold(self.fail_on.map(FailOn::verdict))
+    }
+
+    /// Worker threads.
+    pub(super) fn threads(&self) -> Option<usize> {
+        self.threads
+    }
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -95,37 +153,55 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     if args.limits {
         return limits();
     }
-    let policy = Policy::new(&args.ignore_rule).context("--ignore-rule")?;
-    let mut rules = super::rules::load(&args.rules)?;
-    if let Some(file) = &args.osv {
-        let shown = escape::line(&file.display().to_string());
-        let advisories = Advisories::load(file).map_err(|error| anyhow::anyhow!("--osv {shown}: {error}"))?;
-        rules.advisories = Some(advisories);
-    }
-    let scanner = Scanner::new(rules, Limits::default(), policy.clone());
-    let scanner = scanner.with_pins(super::verify::pins(&Environment::of_process())?);
-    let (roots, places) = targets(&scanner, &args.paths)?;
-    refuse_scanned("--rules", &args.rules, &roots)?;
-    refuse_scanned("--osv", args.osv.as_slice(), &roots)?;
-    confine(&roots, args.threads)?;
+    let environment = Environment::of_process();
+    let (scanner, choices, notes) = args.look.scanner(&environment)?;
+    let (roots, places) = targets(&scanner, &args.paths, &environment)?;
+    args.look.refuse_scanned(&choices, &roots)?;
+    confine(&roots, args.look.threads)?;
     let mut out = super::stdout();
-    let tally = print(&scanner, &roots, places.as_ref().map(|places| (places, &policy)), args.output, &mut out)?;
+    let judging = Judging { places: places.as_ref(), policy: &choices.policy, notes };
+    let tally = print(&scanner, &roots, judging, args.output, &mut out)?;
     out.flush()?;
-    Ok(exit(&tally, args.fail_on.verdict()))
+    Ok(exit(&tally, args.look.threshold(&choices)))
 }
 
 /// From here on this thread, and the workers that it starts, read nothing but the packages and write nothing.
 pub(super) fn confine(roots: &[Discovered], threads: Option<usize>) -> anyhow::Result<()> {
-    // Asked for now: the answer stands in files that are out of reach soon.
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = threads.filter(|n| *n > 0).unwrap_or(cores);
+    let threads = count(threads);
     sandbox::confine(&readable(roots));
-    rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build_global()?;
+    workers(threads).build_global()?;
     Ok(())
 }
 
-/// Nothing that is scanned may say how it is scanned.
-fn refuse_scanned(option: &str, packs: &[PathBuf], roots: &[Discovered]) -> anyhow::Result<()> {
+/// Works on threads that read nothing but the packages and write nothing; this one and all others stay free.
+pub(super) fn confined<T: Send>(
+    roots: &[Discovered],
+    threads: Option<usize>,
+    work: impl FnOnce() -> T + Send,
+) -> anyhow::Result<T> {
+    let threads = count(threads);
+    let done = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            sandbox::confine(&readable(roots));
+            Ok(workers(threads).build()?.install(work))
+        });
+        thread.join()
+    });
+    done.map_err(|_| anyhow::anyhow!("the scan failed"))?
+}
+
+/// How many workers there are; the answer stands in files that are out of reach once the process is confined.
+fn count(threads: Option<usize>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    threads.filter(|n| *n > 0).unwrap_or(cores)
+}
+
+fn workers(threads: usize) -> rayon::ThreadPoolBuilder {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK)
+}
+
+/// Refuses what lies in a scanned root.
+pub(super) fn refuse_scanned(option: &str, packs: &[PathBuf], roots: &[Discovered]) -> anyhow::Result<()> {
     let scanned: Vec<PathBuf> = readable(roots).iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
     for pack in packs {
         let real = std::fs::canonicalize(pack)?;
@@ -153,9 +229,13 @@ fn limits() -> anyhow::Result<Exit> {
 }
 
 /// What is to be scanned, and the places if nobody named a path.
-fn targets(scanner: &Scanner, paths: &[PathBuf]) -> anyhow::Result<(Vec<Discovered>, Option<place::Places>)> {
+pub(super) fn targets(
+    scanner: &Scanner,
+    paths: &[PathBuf],
+    environment: &Environment,
+) -> anyhow::Result<(Vec<Discovered>, Option<place::Places>)> {
     if paths.is_empty() {
-        let mut places = place::places(&Environment::of_process());
+        let mut places = place::places(environment);
         let roots = placed::discover(scanner, &mut places);
         if roots.is_empty() {
             bail!("no PATH given, and no skills where OpenClaw loads them from; see --help");
@@ -206,16 +286,27 @@ fn readable(roots: &[Discovered]) -> Vec<PathBuf> {
     places.into_iter().collect()
 }
 
+/// What decides beside the packages.
+struct Judging<'j> {
+    /// The places, if nobody named a path.
+    places: Option<&'j place::Places>,
+    policy: &'j Policy,
+    /// What is wrong with the user's choices.
+    notes: Vec<Note>,
+}
+
 /// Scans and prints; what is not shown is only counted, so that memory does not grow with the number of packages.
 fn print(
     scanner: &Scanner,
     roots: &[Discovered],
-    places: Option<(&place::Places, &Policy)>,
+    judging: Judging<'_>,
     output: Output,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<Tally> {
+    let Judging { places, policy, notes } = judging;
     let detail = output.detail();
     let mut report = Report::new(scanner.rules());
+    let mut ledger = Ledger::default();
     let mut failed = None;
     let bar = Bar::new();
     let mut document = match output.format {
@@ -229,10 +320,11 @@ fn print(
             Format::Text => Ok(()),
         };
         failed = failed.take().or(result.err());
+        ledger.add(policy.suppressions(), &package);
         let is_kept = output.format == Format::Text && detail.shows(package.verdict);
         report.add(package, is_kept);
     };
-    if let Some((places, policy)) = places {
+    if let Some(places) = places {
         // Which skill hides which is known when all are.
         let mut packages = Vec::new();
         scanner.run(roots, &bar, &mut |package| packages.push(package));
@@ -246,16 +338,19 @@ fn print(
     if let Some(error) = failed {
         return Err(error.into());
     }
+    report.notes = notes;
+    report.notes.extend(ledger.notes(policy.suppressions()));
     if let Some(document) = document {
         document.end(&report, out)?;
     }
-    if let Some((places, _)) = places.filter(|_| output.format != Format::Text) {
+    policy::tell(&report.notes);
+    if let Some(places) = places.filter(|_| output.format != Format::Text) {
         for complaint in &places.complaints {
             anstream::eprintln!("skillscan: {}", escape::line(complaint));
         }
     }
     if output.format == Format::Text {
-        if let Some((places, _)) = places.filter(|_| detail > terminal::Detail::Quiet) {
+        if let Some(places) = places.filter(|_| detail > terminal::Detail::Quiet) {
             terminal::places(places, super::width(), out)?;
         }
         terminal::render(&report, terminal::Options { detail, width: super::width() }, out)?;
@@ -274,7 +369,7 @@ impl Output {
 }
 
 /// Flagged beats incomplete beats clean.
-fn exit(tally: &Tally, threshold: Verdict) -> Exit {
+pub(super) fn exit(tally: &Tally, threshold: Verdict) -> Exit {
     if tally.verdicts.keys().any(|&verdict| verdict >= threshold && verdict != Verdict::Incomplete) {
         Exit::Flagged
     } else if tally.complaints > 0 || tally.verdicts.contains_key(&Verdict::Incomplete) {
@@ -285,13 +380,13 @@ fn exit(tally: &Tally, threshold: Verdict) -> Exit {
 }
 
 /// A progress bar on a terminal, from the first second on.
-struct Bar {
+pub(super) struct Bar {
     started: Instant,
     bar: Mutex<Option<ProgressBar>>,
 }
 
 impl Bar {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { started: Instant::now(), bar: Mutex::new(None) }
     }
 }

@@ -229,7 +229,7 @@ fn write_lock(disk: &mut dyn Disk, records: &Path, lock: &Lock) -> io::Result<()
 }
 
 /// Removes a file, a link, or a directory with all that is in it; links in it are not followed.
-pub(super) fn remove(disk: &mut dyn Disk, path: &Path) -> io::Result<()> {
+pub(crate) fn remove(disk: &mut dyn Disk, path: &Path) -> io::Result<()> {
     let meta = match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other?,

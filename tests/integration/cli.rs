@@ -267,3 +267,19 @@ fn reader_that_leaves_is_no_error() {
         .expect("the program starts");
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    let place = Sandbox::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = run(place.path(), &["completions", shell]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        assert!(["watch", "quarantine", "baseline"].iter().all(|name| ran.stdout.contains(name)), "{shell}");
+    }
+    assert!(run(place.path(), &["man"]).stdout.contains(".TH skillscan 1"));
+    assert_eq!(run(place.path(), &["man", "--dir", "."]).code, 0);
+    for page in ["skillscan.1", "skillscan-watch.1", "skillscan-quarantine-restore.1"] {
+        assert!(place.path().join(page).exists(), "{page} is not written");
+    }
+    assert_eq!(run(place.path(), &["man", "--dir", "nowhere"]).code, 2);
+}

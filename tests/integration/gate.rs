@@ -390,3 +390,35 @@ fn stand_in_for_the_client_lets_nothing_in_unvetted() {
     let ran = with(&["search", "two words"]);
     assert_eq!((ran.stdout.as_str(), ran.code), (&*format!("real --registry {url} --workdir . search two words\n"), 0));
 }
+
+#[test]
+fn publishers_that_are_not_allowed_are_stopped() {
+    let (place, registry) = (Place::new(), Registry::with(&HONEST));
+    let cases = [("\"alice\"", 0, 0), ("\"@Alice\", \"bob\"", 0, 0), ("\"bob\"", 1, 0), ("", 0, 0)];
+    for (allowed, code, overruled) in cases {
+        fs::write(place.path().join("own.toml"), format!("allowed-publishers = [{allowed}]\n")).expect("a new file");
+        let (document, got) = place.document(&registry, &[DEMO, "--config", "own.toml"]);
+        assert_eq!((codes(&document).contains(&"policy/publisher"), got), (code == 1, code), "{allowed}");
+        let (_, got) = place.document(&registry, &[DEMO, "--config", "own.toml", "--allow", "warn"]);
+        assert_eq!(got, overruled, "{allowed}");
+    }
+}
+
+#[test]
+fn suppressions_name_a_skill_of_the_registry_without_its_version() {
+    let (place, registry) = (Place::new(), Registry::with(&HOSTILE));
+    let (document, code) = place.document(&registry, &[DEMO]);
+    assert_eq!(code, 1);
+    let packages = document["packages"].as_array().expect("packages").iter();
+    let findings = packages.flat_map(|package| package["findings"].as_array().expect("findings"));
+    let text: String = findings
+        .map(|finding| {
+            let text = |key: &str| finding[key].as_str().expect("text").to_owned();
+            let (rule, fingerprint) = (text("rule"), text("fingerprint"));
+            format!("[[suppress]]\nrule = \"{rule}\"\nskill = \"@alice/demo\"\nfingerprint = \"{fingerprint}\"\nreason = \"read\"\nexpires = 2999-01-01\n")
+        })
+        .collect();
+    fs::write(place.path().join("own.toml"), text).expect("a new file");
+    let (document, code) = place.document(&registry, &[DEMO, "--config", "own.toml"]);
+    assert_eq!((document["verdict"].as_str(), code), (Some("pass"), 0), "{document}");
+}

@@ -11,8 +11,13 @@ use super::common::{ATTACK, SKILL, entries, fixtures, list};
 
 /// The answer to bytes on standard input.
 fn answer(request: &[u8]) -> Value {
+    answer_with(request, &[])
+}
+
+/// The same with more arguments.
+fn answer_with(request: &[u8], more: &[&str]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_skillscan"));
-    let output = command.env_clear().current_dir("/").arg("install-policy").write_stdin(request).output();
+    let output = command.env_clear().current_dir("/").arg("install-policy").args(more).write_stdin(request).output();
     let output = output.expect("the program starts");
     assert_eq!(output.status.code(), Some(0), "a decision is printed, so the code is 0");
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -158,4 +163,24 @@ fn configuration_to_paste_is_whole() {
     let program = fs::canonicalize(env!("CARGO_BIN_EXE_skillscan")).expect("it is there");
     assert_eq!(exec["command"].as_str(), program.to_str());
     assert_eq!((exec["source"].as_str(), &exec["args"]), (Some("exec"), &json!(["install-policy"])));
+}
+
+#[test]
+fn choices_are_those_of_the_file_that_is_named() {
+    let place = staged(&[("skill/SKILL.md", SKILL), ("skill/run.sh", ATTACK), ("skill/own.toml", "")]);
+    let skill = place.path().join("skill");
+    let own = place.path().join("own.toml");
+    let decided = |file: &Path, text: &str| {
+        fs::write(file, text).expect("a new file");
+        let request = request(&skill).to_string();
+        answer_with(request.as_bytes(), &["--config", &file.display().to_string()])["decision"].clone()
+    };
+    let all = "ignore-rules = [\"exec/*\", \"composite/*\"]\n";
+    assert_ne!(asked(&skill)["decision"], "allow");
+    assert_eq!(decided(&own, all), "allow");
+    assert_eq!(decided(&own, "fial-on = 1\n"), "block", "what is not understood lets nothing in");
+    assert_eq!(decided(&skill.join("own.toml"), all), "block", "what is installed chooses nothing");
+    let gone = place.path().join("gone.toml").display().to_string();
+    let request = request(&skill).to_string();
+    assert_eq!(answer_with(request.as_bytes(), &["--config", &gone])["decision"], "block");
 }

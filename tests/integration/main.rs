@@ -1,6 +1,7 @@
 //! Everything that is proved through the program itself, in one binary.
 
 mod audit;
+mod baseline;
 mod clawhub_cli;
 mod cli;
 mod common;
@@ -24,8 +25,11 @@ mod output;
 mod packages;
 mod packs;
 mod places;
+mod policy;
+mod quarantine;
 mod records;
 mod schema;
 mod shadowed;
 mod targets;
 mod verify;
+mod watch;

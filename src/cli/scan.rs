@@ -30,6 +30,16 @@ pub struct Args {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    look: Look,
+    /// Show how much of what is looked at, and stop
+    #[arg(long)]
+    limits: bool,
+}
+
+/// How skills are looked at, whoever asks.
+#[derive(Debug, clap::Args)]
+pub(super) struct Look {
     /// Verdict from which the exit code is 1
     #[arg(long, value_enum, default_value_t = FailOn::Warn, help_heading = "Policy")]
     fail_on: FailOn,
@@ -45,9 +55,42 @@ pub struct Args {
     /// Worker threads; all cores by default
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Show how much of what is looked at, and stop
-    #[arg(long)]
-    limits: bool,
+}
+
+impl Look {
+    /// Rules, limits, choices and pins, ready to scan.
+    pub(super) fn scanner(&self, environment: &Environment) -> anyhow::Result<(Scanner, Policy)> {
+        let policy = Policy::new(&self.ignore_rule).context("--ignore-rule")?;
+        let mut rules = super::rules::load(&self.rules)?;
+        if let Some(file) = &self.osv {
+            let shown = escape::line(&file.display().to_string());
+            let advisories = Advisories::load(file).map_err(|error| anyhow::anyhow!("--osv {shown}: {error}"))?;
+            rules.advisories = Some(advisories);
+        }
+        let scanner = Scanner::new(rules, Limits::default(), policy.clone());
+        Ok((scanner.with_pins(super::verify::pins(environment)?), policy))
+    }
+
+    /// Nothing that is scanned may say how it is scanned.
+    pub(super) fn refuse_scanned(&self, roots: &[Discovered]) -> anyhow::Result<()> {
+        refuse_scanned("--rules", &self.rules, roots)?;
+        refuse_scanned("--osv", self.osv.as_slice(), roots)
+    }
+
+    /// Verdict from which the exit code is 1.
+    pub(super) fn threshold(&self) -> Verdict {
+        self.fail_on.verdict()
+    }
+
+    /// Worker threads.
+    pub(super) fn threads(&self) -> Option<usize> {
+        self.threads
+    }
+
+    /// What is left out, and by which rules of the user's it is looked at.
+    pub(super) fn choices(&self) -> String {
+        format!("{:?} {:?} {:?}", self.ignore_rule, self.rules, self.osv)
+    }
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -95,37 +138,54 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     if args.limits {
         return limits();
     }
-    let policy = Policy::new(&args.ignore_rule).context("--ignore-rule")?;
-    let mut rules = super::rules::load(&args.rules)?;
-    if let Some(file) = &args.osv {
-        let shown = escape::line(&file.display().to_string());
-        let advisories = Advisories::load(file).map_err(|error| anyhow::anyhow!("--osv {shown}: {error}"))?;
-        rules.advisories = Some(advisories);
-    }
-    let scanner = Scanner::new(rules, Limits::default(), policy.clone());
-    let scanner = scanner.with_pins(super::verify::pins(&Environment::of_process())?);
-    let (roots, places) = targets(&scanner, &args.paths)?;
-    refuse_scanned("--rules", &args.rules, &roots)?;
-    refuse_scanned("--osv", args.osv.as_slice(), &roots)?;
-    confine(&roots, args.threads)?;
+    let environment = Environment::of_process();
+    let (scanner, policy) = args.look.scanner(&environment)?;
+    let (roots, places) = targets(&scanner, &args.paths, &environment)?;
+    args.look.refuse_scanned(&roots)?;
+    confine(&roots, args.look.threads)?;
     let mut out = super::stdout();
     let tally = print(&scanner, &roots, places.as_ref().map(|places| (places, &policy)), args.output, &mut out)?;
     out.flush()?;
-    Ok(exit(&tally, args.fail_on.verdict()))
+    Ok(exit(&tally, args.look.threshold()))
 }
 
 /// From here on this thread, and the workers that it starts, read nothing but the packages and write nothing.
 pub(super) fn confine(roots: &[Discovered], threads: Option<usize>) -> anyhow::Result<()> {
-    // Asked for now: the answer stands in files that are out of reach soon.
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = threads.filter(|n| *n > 0).unwrap_or(cores);
+    let threads = count(threads);
     sandbox::confine(&readable(roots));
-    rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build_global()?;
+    workers(threads).build_global()?;
     Ok(())
 }
 
-/// Nothing that is scanned may say how it is scanned.
-fn refuse_scanned(option: &str, packs: &[PathBuf], roots: &[Discovered]) -> anyhow::Result<()> {
+/// Works on threads that read nothing but the packages and write nothing; this one and all others stay free.
+pub(super) fn confined<T: Send>(
+    roots: &[Discovered],
+    threads: Option<usize>,
+    work: impl FnOnce() -> T + Send,
+) -> anyhow::Result<T> {
+    let threads = count(threads);
+    let done = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            sandbox::confine(&readable(roots));
+            Ok(workers(threads).build()?.install(work))
+        });
+        thread.join()
+    });
+    done.map_err(|_| anyhow::anyhow!("the scan failed"))?
+}
+
+/// How many workers there are; the answer stands in files that are out of reach once the process is confined.
+fn count(threads: Option<usize>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    threads.filter(|n| *n > 0).unwrap_or(cores)
+}
+
+fn workers(threads: usize) -> rayon::ThreadPoolBuilder {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK)
+}
+
+/// Refuses what lies in a scanned root.
+pub(super) fn refuse_scanned(option: &str, packs: &[PathBuf], roots: &[Discovered]) -> anyhow::Result<()> {
     let scanned: Vec<PathBuf> = readable(roots).iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
     for pack in packs {
         let real = std::fs::canonicalize(pack)?;
@@ -153,9 +213,13 @@ fn limits() -> anyhow::Result<Exit> {
 }
 
 /// What is to be scanned, and the places if nobody named a path.
-fn targets(scanner: &Scanner, paths: &[PathBuf]) -> anyhow::Result<(Vec<Discovered>, Option<place::Places>)> {
+pub(super) fn targets(
+    scanner: &Scanner,
+    paths: &[PathBuf],
+    environment: &Environment,
+) -> anyhow::Result<(Vec<Discovered>, Option<place::Places>)> {
     if paths.is_empty() {
-        let mut places = place::places(&Environment::of_process());
+        let mut places = place::places(environment);
         let roots = placed::discover(scanner, &mut places);
         if roots.is_empty() {
             bail!("no PATH given, and no skills where OpenClaw loads them from; see --help");
@@ -274,7 +338,7 @@ impl Output {
 }
 
 /// Flagged beats incomplete beats clean.
-fn exit(tally: &Tally, threshold: Verdict) -> Exit {
+pub(super) fn exit(tally: &Tally, threshold: Verdict) -> Exit {
     if tally.verdicts.keys().any(|&verdict| verdict >= threshold && verdict != Verdict::Incomplete) {
         Exit::Flagged
     } else if tally.complaints > 0 || tally.verdicts.contains_key(&Verdict::Incomplete) {
@@ -285,13 +349,13 @@ fn exit(tally: &Tally, threshold: Verdict) -> Exit {
 }
 
 /// A progress bar on a terminal, from the first second on.
-struct Bar {
+pub(super) struct Bar {
     started: Instant,
     bar: Mutex<Option<ProgressBar>>,
 }
 
 impl Bar {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { started: Instant::now(), bar: Mutex::new(None) }
     }
 }

@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use clap::{Parser, Subcommand};
 
 pub mod audit;
+pub mod baseline;
 pub mod gate;
 pub mod install_policy;
+mod policy;
 pub mod rules;
 pub mod scan;
 pub mod verify;
@@ -66,6 +68,8 @@ enum Command {
     /// Audit this host: firewall, tunnel, access, gateway, agent, files
     #[command(after_help = audit::EXIT_CODES)]
     Audit(audit::Args),
+    /// Accept what is found now, so that only what is new counts
+    Baseline(baseline::Args),
     /// List and explain the rules and checks
     Rules(rules::Args),
 }
@@ -81,6 +85,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Gate(args)) => gate::run(&args),
         Some(Command::InstallPolicy(args)) => install_policy::run(&args),
         Some(Command::Verify(args)) => verify::run(&args),
+        Some(Command::Baseline(args)) => baseline::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         None => scan::run(&cli.scan),
     }

@@ -84,6 +84,17 @@ impl Candidate {
         self.reasons.push(Reason::new(weight, code, text));
     }
 
+    /// Stops what is of none of these publishers, unless there are none; they are given in lower case.
+    pub fn restrict_publisher(&mut self, allowed: &[String]) {
+        let owner = self.identity.as_ref().and_then(|identity| identity.name.owner.as_deref());
+        let is_allowed = owner.is_some_and(|owner| allowed.contains(&owner.to_lowercase()));
+        if !allowed.is_empty() && !is_allowed {
+            let who = owner.map_or_else(|| "its publisher is not known".to_owned(), |owner| format!("@{owner}"));
+            let text = format!("{who}: not among the allowed publishers of your configuration");
+            self.because(Weight::Counts(Verdict::Warn), "policy/publisher", text);
+        }
+    }
+
     /// What is to be scanned: the archive as it is, and its files where an installer would write others.
     pub fn views(&self, source: &'static str) -> Vec<Discovered> {
         let mut views = Vec::new();

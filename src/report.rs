@@ -13,7 +13,7 @@ use crate::artifact::{Arena, Op, Span};
 use crate::finding::{Confidence, Gap, Role, Severity};
 use crate::package::discover::is_skill_name;
 use crate::package::{Discovered, Package};
-use crate::policy::{self, Policy, Verdict};
+use crate::policy::{Note, Policy, Suppressed, Verdict};
 use crate::rule::{Class, RuleId};
 use crate::ruleset::Ruleset;
 use crate::text::{self, LineIndex};
@@ -184,6 +184,8 @@ pub struct PackageReport {
     pub installs: Vec<ReportedInstall>,
     /// Findings, most severe first.
     pub findings: Vec<ReportedFinding>,
+    /// Findings that the user accepted, which do not count.
+    pub suppressed: Vec<Suppressed>,
     /// What no engine looked at.
     pub gaps: Vec<Gap>,
     /// What its records say.
@@ -207,6 +209,8 @@ pub struct Tally {
     pub gaps: usize,
     /// Places that could not be listed or found out.
     pub complaints: usize,
+    /// Findings that the user accepted.
+    pub suppressed: usize,
 }
 
 /// What a scan came to.
@@ -219,13 +223,15 @@ pub struct Report {
     pub data_date: String,
     /// How many rules looked.
     pub rules: usize,
+    /// What is wrong with what the user accepted.
+    pub notes: Vec<Note>,
 }
 
 impl Report {
     /// A report on nothing yet.
     pub fn new(rules: &Ruleset) -> Self {
         let (data_date, count) = (rules.data_date.clone(), rules.iter().count());
-        Self { packages: Vec::new(), tally: Tally::default(), data_date, rules: count }
+        Self { packages: Vec::new(), tally: Tally::default(), data_date, rules: count, notes: Vec::new() }
     }
 
     /// Counts a package, and keeps it if it is to be shown.
@@ -234,6 +240,7 @@ impl Report {
         self.tally.packages += 1;
         self.tally.files += package.files;
         self.tally.gaps += package.gaps.len();
+        self.tally.suppressed += package.suppressed.len();
         if is_kept {
             self.packages.push(package);
         }
@@ -254,16 +261,14 @@ pub(crate) fn package(
     let (name, version) = identity(arena);
     let document =
         package.files.iter().find(|f| is_skill_name(Path::new(f.path.shown()))).map(|f| f.path.shown().to_owned());
-    let mut verdict = if gaps.is_empty() { Verdict::Pass } else { Verdict::Incomplete };
     let mut reported = Vec::new();
     let mut occurrences: BTreeMap<String, usize> = BTreeMap::new();
     for weighed in findings {
         let Some(rule) = rules.get(&weighed.finding.rule) else { continue };
-        if policy.ignores(&rule.id) {
+        if !policy.reports(&rule.id) {
             continue;
         }
-        let (judged, own) = policy::judge(weighed, rule.meta.class);
-        verdict = verdict.max(own);
+        let (judged, own) = policy.judge(weighed, rule);
         let finding = &judged.weighed.finding;
         let locations: Vec<Location> =
             finding.evidence().iter().map(|e| lines.location(e.span, e.role, &e.note)).collect();
@@ -326,7 +331,7 @@ pub(crate) fn package(
         }
     });
     let installs = installs.collect();
-    PackageReport {
+    let mut report = PackageReport {
         root: root.root.display().to_string(),
         source: root.source,
         precedence: root.precedence,
@@ -337,16 +342,19 @@ pub(crate) fn package(
         document: document.unwrap_or_else(|| first_file(package)),
         digest: format!("sha256:{}", data_encoding::HEXLOWER.encode(&package.digest)),
         linked_to: package.linked_to.as_ref().map(|target| target.display().to_string()),
-        verdict,
+        verdict: if gaps.is_empty() { Verdict::Pass } else { Verdict::Incomplete },
         capabilities,
         hosts: inventory.hosts.into_iter().collect(),
         installs,
-        findings: reported,
+        findings: Vec::new(),
+        suppressed: Vec::new(),
         gaps,
         integrity: Integrity::default(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
-    }
+    };
+    reported.into_iter().for_each(|finding| policy.settle(&mut report, finding));
+    report
 }
 
 /// Reports a package that could not be analyzed.
@@ -382,6 +390,7 @@ impl PackageReport {
             hosts: Vec::new(),
             installs: Vec::new(),
             findings: Vec::new(),
+            suppressed: Vec::new(),
             gaps: Vec::new(),
             integrity: Integrity::default(),
             bytes: 0,

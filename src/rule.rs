@@ -2,11 +2,14 @@
 //! body for each engine that looks for it.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use unicode_width::UnicodeWidthStr;
 
 use crate::finding::{Confidence, Severity};
+use crate::report::escape;
 
 /// Stable name of a rule, `family/mechanism`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +118,9 @@ pub struct Rule {
 /// Headings that every rule's text has, in this order.
 pub const HEADINGS: [&str; 5] = ["What it finds", "Why it is bad", "When it is fine", "What to do", "References"];
 
+/// Columns of a line that are shown before, at and after what is wrong in it.
+const LEAD: usize = 80;
+
 /// What can be wrong with a rule.
 #[derive(Debug, thiserror::Error)]
 pub enum RuleError {
@@ -171,14 +177,28 @@ impl RuleError {
     /// A complaint about a file, at the first place of it that the complaint quotes between back-ticks.
     pub(crate) fn body(file: String, text: &str, why: String) -> Self {
         let quoted = why.split('`').skip(1).step_by(2);
-        let at = quoted.filter(|name| !name.is_empty()).find_map(|name| Some((text.find(name)?, name.chars().count())));
-        let Some((at, width)) = at else { return Self::Body { file, why } };
-        let before = text.get(..at).unwrap_or("");
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let shown = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("").to_owned();
-        let caret =
-            format!("{}{}", " ".repeat(text.get(start..at).map_or(0, |s| s.chars().count())), "^".repeat(width));
-        Self::At { file, line: before.matches('\n').count() + 1, shown, caret, why }
+        let at = quoted.filter(|name| !name.is_empty()).find_map(|name| Some((text.find(name)?, name.len())));
+        match at {
+            Some((at, width)) => Self::at(file, text, at..at + width, why),
+            None => Self::Body { file, why },
+        }
+    }
+
+    /// A complaint about a range of bytes of a file, which is shown escaped, the rest of a long line left out.
+    pub(crate) fn at(file: String, text: &str, range: Range<usize>, why: String) -> Self {
+        let before = text.get(..range.start).unwrap_or("");
+        let lead = before.rsplit('\n').next().unwrap_or("");
+        let rest = text.get(range.start..).unwrap_or("").lines().next().unwrap_or("");
+        let width = range.len().min(rest.len());
+        let (marked, rest) = (rest.get(..width).unwrap_or(rest), rest.get(width..).unwrap_or(""));
+        let skipped = lead.chars().count().saturating_sub(LEAD);
+        let lead: String = lead.chars().skip(skipped).collect();
+        let lead = format!("{}{}", if skipped > 0 { "…" } else { "" }, escape::line(&lead));
+        let marked = escape::fitted(&escape::line(marked), LEAD);
+        let rest = escape::fitted(&escape::line(rest), LEAD);
+        let caret = format!("{}{}", " ".repeat(lead.width()), "^".repeat(marked.width().max(1)));
+        let line = before.matches('\n').count() + 1;
+        Self::At { file, line, shown: format!("{lead}{marked}{rest}"), caret, why }
     }
 }
 

@@ -57,7 +57,10 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
     URL.find_iter(source)
         .filter(|found| {
             rules.hosts.place(found.as_str()).is_some_and(|place| {
-                !matches!(place.class.as_str(), "unknown" | "local" | "installer" | "registry" | "code-host")
+                !matches!(
+                    place.class.as_str(),
+                    "unknown" | "allowed" | "local" | "installer" | "registry" | "code-host"
+                )
             })
         })
         .map(|found| {

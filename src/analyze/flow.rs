@@ -80,8 +80,19 @@ const FILES: [(&str, &[&str]); 6] = [
 const NAMED: [&str; 3] = ["env-secret", "env-bulk", "env-unknown"];
 
 /// Kinds of hosts that are computed, beside the classes of `lists/hosts.csv`.
-const HOSTS: [&str; 10] =
-    ["vendor", "declared", "service", "unknown", "ip", "local", "throwaway", "runtime", "unseen", "plain-http"];
+const HOSTS: [&str; 11] = [
+    "vendor",
+    "declared",
+    "service",
+    "allowed",
+    "unknown",
+    "ip",
+    "local",
+    "throwaway",
+    "runtime",
+    "unseen",
+    "plain-http",
+];
 
 impl FlowRule {
     /// Checks what the schema cannot say.

@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 
 use super::Exit;
+use super::policy::{self, Choices};
 use crate::diff::{Behaviour, Difference};
 use crate::gate::contents::Contents;
 use crate::gate::install::{Plan, Present, System};
@@ -18,9 +19,10 @@ use crate::gate::{self, Candidate, Reason, Settings, Weight, contents, exec, fet
 use crate::net::registry::{Choice, Registry, choice};
 use crate::package::{Content, Discovered};
 use crate::place::{self, Environment, Source};
+use crate::policy::Ledger;
 use crate::report::{PackageReport, Report, escape, terminal};
 use crate::verify::{Pin, Pins, Tree};
-use crate::{Limits, Policy, Scanner, Verdict};
+use crate::{Limits, Scanner, Verdict};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -37,12 +39,11 @@ pub struct Args {
     /// Let this pass as well; may be repeated. Nothing allows what is malicious
     #[arg(long, value_enum, value_name = "VERDICT", help_heading = "Policy")]
     allow: Vec<Allow>,
-    /// Verdict from which it is stopped
-    #[arg(long, value_enum, default_value_t = FailOn::Warn, help_heading = "Policy")]
-    fail_on: FailOn,
-    /// Leave out the rules that match this glob, such as 'ioc/*'; may be repeated
-    #[arg(long, value_name = "GLOB", help_heading = "Policy")]
-    ignore_rule: Vec<String>,
+    /// Verdict from which it is stopped; warn by default
+    #[arg(long, value_enum, help_heading = "Policy")]
+    fail_on: Option<FailOn>,
+    #[command(flatten)]
+    policy: policy::Args,
     /// Also scan with the rules of this directory; may be repeated
     #[arg(long, value_name = "DIR", help_heading = "Policy")]
     rules: Vec<PathBuf>,
@@ -88,8 +89,9 @@ pub enum FailOn {
 }
 
 impl FailOn {
-    pub(super) fn stops_review(self) -> bool {
-        self == Self::Review
+    /// Whether what a careful person would want to read is stopped: by this, or else by what the user's file says.
+    pub(super) fn stops_review(named: Option<Self>, choices: &Choices) -> bool {
+        named.map_or(choices.config.fail_on == Some(Verdict::Review), |named| named == Self::Review)
     }
 }
 
@@ -117,10 +119,18 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     if writes && !matches!(reference, Reference::Skill { .. }) {
         bail!("only skills of the registry are installed; see --help");
     }
-    let policy = Policy::new(&args.ignore_rule).context("--ignore-rule")?;
+    let choices = args.policy.load(&environment)?;
     let pins = Arc::new(super::verify::pins(&environment)?);
-    let scanner = Scanner::new(super::rules::load(&args.rules)?, Limits::default(), policy);
+    let mut rules = super::rules::load(&args.rules)?;
+    let mut notes = choices.apply(&mut rules);
+    let scanner = Scanner::new(rules, Limits::default(), choices.policy.clone());
     let mut vetted = vet(args, &reference, &environment, &scanner)?;
+    for (option, file) in choices.files() {
+        super::scan::refuse_scanned(option, std::slice::from_ref(file), &vetted.views)?;
+    }
+    if vetted.registry.is_some() {
+        vetted.candidate.restrict_publisher(&choices.config.publishers);
+    }
     let workdir = workdir(args, &environment);
     let plan = plan(args, &vetted, &workdir, &pins);
     let before = plan.as_ref().and_then(|plan| plan.as_ref().ok()).and_then(|plan| installed(&scanner, plan));
@@ -128,8 +138,12 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let settings = Settings {
         allow_warn: args.allow.contains(&Allow::Warn),
         allow_incomplete: args.allow.contains(&Allow::Incomplete),
-        stop_review: args.fail_on.stops_review(),
+        stop_review: FailOn::stops_review(args.fail_on, &choices),
     };
+    let mut ledger = Ledger::default();
+    reports.iter().for_each(|report| ledger.add(choices.policy.suppressions(), report));
+    notes.extend(ledger.notes(choices.policy.suppressions()));
+    policy::tell(&notes);
     let decision = gate::decide(&reports, &vetted.candidate.reasons, settings);
     let registry = vetted.registry.as_ref();
     let shown = registry.map(|(registry, choice)| (escape::line(registry.address()), choice.from.clone()));

@@ -1,14 +1,17 @@
 //! `skillscan install-policy`: the program that OpenClaw asks before it installs.
 
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use super::Exit;
+use super::gate::FailOn;
+use super::policy::{self as choices, Choices};
 use crate::gate::policy::{self, Answer, Installer, Request};
+use crate::place::Environment;
 use crate::report::{PackageReport, escape};
-use crate::{Limits, Policy, Ruleset, Scanner};
+use crate::{Limits, Ruleset, Scanner};
 
 /// OpenClaw gives up after ten seconds unless it is told otherwise, and says less then.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -18,9 +21,12 @@ pub struct Args {
     /// Print the block to paste into openclaw.json, and stop
     #[arg(long)]
     print_config: bool,
-    /// Verdict from which the answer is at least a warning
-    #[arg(long, value_enum, default_value_t = super::gate::FailOn::Warn)]
-    fail_on: super::gate::FailOn,
+    /// Verdict from which the answer is at least a warning; warn by default
+    #[arg(long, value_enum)]
+    fail_on: Option<FailOn>,
+    /// Read your choices from this file; no other is looked for
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -35,7 +41,11 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         out.flush()?;
         return Ok(Exit::Clean);
     }
-    let answer = answer(args.fail_on.stops_review());
+    let choices = choices::Args::named(args.config.clone()).load(&Environment::default());
+    let answer = match choices {
+        Ok(choices) => answer(FailOn::stops_review(args.fail_on, &choices), choices),
+        Err(error) => Answer::undecided(&format!("{error:#}")),
+    };
     serde_json::to_writer(&mut out, &answer)?;
     writeln!(out)?;
     out.flush()?;
@@ -43,7 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 /// Whatever goes wrong is a decision as well: not to install.
-fn answer(stop_review: bool) -> Answer {
+fn answer(stop_review: bool, choices: Choices) -> Answer {
     let mut request = Vec::new();
     let read = std::io::stdin().lock().take(policy::REQUEST + 1).read_to_end(&mut request);
     if let Err(error) = read {
@@ -56,7 +66,7 @@ fn answer(stop_review: bool) -> Answer {
             let (sender, receiver) = mpsc::channel();
             std::thread::spawn(move || {
                 // Nobody may be waiting any more.
-                let _ = sender.send(judge(&path, installer.as_ref(), stop_review));
+                let _ = sender.send(judge(&path, installer.as_ref(), stop_review, &choices));
             });
             match receiver.recv_timeout(PATIENCE) {
                 Ok(answer) => answer,
@@ -67,8 +77,8 @@ fn answer(stop_review: bool) -> Answer {
     }
 }
 
-fn judge(path: &Path, installer: Option<&Installer>, stop_review: bool) -> Answer {
-    match scan(path) {
+fn judge(path: &Path, installer: Option<&Installer>, stop_review: bool, choices: &Choices) -> Answer {
+    match scan(path, choices) {
         Ok(reports) => Answer::of(&reports, installer, stop_review),
         Err(error) => Answer::undecided(&format!("it could not be scanned: {}", without_path(&error, path))),
     }
@@ -79,9 +89,14 @@ fn without_path(error: &anyhow::Error, path: &Path) -> String {
     format!("{error:#}").replace(&escape::line(&path.display().to_string()), "it")
 }
 
-fn scan(path: &Path) -> anyhow::Result<Vec<PackageReport>> {
-    let scanner = Scanner::new(Ruleset::builtin()?, Limits::default(), Policy::new(&[])?);
+fn scan(path: &Path, choices: &Choices) -> anyhow::Result<Vec<PackageReport>> {
+    let mut rules = Ruleset::builtin()?;
+    choices.apply(&mut rules);
+    let scanner = Scanner::new(rules, Limits::default(), choices.policy.clone());
     let found = scanner.discover(path)?;
+    for (option, file) in choices.files() {
+        super::scan::refuse_scanned(option, std::slice::from_ref(file), std::slice::from_ref(&found))?;
+    }
     super::scan::confine(std::slice::from_ref(&found), None)?;
     let mut reports = Vec::new();
     scanner.run(&[found], &(), &mut |report| reports.push(report));

@@ -13,9 +13,11 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Exit;
+use super::policy::{self, Choices};
 use crate::advisory::Advisories;
 use crate::package::Discovered;
 use crate::place::{self, Environment};
+use crate::policy::{Ledger, Note};
 use crate::report::{PackageReport, Tally, escape, json, placed, terminal};
 use crate::{Limits, Policy, Progress, Report, Scanner, Verdict, sandbox};
 
@@ -40,12 +42,11 @@ pub struct Args {
 /// How skills are looked at, whoever asks.
 #[derive(Debug, clap::Args)]
 pub(super) struct Look {
-    /// Verdict from which the exit code is 1
-    #[arg(long, value_enum, default_value_t = FailOn::Warn, help_heading = "Policy")]
-    fail_on: FailOn,
-    /// Leave out the rules that match this glob, such as 'ioc/*'; may be repeated
-    #[arg(long, value_name = "GLOB", help_heading = "Policy")]
-    ignore_rule: Vec<String>,
+    /// Verdict from which the exit code is 1; warn by default
+    #[arg(long, value_enum, help_heading = "Policy")]
+    fail_on: Option<FailOn>,
+    #[command(flatten)]
+    policy: policy::Args,
     /// Also scan with the rules of this directory; may be repeated
     #[arg(long, value_name = "DIR", help_heading = "Policy")]
     rules: Vec<PathBuf>,
@@ -58,38 +59,52 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Rules, limits, choices and pins, ready to scan.
-    pub(super) fn scanner(&self, environment: &Environment) -> anyhow::Result<(Scanner, Policy)> {
-        let policy = Policy::new(&self.ignore_rule).context("--ignore-rule")?;
+    /// Rules, limits, choices and pins, ready to scan, and what is wrong with the choices.
+    pub(super) fn scanner(&self, environment: &Environment) -> anyhow::Result<(Scanner, Choices, Vec<Note>)> {
+        self.scanner_with(self.policy.load(environment)?, environment)
+    }
+
+    /// As [`Self::scanner`], with nothing accepted that a baseline lists.
+    pub(super) fn scanner_without_baseline(
+        &self,
+        environment: &Environment,
+    ) -> anyhow::Result<(Scanner, Choices, Vec<Note>)> {
+        self.scanner_with(self.policy.load_without(environment, true)?, environment)
+    }
+
+    fn scanner_with(
+        &self,
+        choices: Choices,
+        environment: &Environment,
+    ) -> anyhow::Result<(Scanner, Choices, Vec<Note>)> {
         let mut rules = super::rules::load(&self.rules)?;
+        let notes = choices.apply(&mut rules);
         if let Some(file) = &self.osv {
             let shown = escape::line(&file.display().to_string());
             let advisories = Advisories::load(file).map_err(|error| anyhow::anyhow!("--osv {shown}: {error}"))?;
             rules.advisories = Some(advisories);
         }
-        let scanner = Scanner::new(rules, Limits::default(), policy.clone());
-        Ok((scanner.with_pins(super::verify::pins(environment)?), policy))
+        let scanner = Scanner::new(rules, Limits::default(), choices.policy.clone());
+        Ok((scanner.with_pins(super::verify::pins(environment)?), choices, notes))
     }
 
     /// Nothing that is scanned may say how it is scanned.
-    pub(super) fn refuse_scanned(&self, roots: &[Discovered]) -> anyhow::Result<()> {
+    pub(super) fn refuse_scanned(&self, choices: &Choices, roots: &[Discovered]) -> anyhow::Result<()> {
+        for (option, file) in choices.files() {
+            refuse_scanned(option, std::slice::from_ref(file), roots)?;
+        }
         refuse_scanned("--rules", &self.rules, roots)?;
         refuse_scanned("--osv", self.osv.as_slice(), roots)
     }
 
     /// Verdict from which the exit code is 1.
-    pub(super) fn threshold(&self) -> Verdict {
-        self.fail_on.verdict()
+    pub(super) fn threshold(&self, choices: &Choices) -> Verdict {
+        choices.threshold(self.fail_on.map(FailOn::verdict))
     }
 
     /// Worker threads.
     pub(super) fn threads(&self) -> Option<usize> {
         self.threads
-    }
-
-    /// What is left out, and by which rules of the user's it is looked at.
-    pub(super) fn choices(&self) -> String {
-        format!("{:?} {:?} {:?}", self.ignore_rule, self.rules, self.osv)
     }
 }
 
@@ -139,14 +154,15 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         return limits();
     }
     let environment = Environment::of_process();
-    let (scanner, policy) = args.look.scanner(&environment)?;
+    let (scanner, choices, notes) = args.look.scanner(&environment)?;
     let (roots, places) = targets(&scanner, &args.paths, &environment)?;
-    args.look.refuse_scanned(&roots)?;
+    args.look.refuse_scanned(&choices, &roots)?;
     confine(&roots, args.look.threads)?;
     let mut out = super::stdout();
-    let tally = print(&scanner, &roots, places.as_ref().map(|places| (places, &policy)), args.output, &mut out)?;
+    let judging = Judging { places: places.as_ref(), policy: &choices.policy, notes };
+    let tally = print(&scanner, &roots, judging, args.output, &mut out)?;
     out.flush()?;
-    Ok(exit(&tally, args.look.threshold()))
+    Ok(exit(&tally, args.look.threshold(&choices)))
 }
 
 /// From here on this thread, and the workers that it starts, read nothing but the packages and write nothing.
@@ -270,16 +286,27 @@ fn readable(roots: &[Discovered]) -> Vec<PathBuf> {
     places.into_iter().collect()
 }
 
+/// What decides beside the packages.
+struct Judging<'j> {
+    /// The places, if nobody named a path.
+    places: Option<&'j place::Places>,
+    policy: &'j Policy,
+    /// What is wrong with the user's choices.
+    notes: Vec<Note>,
+}
+
 /// Scans and prints; what is not shown is only counted, so that memory does not grow with the number of packages.
 fn print(
     scanner: &Scanner,
     roots: &[Discovered],
-    places: Option<(&place::Places, &Policy)>,
+    judging: Judging<'_>,
     output: Output,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<Tally> {
+    let Judging { places, policy, notes } = judging;
     let detail = output.detail();
     let mut report = Report::new(scanner.rules());
+    let mut ledger = Ledger::default();
     let mut failed = None;
     let bar = Bar::new();
     let mut document = match output.format {
@@ -293,10 +320,11 @@ fn print(
             Format::Text => Ok(()),
         };
         failed = failed.take().or(result.err());
+        ledger.add(policy.suppressions(), &package);
         let is_kept = output.format == Format::Text && detail.shows(package.verdict);
         report.add(package, is_kept);
     };
-    if let Some((places, policy)) = places {
+    if let Some(places) = places {
         // Which skill hides which is known when all are.
         let mut packages = Vec::new();
         scanner.run(roots, &bar, &mut |package| packages.push(package));
@@ -310,16 +338,19 @@ fn print(
     if let Some(error) = failed {
         return Err(error.into());
     }
+    report.notes = notes;
+    report.notes.extend(ledger.notes(policy.suppressions()));
     if let Some(document) = document {
         document.end(&report, out)?;
     }
-    if let Some((places, _)) = places.filter(|_| output.format != Format::Text) {
+    policy::tell(&report.notes);
+    if let Some(places) = places.filter(|_| output.format != Format::Text) {
         for complaint in &places.complaints {
             anstream::eprintln!("skillscan: {}", escape::line(complaint));
         }
     }
     if output.format == Format::Text {
-        if let Some((places, _)) = places.filter(|_| detail > terminal::Detail::Quiet) {
+        if let Some(places) = places.filter(|_| detail > terminal::Detail::Quiet) {
             terminal::places(places, super::width(), out)?;
         }
         terminal::render(&report, terminal::Options { detail, width: super::width() }, out)?;

@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Location, PackageReport, Report, ReportedInstall, integrity};
+use super::{Location, PackageReport, Report, ReportedFinding, ReportedInstall, integrity};
 use crate::finding::Role;
+use crate::policy;
 
 /// Version of the schema.
 pub const SCHEMA: u32 = 1;
@@ -28,7 +29,7 @@ struct Package<'a> {
     hosts: &'a [String],
     installs: &'a [ReportedInstall],
     findings: Vec<Finding<'a>>,
-    suppressed: [(); 0],
+    suppressed: Vec<Suppressed<'a>>,
     gaps: Vec<serde_json::Value>,
     bytes: u64,
     files: usize,
@@ -47,6 +48,17 @@ struct Finding<'a> {
     fix: &'a str,
     fingerprint: &'a str,
     locations: Vec<Place<'a>>,
+}
+
+#[derive(Serialize)]
+struct Suppressed<'a> {
+    finding: Finding<'a>,
+    from: &'static str,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -102,8 +114,8 @@ fn origin(report: &PackageReport) -> serde_json::Value {
     origin
 }
 
-fn package(report: &PackageReport) -> Package<'_> {
-    let findings = report.findings.iter().map(|finding| Finding {
+fn finding(finding: &ReportedFinding) -> Finding<'_> {
+    Finding {
         rule: finding.rule.as_str(),
         class: finding.class.name(),
         severity: finding.severity.name(),
@@ -119,7 +131,21 @@ fn package(report: &PackageReport) -> Package<'_> {
         fix: &finding.fix,
         fingerprint: &finding.fingerprint,
         locations: finding.locations.iter().map(place).collect(),
-    });
+    }
+}
+
+fn suppressed(suppressed: &policy::Suppressed) -> Suppressed<'_> {
+    let suppression = &suppressed.suppression;
+    Suppressed {
+        finding: finding(&suppressed.finding),
+        from: suppression.basis.name(),
+        reason: &suppression.reason,
+        author: suppression.author.as_deref(),
+        expires: suppression.expires.map(|day| day.to_string()),
+    }
+}
+
+fn package(report: &PackageReport) -> Package<'_> {
     let capability = |(name, places): (&&str, &Vec<(String, usize)>)| {
         let locations: Vec<_> = places.iter().map(|(path, line)| json!({"path": path, "line": line})).collect();
         json!({"name": name, "locations": locations})
@@ -138,8 +164,8 @@ fn package(report: &PackageReport) -> Package<'_> {
         capabilities: report.capabilities.iter().map(capability).collect(),
         hosts: &report.hosts,
         installs: &report.installs,
-        findings: findings.collect(),
-        suppressed: [],
+        findings: report.findings.iter().map(finding).collect(),
+        suppressed: report.suppressed.iter().map(suppressed).collect(),
         gaps: report
             .gaps
             .iter()
@@ -200,7 +226,10 @@ impl Document {
             tally.verdicts.iter().map(|(verdict, count)| (verdict.name().to_owned(), json!(count))).collect();
         let rest = json!({
             "schema": SCHEMA,
-            "summary": {"packages": tally.packages, "verdicts": verdicts, "gaps": tally.gaps},
+            "summary": {
+                "packages": tally.packages, "verdicts": verdicts, "gaps": tally.gaps, "suppressed": tally.suppressed,
+                "notes": report.notes.iter().map(|note| json!({"kind": note.kind, "text": note.text})).collect::<Vec<_>>(),
+            },
             "tool": {"name": "skillscan", "version": env!("CARGO_PKG_VERSION"), "rules": report.rules},
         });
         let rest = serde_json::to_string_pretty(&rest)?;

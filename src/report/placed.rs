@@ -107,11 +107,11 @@ pub(crate) fn add(
     rules: &Ruleset,
     policy: &Policy,
 ) {
-    let Some(rule) = RuleId::new(id).ok().and_then(|id| rules.get(&id)).filter(|rule| !policy.ignores(&rule.id)) else {
+    let Some(rule) = RuleId::new(id).ok().and_then(|id| rules.get(&id)).filter(|rule| policy.reports(&rule.id)) else {
         return;
     };
+    let severity = policy.severity(&rule.id).unwrap_or(severity);
     let verdict = policy::verdict_of(severity, rule.meta.confidence);
-    package.verdict = package.verdict.max(verdict);
     let first = places.first().map_or("", |(path, _)| path);
     let identity = format!("{id}\0{}\0{}{}", package.root, package.path, joined(first));
     let document = package.document.clone();
@@ -122,7 +122,7 @@ pub(crate) fn add(
     if locations.is_empty() {
         return;
     }
-    package.findings.push(ReportedFinding {
+    let finding = ReportedFinding {
         rule: rule.id.clone(),
         class: rule.meta.class,
         title: rule.meta.title.clone(),
@@ -135,7 +135,8 @@ pub(crate) fn add(
         message: rule.meta.message.clone(),
         fingerprint: data_encoding::HEXLOWER.encode(&Sha256::digest(identity)[..16]),
         locations,
-    });
+    };
+    policy.settle(package, finding);
 }
 
 fn joined(path: &str) -> String {

@@ -163,6 +163,20 @@ fn evidence(package: &PackageReport, options: Options, out: &mut dyn Write) -> i
         let more = worth.len() - limit;
         writeln!(out, "  and {more} more {}; -v shows them\n", plural(more, "finding"))?;
     }
+    let suppressed = package.suppressed.iter().filter(|_| options.detail == Detail::Verbose);
+    let mut ends_blank = true;
+    for one in suppressed {
+        let suppression = &one.suppression;
+        let until = suppression.expires.map(|day| format!(", until {day}")).unwrap_or_default();
+        let text = format!("suppressed: {}: {}{until}", one.finding.rule, escape::line(&suppression.reason));
+        for line in escape::wrapped(&text, options.width - 4).lines() {
+            writeln!(out, "  {line}")?;
+        }
+        ends_blank = false;
+    }
+    if !ends_blank {
+        writeln!(out)?;
+    }
     for gap in &package.gaps {
         let text =
             format!("not looked at: {}: {} ({})", escape::line(&gap.path), escape::line(&gap.why), gap.kind.name());
@@ -341,7 +355,7 @@ fn lowered(finding: &ReportedFinding) -> String {
 }
 
 fn summary(report: &Report, options: Options, out: &mut dyn Write) -> io::Result<()> {
-    let Tally { verdicts, packages, files, gaps, complaints: _ } = report.tally.clone();
+    let Tally { verdicts, packages, files, gaps, suppressed, complaints: _ } = report.tally.clone();
     let parts: Vec<String> = [Verdict::Malicious, Verdict::Warn, Verdict::Incomplete, Verdict::Review, Verdict::Pass]
         .into_iter()
         .filter_map(|verdict| {
@@ -363,6 +377,10 @@ fn summary(report: &Report, options: Options, out: &mut dyn Write) -> io::Result
             "{gaps} {} not looked at; see above or --format json",
             if gaps == 1 { "part was" } else { "parts were" }
         )?;
+    }
+    if suppressed > 0 {
+        let are = if suppressed == 1 { "finding is" } else { "findings are" };
+        writeln!(out, "{suppressed} {are} suppressed by your choices; -v or --format json shows them")?;
     }
     writeln!(out, "{} rules, indicators of {}", report.rules, report.data_date)?;
     if let Some(advice) = advice(report, options) {

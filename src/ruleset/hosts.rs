@@ -1,7 +1,7 @@
 //! Classes of hosts: what kind of place an address is, for rules that weigh
 //! where something comes from or goes to. Says nothing about good or bad.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 
@@ -21,6 +21,8 @@ pub struct Hosts {
     classes: HashMap<String, String>,
     /// Host to path prefixes with their classes, longest first.
     paths: HashMap<String, Vec<(String, String)>>,
+    /// Hosts that the user trusts, with what lies below them.
+    allowed: HashSet<String>,
 }
 
 /// Where a URL leads.
@@ -28,7 +30,7 @@ pub struct Hosts {
 pub struct Place {
     /// Host in lower case, without brackets.
     pub host: String,
-    /// Class of `lists/hosts.csv`, or `ip`, `local`, `unknown`.
+    /// Class of `lists/hosts.csv`, or `allowed`, `ip`, `local`, `unknown`.
     pub class: String,
     /// Whether the connection is not encrypted.
     pub plain: bool,
@@ -58,7 +60,7 @@ impl Hosts {
             prefixes
         };
         let paths = paths.into_iter().map(|(host, prefixes)| (host, longest_first(prefixes))).collect();
-        Ok(Self { classes, paths })
+        Ok(Self { classes, paths, allowed: HashSet::new() })
     }
 
     /// Whether any row has this class.
@@ -97,7 +99,20 @@ impl Hosts {
         throwaway.into_iter().chain([place.class]).collect()
     }
 
+    /// Lets a host that the user trusts, and all below it, be of the class `allowed` and of no other.
+    pub fn allow(&mut self, host: &str) {
+        self.allowed.insert(host.to_ascii_lowercase());
+    }
+
+    fn is_allowed(&self, host: &str) -> bool {
+        let ancestors = std::iter::successors(Some(host), |name| name.split_once('.').map(|(_, rest)| rest));
+        !self.allowed.is_empty() && ancestors.into_iter().any(|name| self.allowed.contains(name))
+    }
+
     fn class(&self, host: &str, path: &str) -> &str {
+        if self.is_allowed(host) {
+            return "allowed";
+        }
         if let Ok(ip) = host.parse::<IpAddr>() {
             return if is_local(ip) { "local" } else { "ip" };
         }

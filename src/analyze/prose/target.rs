@@ -17,7 +17,7 @@ pub(super) fn target_classes(input: &Input<'_>, target: &str) -> BTreeSet<String
         return classes;
     }
     let Some(place) = input.rules.hosts.place(target) else { return classes };
-    if matches!(place.class.as_str(), "installer" | "registry" | "local") {
+    if matches!(place.class.as_str(), "installer" | "registry" | "local" | "allowed") {
         classes.insert(place.class);
         return classes;
     }

@@ -29,6 +29,12 @@ pub struct Mark {
     pub message: String,
     /// Where: path and line.
     pub place: (String, usize),
+    /// The finding's stable identity.
+    #[serde(default)]
+    pub fingerprint: String,
+    /// The rule's title.
+    #[serde(default)]
+    pub title: String,
 }
 
 /// What a skill does, as far as a scan sees it; small, and stable enough to be kept.
@@ -85,6 +91,8 @@ fn mark(finding: &ReportedFinding) -> Mark {
         severity: finding.effective as u8,
         message: finding.message.clone(),
         place: primary.map(|place| (place.path.clone(), place.line)).unwrap_or_default(),
+        fingerprint: finding.fingerprint.clone(),
+        title: finding.title.clone(),
     }
 }
 

@@ -41,6 +41,7 @@ pub mod rule;
 pub mod ruleset;
 pub mod sandbox;
 pub mod scan;
+pub mod state;
 pub mod text;
 pub mod verify;
 

@@ -194,6 +194,8 @@ pub struct PackageReport {
     pub bytes: u64,
     /// Files read.
     pub files: usize,
+    /// SHA-256 of each file, and of what each link names, by path.
+    pub contents: Vec<(String, [u8; 32])>,
 }
 
 /// Numbers of a scan.
@@ -352,9 +354,21 @@ pub(crate) fn package(
         integrity: Integrity::default(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
+        contents: contents(package),
     };
     reported.into_iter().for_each(|finding| policy.settle(&mut report, finding));
     report
+}
+
+/// What lies in a package, link targets told apart from files.
+fn contents(package: &Package) -> Vec<(String, [u8; 32])> {
+    let files = package.files.iter().map(|file| file.path.shown().to_owned()).zip(package.file_digests.iter().copied());
+    let links = package.links.iter().map(|link| {
+        let target = link.target.as_os_str().as_encoded_bytes();
+        let digest = Sha256::new().chain_update(b"link\0").chain_update(target).finalize();
+        (link.path.shown().to_owned(), digest.into())
+    });
+    files.chain(links).collect()
 }
 
 /// Reports a package that could not be analyzed.
@@ -367,6 +381,7 @@ pub(crate) fn unseen(root: &Discovered, package: &Package, gap: Gap) -> PackageR
         gaps: package.gaps.iter().cloned().chain([gap]).collect(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
+        contents: contents(package),
         ..PackageReport::of_nothing(root, &package.path)
     }
 }
@@ -395,6 +410,7 @@ impl PackageReport {
             integrity: Integrity::default(),
             bytes: 0,
             files: 0,
+            contents: Vec::new(),
         }
     }
 }

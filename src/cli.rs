@@ -7,10 +7,13 @@ use clap::{Parser, Subcommand};
 pub mod audit;
 pub mod baseline;
 pub mod gate;
+pub mod history;
 pub mod install_policy;
 mod policy;
+pub mod nightly;
 pub mod rules;
 pub mod scan;
+pub mod schedule;
 pub mod verify;
 
 /// Exit codes, in the order in which they win.
@@ -65,6 +68,13 @@ enum Command {
     /// Compare installed skills with what installers recorded, or pin them
     #[command(after_help = verify::EXIT_CODES)]
     Verify(verify::Args),
+    /// Scan everything and tell what changed since the last run
+    #[command(after_help = nightly::EXIT_CODES)]
+    Nightly(nightly::Args),
+    /// Show earlier runs, or what happened to a skill
+    History(history::Args),
+    /// Run nightly by a timer, or keep the gateway from starting on a failed audit
+    Schedule(schedule::Args),
     /// Audit this host: firewall, tunnel, access, gateway, agent, files
     #[command(after_help = audit::EXIT_CODES)]
     Audit(audit::Args),
@@ -86,6 +96,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::InstallPolicy(args)) => install_policy::run(&args),
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Baseline(args)) => baseline::run(&args),
+        Some(Command::Nightly(args)) => nightly::run(&args),
+        Some(Command::History(args)) => history::run(&args),
+        Some(Command::Schedule(args)) => schedule::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         None => scan::run(&cli.scan),
     }

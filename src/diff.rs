@@ -80,7 +80,8 @@ impl Behaviour {
     }
 }
 
-fn mark(finding: &ReportedFinding) -> Mark {
+/// A finding as it is compared.
+pub(crate) fn mark(finding: &ReportedFinding) -> Mark {
     let primary = finding.locations.first();
     let evidence = primary.map(|place| if place.snippet.is_empty() { &place.note } else { &place.snippet });
     let evidence: String = evidence.map(|text| text.split_whitespace().collect()).unwrap_or_default();

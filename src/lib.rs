@@ -31,6 +31,8 @@ pub mod gate;
 pub mod hashes;
 pub mod limits;
 pub mod net;
+pub mod nightly;
+pub mod notify;
 pub mod package;
 pub mod parse;
 pub mod place;

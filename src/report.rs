@@ -24,6 +24,7 @@ pub mod escape;
 pub mod integrity;
 pub mod json;
 pub mod mask;
+pub mod nightly;
 pub mod placed;
 pub mod terminal;
 
@@ -387,6 +388,19 @@ pub(crate) fn unseen(root: &Discovered, package: &Package, gap: Gap) -> PackageR
 }
 
 impl PackageReport {
+    /// What counts, and what others of its kind are compared by; what it can do and what was found is dropped.
+    pub(crate) fn light(self) -> Self {
+        Self {
+            capabilities: BTreeMap::new(),
+            hosts: Vec::new(),
+            installs: Vec::new(),
+            findings: Vec::new(),
+            integrity: Integrity::default(),
+            contents: Vec::new(),
+            ..self
+        }
+    }
+
     /// A report on a path of a root at which there is nothing.
     pub(crate) fn of_nothing(root: &Discovered, path: &str) -> Self {
         Self {

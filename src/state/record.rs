@@ -131,8 +131,6 @@ pub enum Kind {
     Found,
     /// Its files are the same, and less was found.
     Resolved,
-    /// It could not be read whole this time.
-    Unread,
 }
 
 impl Kind {
@@ -145,7 +143,6 @@ impl Kind {
             Self::Update => "update",
             Self::Found => "found",
             Self::Resolved => "resolved",
-            Self::Unread => "unread",
         }
     }
 }

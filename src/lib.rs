@@ -43,6 +43,7 @@ pub mod rule;
 pub mod ruleset;
 pub mod sandbox;
 pub mod scan;
+pub mod schedule;
 pub mod state;
 pub mod text;
 pub mod verify;

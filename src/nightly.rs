@@ -144,11 +144,20 @@ pub fn compare(history: &History, seen: Seen) -> (Night, Update) {
 fn standing(skill: &Skill, threshold: Option<Verdict>) -> Option<Standing> {
     let verdict = skill.verdict();
     let is_flagged = verdict == Verdict::Incomplete || verdict >= threshold.unwrap_or(Verdict::Warn);
-    let decide = |mark: &&Mark| mark.verdict == skill.behaviour.verdict;
-    let mut rules: Vec<String> = skill.behaviour.findings.iter().filter(decide).map(|mark| mark.rule.clone()).collect();
-    rules.dedup();
     let since = (skill.changed, skill.changed_at.clone());
-    is_flagged.then(|| Standing { place: skill.place(), verdict, since, rules })
+    is_flagged.then(|| Standing { place: skill.place(), verdict, since, rules: deciding(skill) })
+}
+
+/// Rules that decide about a skill, or that parts of it were not looked at.
+fn deciding(skill: &Skill) -> Vec<String> {
+    let decides = |mark: &&Mark| mark.verdict == skill.behaviour.verdict;
+    let mut rules: Vec<String> =
+        skill.behaviour.findings.iter().filter(decides).map(|mark| mark.rule.clone()).collect();
+    rules.dedup();
+    if rules.is_empty() {
+        rules.push("not seen whole".to_owned());
+    }
+    rules
 }
 
 struct Comparison {
@@ -171,7 +180,7 @@ impl Comparison {
                 return is_news.then(|| self.made(Kind::New, None, after, "is recorded and not there".to_owned()));
             }
             let is_news = !self.is_first || after.verdict() >= self.least;
-            return is_news.then(|| self.new(before, after));
+            return is_news.then(|| self.appeared(before, after));
         };
         if after.is_absent() {
             return Some(self.removed(was, vec!["a record still names it".to_owned()]));
@@ -198,9 +207,14 @@ impl Comparison {
         Some(event)
     }
 
-    fn new(&self, before: Option<&Skill>, after: &Skill) -> Event {
+    /// Of many in a first run, only what decides about each is told.
+    fn appeared(&self, before: Option<&Skill>, after: &Skill) -> Event {
         let mut what = "new".to_owned();
         let mut lines = introduced(&after.behaviour);
+        if self.is_first && before.is_none() {
+            what = deciding(after).join(", ");
+            lines.clear();
+        }
         if let Some((was, run)) = before.and_then(|was| Some((was, was.removed?))) {
             let how = if was.content == after.content { "as it was" } else { "with other files" };
             what = format!("back {how}, was gone since run {run}");
@@ -324,10 +338,6 @@ fn audited(
         }
     }
     let gone = before.iter().filter(|(key, was)| !now.contains_key(*key) && matches!(&*was.status, "fail" | "warn"));
-    turned.extend(gone.map(|(_, was)| Turned {
-        before: Some(was.status.clone()),
-        answer: was.clone(),
-        is_gone: true,
-    }));
+    turned.extend(gone.map(|(_, was)| Turned { before: Some(was.status.clone()), answer: was.clone(), is_gone: true }));
     (turned, failing)
 }

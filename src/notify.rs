@@ -17,7 +17,7 @@ use crate::process::{self, Caps, Given};
 use crate::report::{escape, mask};
 
 /// How long a server may take for one attempt, and a program in all.
-const TIME: Duration = Duration::from_secs(15);
+const TIME: Duration = Duration::from_secs(10);
 /// Bytes of an answer that are read.
 const ANSWER: usize = 64 * 1024;
 /// Largest file with an address or a token, in bytes.
@@ -166,7 +166,9 @@ fn read(source: &str, environment: &Environment) -> Result<String, String> {
         }
         Some(("file", path)) => file(Path::new(path)).map_err(|why| format!("{} {why}", escape::line(path)))?,
         _ => {
-            return Err("the address is secret and must not stand on the command line; name file:/PATH or env:NAME".to_owned());
+            return Err(
+                "the address is secret and must not stand on the command line; name file:/PATH or env:NAME".to_owned()
+            );
         }
     };
     let text = text.trim();

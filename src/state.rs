@@ -110,7 +110,10 @@ impl State {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(History::default()),
             Err(error) => return Err(Problem::Unusable(shown, told(&error))),
             Ok(meta) if !meta.is_file() || is_others(&meta) => {
-                return Err(Problem::Damaged(shown, "is no file of its own, or someone else may have written it".into()));
+                return Err(Problem::Damaged(
+                    shown,
+                    "is no file of its own, or someone else may have written it".into(),
+                ));
             }
             Ok(meta) if meta.len() > BYTES => {
                 return Err(Problem::Damaged(shown, format!("is larger than {BYTES} bytes")));

@@ -44,7 +44,10 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         History::default()
     };
     if history.runs.is_empty() {
-        bail!("{}: no run is remembered there; `skillscan nightly` makes one", escape::line(&folder.display().to_string()));
+        bail!(
+            "{}: no run is remembered there; `skillscan nightly` makes one",
+            escape::line(&folder.display().to_string())
+        );
     }
     let mut out = super::stdout();
     match &args.skill {
@@ -114,7 +117,9 @@ fn skills(history: &History, skills: &[&Skill], format: Format, out: &mut dyn Wr
     if format == Format::Json {
         let skills: Vec<Value> = skills
             .iter()
-            .map(|skill| json!({"skill": skill, "told": of_skill(history, skill).map(report::past).collect::<Vec<_>>()}))
+            .map(
+                |skill| json!({"skill": skill, "told": of_skill(history, skill).map(report::past).collect::<Vec<_>>()}),
+            )
             .collect();
         let document = json!({"schema": printed::SCHEMA, "skills": skills});
         writeln!(out, "{}", printed::ascii(&serde_json::to_string_pretty(&document)?))?;

@@ -187,7 +187,8 @@ fn refuse(args: &Args, folder: &Path, channels: &[Channel], roots: &[Discovered]
         })
         .collect();
     scan::refuse_scanned("--notify command:", &commands, roots)?;
-    let existing: Vec<PathBuf> = folder.ancestors().find(|path| path.exists()).map(Path::to_owned).into_iter().collect();
+    let existing: Vec<PathBuf> =
+        folder.ancestors().find(|path| path.exists()).map(Path::to_owned).into_iter().collect();
     if args.state.is_some() { scan::refuse_scanned("--state", &existing, roots) } else { Ok(()) }
 }
 

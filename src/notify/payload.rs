@@ -61,7 +61,8 @@ pub fn text(message: &Message) -> String {
 
 /// For `sendmail`: headers and body.
 pub fn mail(message: &Message, to: &str) -> String {
-    let subject: String = cut(&message.title).chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
+    let subject: String =
+        cut(&message.title).chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
     let headers = [
         format!("To: {to}"),
         format!("Subject: {subject}"),

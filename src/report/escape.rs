@@ -63,7 +63,11 @@ pub fn defanged_hosts(text: &str) -> String {
     let mut before = ' ';
     while let Some(c) = characters.next() {
         let is_inside = before.is_alphanumeric() && characters.peek().is_some_and(|next| next.is_alphabetic());
-        if c == '.' && is_inside { out.push_str("[.]") } else { out.push(c) }
+        if c == '.' && is_inside {
+            out.push_str("[.]")
+        } else {
+            out.push(c)
+        }
         before = c;
     }
     defanged(&out)

@@ -73,7 +73,9 @@ pub struct Update {
 
 fn failure(error: impl Into<redb::Error>) -> Failure {
     match error.into() {
-        redb::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => Failure::Damaged(error.to_string()),
+        redb::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Failure::Damaged(error.to_string())
+        }
         redb::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             Failure::Damaged("ends too early".to_owned())
         }

@@ -17,6 +17,7 @@ mod install_policy;
 mod installs;
 mod lookalikes;
 mod mock;
+mod nightly;
 mod openclaw;
 mod output;
 mod packages;

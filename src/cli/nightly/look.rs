@@ -71,11 +71,7 @@ fn placed(skills: &mut [Skill], packages: &mut [PackageReport], judge: impl FnOn
 }
 
 /// What was found and is not there any more.
-fn vanished(
-    roots: &[Discovered],
-    named: &BTreeMap<String, String>,
-    skills: &[Skill],
-) -> BTreeSet<(String, String)> {
+fn vanished(roots: &[Discovered], named: &BTreeMap<String, String>, skills: &[Skill]) -> BTreeSet<(String, String)> {
     let broken: BTreeSet<(String, String)> =
         skills.iter().filter(|skill| skill.behaviour.gaps > 0).map(Skill::key).collect();
     let mut gone = BTreeSet::new();

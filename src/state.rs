@@ -115,6 +115,7 @@ impl State {
                     "is no file of its own, or someone else may have written it".into(),
                 ));
             }
+            Ok(meta) if meta.len() == 0 => return Err(Problem::Damaged(shown, "is empty".to_owned())),
             Ok(meta) if meta.len() > BYTES => {
                 return Err(Problem::Damaged(shown, format!("is larger than {BYTES} bytes")));
             }

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr;
 
 use super::audit::markdown::cell;
 use super::terminal::plural;
@@ -20,7 +21,10 @@ const INDENT: usize = 12;
 struct Entry {
     verdict: Option<Verdict>,
     word: String,
-    head: String,
+    /// Which skill or check.
+    place: String,
+    /// What happened to it.
+    what: String,
     lines: Vec<String>,
 }
 
@@ -40,7 +44,8 @@ impl Entry {
         Self {
             verdict: is_there.then_some(verdict),
             word: if is_there { verdict.name().to_owned() } else { "gone".to_owned() },
-            head: escape::line(&format!("{}: {}", event.place(), event.what)),
+            place: escape::line(&event.place()),
+            what: escape::line(&event.what),
             lines,
         }
     }
@@ -48,14 +53,14 @@ impl Entry {
     fn of_check(turned: &Turned) -> Self {
         let Answer { check, subject, status, message, .. } = &turned.answer;
         let before = turned.before.as_deref().unwrap_or("not asked");
-        let head = escape::line(&format!("{check} ({subject})"));
+        let place = escape::line(&format!("{check} ({subject})"));
         if turned.is_gone {
-            let lines = vec![format!("was {before}, and is not there any more")];
-            return Self { verdict: None, word: "gone".to_owned(), head, lines };
+            let what = format!("was {before}, and is not there any more");
+            return Self { verdict: None, word: "gone".to_owned(), place, what, lines: Vec::new() };
         }
-        let lines = vec![escape::line(&format!("{message} (was {before})"))];
+        let what = escape::line(&format!("{message} (was {before})"));
         let verdict = if status == "fail" { Some(Verdict::Warn) } else { None };
-        Self { verdict, word: status.clone(), head, lines }
+        Self { verdict, word: status.clone(), place, what, lines: Vec::new() }
     }
 }
 
@@ -115,9 +120,12 @@ pub fn text(night: &Night, width: usize, out: &mut dyn Write) -> io::Result<()> 
     let entries = entries(night);
     for entry in &entries {
         let style = entry.verdict.map(super::terminal::style).unwrap_or_default();
-        let head = indented(&entry.head, width);
-        writeln!(out, "{style}{:>10}{style:#}  {}", entry.word, head.trim_start())?;
-        for line in &entry.lines {
+        let whole = format!("{}: {}", entry.place, entry.what);
+        // What does not fit beside the path stands below it.
+        let fits = whole.width() + INDENT <= width;
+        let (head, below) = if fits { (&whole, None) } else { (&entry.place, Some(&entry.what)) };
+        writeln!(out, "{style}{:>10}{style:#}  {}", entry.word, indented(head, width).trim_start())?;
+        for line in below.into_iter().chain(&entry.lines) {
             writeln!(out, "{}", indented(line, width))?;
         }
     }
@@ -242,8 +250,8 @@ pub fn markdown(night: &Night, skills: Option<Vec<Value>>, out: &mut dyn Write) 
         writeln!(out, "- {}", cell(note))?;
     }
     for entry in entries(night).iter().rev() {
-        writeln!(out, "## {}: {}\n", entry.word, cell(&entry.head))?;
-        for line in &entry.lines {
+        writeln!(out, "## {}: {}\n", entry.word, cell(&entry.place))?;
+        for line in std::iter::once(&entry.what).chain(&entry.lines) {
             writeln!(out, "- {}", cell(line))?;
         }
         writeln!(out)?;
@@ -280,7 +288,7 @@ pub fn message(night: &Night, host: &str) -> Message {
 
 fn entries_of(night: &Night) -> impl Iterator<Item = Vec<String>> {
     entries(night).into_iter().rev().map(|entry| {
-        let head = format!("{}  {}", entry.word, entry.head);
+        let head = format!("{}  {}: {}", entry.word, entry.place, entry.what);
         std::iter::once(head).chain(entry.lines.iter().map(|line| format!("    {line}"))).collect()
     })
 }

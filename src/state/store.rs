@@ -1,6 +1,7 @@
 //! The database: its tables, how it is read whole, and how a run is written in one transaction.
 
 use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
@@ -93,8 +94,25 @@ fn open(file: &Path, disk: &mut dyn Disk) -> Result<Database, Failure> {
     builder.create_with_backend(Boxed(backend)).map_err(failure)
 }
 
+/// The version of a file, found out without writing to it; none if that takes more.
+fn peek(file: &Path, disk: &mut dyn Disk) -> Option<u64> {
+    let backend = disk.open(file).ok()?;
+    // Without the check that a damaged file needs: it may end in a panic.
+    let version = panic::catch_unwind(AssertUnwindSafe(|| {
+        let database = Database::builder().set_cache_size(CACHE).open_read_only_with_backend(Boxed(backend)).ok()?;
+        let meta = database.begin_read().ok()?.open_table(META).ok()?;
+        let bytes = meta.get("schema").ok()??.value().to_vec();
+        bytes.try_into().ok().map(u64::from_le_bytes)
+    }));
+    version.ok().flatten()
+}
+
 /// Reads everything.
 pub(super) fn load(file: &Path, disk: &mut dyn Disk) -> Result<History, Failure> {
+    // What a later version wrote is not touched; opening it for good writes to it.
+    if let Some(later) = peek(file, disk).filter(|schema| *schema > SCHEMA) {
+        return Err(Failure::Future(later));
+    }
     let database = open(file, disk)?;
     let history = read(&database)?;
     database.close().map_err(failure)?;

@@ -18,8 +18,9 @@ pub(super) struct Home {
 }
 
 impl Home {
+    /// An empty one. Its path is always as long, so that lines break in the same places.
     pub(super) fn new() -> Self {
-        let home = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        let home = Self { dir: tempfile::tempdir_in("/tmp").expect("a temporary directory") };
         fs::create_dir_all(home.skills()).expect("a new directory");
         home
     }

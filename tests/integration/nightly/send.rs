@@ -77,7 +77,7 @@ const HOSTILE: &str = "@everyone <!channel> ``` [x](evil.example) <b>&";
 fn hostile() -> Home {
     let home = Home::with_skill();
     home.night(1, &[]);
-    home.write(&format!("{}/SKILL.md", HOSTILE), &format!("---\nname: x\ndescription: A.\n---\n{ATTACK}"));
+    home.write(&format!("{HOSTILE}/SKILL.md"), &format!("---\nname: x\ndescription: A.\n---\n{ATTACK}"));
     home
 }
 

@@ -240,7 +240,7 @@ impl Comparison {
             || difference.gained.findings.iter().any(weighs)
             || difference.raised.iter().any(|(_, mark)| weighs(mark));
         let is_less = new < old || difference.lost.findings.iter().any(weighs);
-        let why = if self.is_same_rules { "its records or its place changed" } else { "the rules changed" };
+        let why = if self.is_same_rules { "its records or its place changed" } else { "rules or choices changed" };
         let (kind, what) = match (is_more, is_less) {
             (true, _) => (Kind::Found, format!("same files, more found: {why}")),
             (false, true) => (Kind::Resolved, format!("same files, less found: {why}")),

@@ -126,24 +126,28 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let at = jiff::Timestamp::from_second(now.as_second())?.to_string();
     let environment = args.environment()?;
     let channels = channels(args)?;
-    let (scanner, policy) = args.look.scanner(&environment)?;
+    // Choices and pins are those of whoever runs this, also where somebody else's skills are looked at.
+    let (scanner, choices, mut notes) = args.look.scanner(&Environment::of_process())?;
     if args.paths.iter().any(|path| path == Path::new("-")) {
         bail!("standard input is another one each time; name a file");
     }
     let (roots, places) = scan::targets(&scanner, &args.paths, &environment)?;
-    args.look.refuse_scanned(&roots)?;
+    args.look.refuse_scanned(&choices, &roots)?;
     let folder = folder(args.state.as_deref())?;
     refuse(args, &folder, &channels, &roots)?;
     let mut memory = Memory::open(&folder)?;
     let audit = args.audit.then(|| super::audit::plain(at.get(..10).unwrap_or(&at).to_owned())).transpose()?;
-    let mut scanned = look::look(&scanner, &roots, places.as_ref().map(|places| (places, &policy)), args)?;
+    let mut scanned = look::look(&scanner, &roots, (places.as_ref(), &choices.policy), args)?;
+    notes.append(&mut scanned.notes);
+    super::policy::tell(&notes);
+    let threshold = args.look.threshold(&choices);
     let mut seen = Seen {
         at: at.clone(),
         scope: look::scope(args, &roots),
-        rules: look::rules(scanner.rules(), &args.look),
+        rules: look::rules(scanner.rules(), &choices, &args.look),
         skills: std::mem::take(&mut scanned.skills),
         audit: audit.as_ref().map(|(audit, _)| look::answers(audit)),
-        threshold: Some(args.look.threshold()),
+        threshold: Some(threshold),
         ..Seen::default()
     };
     (seen.roots, seen.unlisted) = look::listed(&roots, places.as_ref(), memory.history.last(&seen.scope));
@@ -155,7 +159,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         !is_gone
     });
     memory.note_clock(&at);
-    let exit = exit(&scanned.report.tally, args.look.threshold(), audit.as_ref().map(|(_, exit)| *exit));
+    let exit = exit(&scanned.report.tally, threshold, audit.as_ref().map(|(_, exit)| *exit));
     let all = args.always.then(|| seen.skills.iter().map(summary).collect::<Vec<_>>());
     let (mut night, mut update) = nightly::compare(&memory.history, seen);
     memory.tell(&mut night);

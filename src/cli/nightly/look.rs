@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::super::policy::Choices;
 use super::{Args, Format, scan};
 use crate::audit::Audit;
 use crate::package::Discovered;
 use crate::place::Places;
+use crate::policy::{Ledger, Note};
 use crate::report::{PackageReport, placed, terminal};
 use crate::state::{Answer, Run, Skill};
 use crate::{Policy, Report, Ruleset, Scanner, verify};
@@ -19,6 +21,8 @@ pub(super) struct Scanned {
     pub(super) skills: Vec<Skill>,
     /// What was gone when it was read, as its root and path.
     pub(super) vanished: BTreeSet<(String, String)>,
+    /// What is wrong with the user's choices.
+    pub(super) notes: Vec<Note>,
     /// Numbers, and what is to be shown in full.
     pub(super) report: Report,
 }
@@ -27,7 +31,7 @@ pub(super) struct Scanned {
 pub(super) fn look(
     scanner: &Scanner,
     roots: &[Discovered],
-    places: Option<(&Places, &Policy)>,
+    (places, policy): (Option<&Places>, &Policy),
     args: &Args,
 ) -> anyhow::Result<Scanned> {
     let named: BTreeMap<String, String> =
@@ -37,25 +41,30 @@ pub(super) fn look(
     let bar = scan::Bar::new();
     scan::confined(roots, args.look.threads(), || {
         let (mut skills, mut packages) = (Vec::new(), Vec::new());
-        let mut report = Report::new(scanner.rules());
+        let (mut report, mut ledger) = (Report::new(scanner.rules()), Ledger::default());
         scanner.run(roots, &bar, &mut |package| {
             skills.push(Skill::of(named.get(&package.root).unwrap_or(&package.root), &package));
             let is_kept = is_shown(package.verdict);
             match places {
                 // Which skill hides which is known when all are.
                 Some(_) => packages.push(if is_full { package } else { package.light() }),
-                None => report.add(package, is_kept),
+                None => {
+                    ledger.add(policy.suppressions(), &package);
+                    report.add(package, is_kept);
+                }
             }
         });
-        if let Some((places, policy)) = places {
+        if let Some(places) = places {
             placed(&mut skills, &mut packages, |packages| placed::judge(packages, places, scanner.rules(), policy));
             report.tally.complaints = places.complaints.len();
         }
         for package in packages {
+            ledger.add(policy.suppressions(), &package);
             let is_kept = is_shown(package.verdict);
             report.add(package, is_kept);
         }
-        Scanned { vanished: vanished(roots, &named, &skills), skills, report }
+        let notes = ledger.notes(policy.suppressions());
+        Scanned { vanished: vanished(roots, &named, &skills), skills, notes, report }
     })
 }
 
@@ -111,8 +120,8 @@ pub(super) fn scope(args: &Args, roots: &[Discovered]) -> String {
     }
 }
 
-/// What decides about findings, beside the skills: version, rules, and what the user leaves out.
-pub(super) fn rules(rules: &Ruleset, look: &scan::Look) -> String {
+/// What decides about findings, beside the skills: version, rules, and the user's choices.
+pub(super) fn rules(rules: &Ruleset, choices: &Choices, look: &scan::Look) -> String {
     let mut hasher = Sha256::new();
     for (name, text) in Ruleset::builtin_files() {
         hasher.update(name);
@@ -123,7 +132,10 @@ pub(super) fn rules(rules: &Ruleset, look: &scan::Look) -> String {
     for rule in rules.iter() {
         hasher.update(format!("{} {:?} {:?}", rule.id, rule.meta.severity, rule.meta.confidence));
     }
-    hasher.update(look.choices());
+    hasher.update(format!("{look:?}"));
+    for (_, file) in choices.files() {
+        hasher.update(std::fs::read(file).unwrap_or_default());
+    }
     let digest = data_encoding::HEXLOWER.encode(&hasher.finalize()[..8]);
     format!("{} {} {digest}", env!("CARGO_PKG_VERSION"), rules.data_date)
 }

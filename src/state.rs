@@ -29,7 +29,7 @@ pub const SCHEMA: u64 = 1;
 /// Runs that are kept: more than a year of nights.
 pub const RUNS: u64 = 400;
 /// Largest file that is read, in bytes.
-const BYTES: u64 = 1024 * 1024 * 1024;
+const BYTES: u64 = 256 * 1024 * 1024;
 /// Name of the file.
 const FILE: &str = "history.redb";
 /// Name of a file that is not whole yet.

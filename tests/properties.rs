@@ -3,6 +3,8 @@
 
 #[path = "properties/gate.rs"]
 mod gate;
+#[path = "properties/over_time.rs"]
+mod over_time;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -162,8 +162,10 @@ fn one(history: &History, skill: &Skill, out: &mut dyn Write) -> anyhow::Result<
         writeln!(out, "\n  run {} of {}: {}", event.run, report::when(&event.at), escape::line(&event.what))?;
         let files = event.files.told();
         let files = (!files.is_empty()).then(|| escape::line(&format!("files: {files}")));
-        for line in files.iter().chain(&event.lines) {
-            for line in escape::wrapped(line, width.saturating_sub(4)).lines() {
+        // Lines were escaped when they were written, by whoever wrote them.
+        let lines = event.lines.iter().map(|line| escape::line(line));
+        for line in files.into_iter().chain(lines) {
+            for line in escape::wrapped(&line, width.saturating_sub(4)).lines() {
                 writeln!(out, "    {line}")?;
             }
         }

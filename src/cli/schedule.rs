@@ -136,7 +136,7 @@ impl Target {
             given.variables.push(("XDG_RUNTIME_DIR", format!("/run/user/{me}")));
         }
         let output = process::run_with(&program, &words, &given, CAPS)?;
-        if output.code != Some(0) && output.stdout.is_empty() {
+        if output.code != Some(0) {
             let said = output.stderr.lines().next().unwrap_or("no reason given");
             bail!("systemctl {}: {}", words.join(" "), escape::line(said));
         }

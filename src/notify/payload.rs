@@ -20,9 +20,14 @@ const TELEGRAM: usize = 3_600;
 /// Events and entries of lists in data.
 const VALUES: usize = 100;
 
+/// Characters as the strictest server counts them: in units of UTF-16.
+fn length(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
 /// The body as lines, whole entries up to so many characters, and how many are left out.
 fn body(message: &Message, characters: usize) -> String {
-    let mut text = message.about.join("\n");
+    let mut text = message.about.iter().map(|line| cut(line)).collect::<Vec<_>>().join("\n");
     text.push_str("\n\n");
     let mut told = 0;
     for entry in message.entries.iter().take(ENTRIES) {
@@ -31,12 +36,16 @@ fn body(message: &Message, characters: usize) -> String {
             lines.push(format!("    and {} more lines", entry.len() - LINES));
         }
         let lines = lines.join("\n");
-        if told > 0 && text.chars().count() + lines.chars().count() > characters {
+        let room = characters.saturating_sub(length(&text));
+        if told > 0 && length(&lines) > room {
             break;
         }
         // The first entry is told in any case, as far as there is room.
-        let room = characters.saturating_sub(text.chars().count());
-        text.extend(lines.chars().take(room));
+        let mut used = 0;
+        text.extend(lines.chars().take_while(|c| {
+            used += c.len_utf16();
+            used <= room
+        }));
         text.push('\n');
         told += 1;
     }

@@ -52,13 +52,16 @@ impl Entry {
 
     fn of_check(turned: &Turned) -> Self {
         let Answer { check, subject, status, message, .. } = &turned.answer;
-        let before = turned.before.as_deref().unwrap_or("not asked");
+        let before = turned.before.as_deref().unwrap_or("not seen before");
         let place = escape::line(&format!("{check} ({subject})"));
         if turned.is_gone {
-            let what = format!("was {before}, and is not there any more");
+            let what = escape::line(&format!("was {before}, and is not there any more"));
             return Self { verdict: None, word: "gone".to_owned(), place, what, lines: Vec::new() };
         }
-        let what = escape::line(&format!("{message} (was {before})"));
+        let what = escape::line(&match &turned.before {
+            Some(_) => format!("{message} (was {before})"),
+            None => message.clone(),
+        });
         let verdict = if status == "fail" { Some(Verdict::Warn) } else { None };
         Self { verdict, word: status.clone(), place, what, lines: Vec::new() }
     }

@@ -355,21 +355,10 @@ pub(crate) fn package(
         integrity: Integrity::default(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
-        contents: contents(package),
+        contents: package.contents(),
     };
     reported.into_iter().for_each(|finding| policy.settle(&mut report, finding));
     report
-}
-
-/// What lies in a package, link targets told apart from files.
-fn contents(package: &Package) -> Vec<(String, [u8; 32])> {
-    let files = package.files.iter().map(|file| file.path.shown().to_owned()).zip(package.file_digests.iter().copied());
-    let links = package.links.iter().map(|link| {
-        let target = link.target.as_os_str().as_encoded_bytes();
-        let digest = Sha256::new().chain_update(b"link\0").chain_update(target).finalize();
-        (link.path.shown().to_owned(), digest.into())
-    });
-    files.chain(links).collect()
 }
 
 /// Reports a package that could not be analyzed.
@@ -382,25 +371,12 @@ pub(crate) fn unseen(root: &Discovered, package: &Package, gap: Gap) -> PackageR
         gaps: package.gaps.iter().cloned().chain([gap]).collect(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
-        contents: contents(package),
+        contents: package.contents(),
         ..PackageReport::of_nothing(root, &package.path)
     }
 }
 
 impl PackageReport {
-    /// What counts, and what others of its kind are compared by; what it can do and what was found is dropped.
-    pub(crate) fn light(self) -> Self {
-        Self {
-            capabilities: BTreeMap::new(),
-            hosts: Vec::new(),
-            installs: Vec::new(),
-            findings: Vec::new(),
-            integrity: Integrity::default(),
-            contents: Vec::new(),
-            ..self
-        }
-    }
-
     /// A report on a path of a root at which there is nothing.
     pub(crate) fn of_nothing(root: &Discovered, path: &str) -> Self {
         Self {

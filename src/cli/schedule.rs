@@ -183,8 +183,9 @@ fn arguments(install: &Install) -> anyhow::Result<nightly::Args> {
         anyhow::anyhow!("arguments of nightly: {}", escape::line(text.lines().next().unwrap_or_default()))
     })?;
     let args = nightly::Args::from_arg_matches(&matches)?;
-    if let Some(path) = args.looked_at().find(|path| !path.is_absolute()) {
-        bail!("{}: a timer starts somewhere else; give absolute paths", escape::line(&path.display().to_string()));
+    let named = args.looked_at().map(|path| path.display().to_string()).filter(|path| !path.starts_with('/'));
+    if let Some(path) = named.chain(install.arguments.iter().filter_map(|word| relative(word))).next() {
+        bail!("{}: a timer starts somewhere else; give absolute paths", escape::line(&path));
     }
     if args.channels().iter().any(|channel| channel.contains(":env:")) {
         bail!("a timer has none of your variables; name a file with file:/PATH");
@@ -193,6 +194,13 @@ fn arguments(install: &Install) -> anyhow::Result<nightly::Args> {
         bail!("--system: whose skills? Add `-- --home /home/NAME`, or paths");
     }
     Ok(args)
+}
+
+/// What of an argument is a file or directory here, and would be none elsewhere.
+fn relative(word: &str) -> Option<String> {
+    let value = if word.starts_with('-') { word.split_once('=')?.1 } else { word };
+    let path = Path::new(value);
+    (path.is_relative() && path.exists()).then(|| value.to_owned())
 }
 
 fn time(at: &str) -> anyhow::Result<String> {

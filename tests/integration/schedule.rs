@@ -130,8 +130,11 @@ fn the_guard_stands_before_the_gateway() {
 #[test]
 fn what_a_timer_could_not_do_is_refused() {
     let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path().join("here")).expect("a new directory");
     for (arguments, why) in [
         (&["--", "skills"][..], "absolute"),
+        (&["--", "--rules", "here"], "absolute"),
+        (&["--", "--rules=here"], "absolute"),
         (&["--", "--notify", "slack:env:HOOK"], "none of your variables"),
         (&["--", "--no-such-option"], "arguments of nightly"),
         (&["--", "--state", "/a\nb"], "control characters"),

@@ -47,7 +47,7 @@ pub(super) fn look(
             let is_kept = is_shown(package.verdict);
             match places {
                 // Which skill hides which is known when all are.
-                Some(_) => packages.push(if is_full { package } else { package.light() }),
+                Some(_) => packages.push(if is_full { package } else { light(package) }),
                 None => {
                     ledger.add(policy.suppressions(), &package);
                     report.add(package, is_kept);
@@ -66,6 +66,19 @@ pub(super) fn look(
         let notes = ledger.notes(policy.suppressions());
         Scanned { vanished: vanished(roots, &named, &skills), skills, notes, report }
     })
+}
+
+/// What counts, and what packages are judged by among others; the rest was taken over already.
+fn light(package: PackageReport) -> PackageReport {
+    PackageReport {
+        capabilities: BTreeMap::new(),
+        hosts: Vec::new(),
+        installs: Vec::new(),
+        findings: Vec::new(),
+        integrity: verify::Integrity::default(),
+        contents: Vec::new(),
+        ..package
+    }
 }
 
 /// Adds to what is compared what a look at all packages adds to their reports.

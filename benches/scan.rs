@@ -54,6 +54,28 @@ fn process(criterion: &mut Criterion) {
     });
 }
 
+/// What remembering costs: the same skills by `scan`, and by `nightly` when nothing changed.
+#[expect(clippy::disallowed_methods, reason = "measures the program as a shell starts it")]
+fn nightly(criterion: &mut Criterion) {
+    let state = tempfile::tempdir().expect("a temporary directory");
+    let root = std::env::var_os("SKILLSCAN_ARCHIVE").map_or_else(skills, PathBuf::from);
+    let mut group = criterion.benchmark_group("nightly");
+    group.sample_size(10);
+    for (what, command) in [("scan", "scan"), ("nothing changed", "nightly")] {
+        group.bench_function(what, |bench| {
+            bench.iter(|| {
+                let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_skillscan"));
+                program.arg(command).arg(&root).stdout(Stdio::null()).stderr(Stdio::null());
+                if command == "nightly" {
+                    program.arg("--state").arg(state.path());
+                }
+                assert!(program.status().expect("the program starts").code() == Some(1), "nothing is flagged");
+            });
+        });
+    }
+    group.finish();
+}
+
 fn archive(criterion: &mut Criterion) {
     let Some(root) = std::env::var_os("SKILLSCAN_ARCHIVE").map(PathBuf::from) else { return };
     let scanner = scanner();
@@ -147,5 +169,5 @@ fn indicators(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, stages, process, archive, hostile, indicators);
+criterion_group!(benches, stages, process, nightly, archive, hostile, indicators);
 criterion_main!(benches);

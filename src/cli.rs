@@ -8,11 +8,14 @@ pub mod audit;
 pub mod baseline;
 pub mod completions;
 pub mod gate;
+pub mod history;
 pub mod install_policy;
+pub mod nightly;
 mod policy;
 pub mod quarantine;
 pub mod rules;
 pub mod scan;
+pub mod schedule;
 pub mod verify;
 pub mod watch;
 
@@ -68,6 +71,13 @@ enum Command {
     /// Compare installed skills with what installers recorded, or pin them
     #[command(after_help = verify::EXIT_CODES)]
     Verify(verify::Args),
+    /// Scan everything and tell what changed since the last run
+    #[command(after_help = nightly::EXIT_CODES)]
+    Nightly(nightly::Args),
+    /// Show earlier runs, or what happened to a skill
+    History(history::Args),
+    /// Run nightly by a timer, or keep the gateway from starting on a failed audit
+    Schedule(schedule::Args),
     /// Audit this host: firewall, tunnel, access, gateway, agent, files
     #[command(after_help = audit::EXIT_CODES)]
     Audit(audit::Args),
@@ -102,6 +112,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Quarantine(args)) => quarantine::run(&args),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => completions::man(&args),
+        Some(Command::Nightly(args)) => nightly::run(&args),
+        Some(Command::History(args)) => history::run(&args),
+        Some(Command::Schedule(args)) => schedule::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         None => scan::run(&cli.scan),
     }

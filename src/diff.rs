@@ -29,6 +29,12 @@ pub struct Mark {
     pub message: String,
     /// Where: path and line.
     pub place: (String, usize),
+    /// The finding's stable identity.
+    #[serde(default)]
+    pub fingerprint: String,
+    /// The rule's title.
+    #[serde(default)]
+    pub title: String,
 }
 
 /// What a skill does, as far as a scan sees it; small, and stable enough to be kept.
@@ -74,7 +80,8 @@ impl Behaviour {
     }
 }
 
-fn mark(finding: &ReportedFinding) -> Mark {
+/// A finding as it is compared.
+pub(crate) fn mark(finding: &ReportedFinding) -> Mark {
     let primary = finding.locations.first();
     let evidence = primary.map(|place| if place.snippet.is_empty() { &place.note } else { &place.snippet });
     let evidence: String = evidence.map(|text| text.split_whitespace().collect()).unwrap_or_default();
@@ -85,6 +92,8 @@ fn mark(finding: &ReportedFinding) -> Mark {
         severity: finding.effective as u8,
         message: finding.message.clone(),
         place: primary.map(|place| (place.path.clone(), place.line)).unwrap_or_default(),
+        fingerprint: finding.fingerprint.clone(),
+        title: finding.title.clone(),
     }
 }
 
@@ -155,10 +164,6 @@ pub struct Difference {
 impl Difference {
     /// How `after` differs from `before`.
     pub fn between(before: &Behaviour, after: &Behaviour) -> Self {
-        let raised = after.findings.iter().filter_map(|mark| {
-            let was = before.findings.iter().find(|was| was.rule == mark.rule && was.evidence == mark.evidence)?;
-            (mark.severity > was.severity).then(|| (was.clone(), mark.clone()))
-        });
         Self {
             name: after.name.clone().or_else(|| before.name.clone()),
             versions: (before.version.clone(), after.version.clone()),
@@ -166,7 +171,7 @@ impl Difference {
             is_same: before.digest == after.digest,
             gained: Share::of(after, before),
             lost: Share::of(before, after),
-            raised: raised.collect(),
+            raised: raised(before, after),
             gaps: after.gaps.saturating_sub(before.gaps),
         }
     }
@@ -231,6 +236,23 @@ impl Difference {
         };
         format!("{name}{versions}: {} -> {}", self.verdicts.0, self.verdicts.1)
     }
+}
+
+/// Findings that weigh more than before. The same evidence may stand in a skill several times and weigh differently, so
+/// the heaviest is compared with the heaviest, and so on.
+fn raised(before: &Behaviour, after: &Behaviour) -> Vec<(Mark, Mark)> {
+    fn grouped(marks: &[Mark]) -> BTreeMap<(&str, &str), Vec<&Mark>> {
+        let mut groups: BTreeMap<(&str, &str), Vec<&Mark>> = BTreeMap::new();
+        marks.iter().for_each(|mark| groups.entry((&mark.rule, &mark.evidence)).or_default().push(mark));
+        groups.values_mut().for_each(|group| group.sort_by_key(|mark| std::cmp::Reverse(mark.severity)));
+        groups
+    }
+    let known = grouped(&before.findings);
+    let pairs = grouped(&after.findings).into_iter().flat_map(|(key, marks)| {
+        let was = known.get(&key).cloned().unwrap_or_default();
+        was.into_iter().zip(marks).collect::<Vec<_>>()
+    });
+    pairs.filter(|(was, mark)| mark.severity > was.severity).map(|(was, mark)| (was.clone(), mark.clone())).collect()
 }
 
 fn finding(mark: &Mark) -> Value {

@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::archive::Locked;
 use crate::fact::Fact;
 use crate::finding::Gap;
@@ -129,4 +131,17 @@ pub struct Package {
     pub digest: [u8; 32],
     /// SHA-256 of each file, in the order of `files`.
     pub file_digests: Vec<[u8; 32]>,
+}
+
+impl Package {
+    /// SHA-256 of each file, and of what each link names, by path; a link has another one than any file.
+    pub(crate) fn contents(&self) -> Vec<(String, [u8; 32])> {
+        let files = self.files.iter().map(|file| file.path.shown().to_owned()).zip(self.file_digests.iter().copied());
+        let links = self.links.iter().map(|link| {
+            let target = link.target.as_os_str().as_encoded_bytes();
+            let digest = Sha256::new().chain_update(b"link\0").chain_update(target).finalize();
+            (link.path.shown().to_owned(), digest.into())
+        });
+        files.chain(links).collect()
+    }
 }

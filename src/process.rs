@@ -1,7 +1,8 @@
 //! The only place that starts another program: one of the system's own, by its absolute path, with an empty
-//! environment, for a limited time and a limited output. Never a program or an argument that comes from a package.
+//! environment, for a limited time and a limited output; or one that the user named. Never a program or an argument
+//! that comes from a package.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
@@ -46,6 +47,9 @@ pub enum Error {
     /// Someone but root could have put another program in its place.
     #[error("{0} may be replaced by someone who is not root, so it was not run")]
     Replaceable(PathBuf),
+    /// It is none, or not what the user may trust.
+    #[error("{0} {1}, so it was not run")]
+    Unfit(PathBuf, &'static str),
     /// The system did not start it.
     #[error("{0} could not be started: {1}")]
     Start(PathBuf, io::Error),
@@ -67,8 +71,33 @@ pub fn find(name: &str) -> Result<PathBuf, Error> {
     if is_replaceable(&path) { Err(Error::Replaceable(path)) } else { Ok(path) }
 }
 
+/// Checks a program that the user named: by its absolute path, one that nobody else may write.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn own(path: &Path) -> Result<PathBuf, Error> {
+    let unfit = |why| Error::Unfit(path.to_owned(), why);
+    if !path.is_absolute() {
+        return Err(unfit("is no absolute path"));
+    }
+    let meta = std::fs::metadata(path).map_err(|_| Error::Missing(path.display().to_string()))?;
+    if !meta.is_file() {
+        return Err(unfit("is no file"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let me = rustix::process::geteuid().as_raw();
+        if (meta.uid() != me && meta.uid() != 0) || meta.mode() & 0o022 != 0 {
+            return Err(unfit("may be written by someone else"));
+        }
+    }
+    Ok(path.to_owned())
+}
+
+/// Whether someone who is not root may put something else in the place of a program.
 #[cfg(unix)]
-fn is_replaceable(path: &Path) -> bool {
+pub(crate) fn is_replaceable(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let Ok(real) = std::fs::canonicalize(path) else { return true };
     let is_open = |path: &Path| {
@@ -81,7 +110,7 @@ fn is_replaceable(path: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_replaceable(_: &Path) -> bool {
+pub(crate) fn is_replaceable(_: &Path) -> bool {
     true
 }
 
@@ -90,7 +119,28 @@ fn is_replaceable(_: &Path) -> bool {
 /// # Errors
 /// If it cannot be started, or takes more than it may; it is then ended.
 pub fn run(program: &Path, arguments: &[&str], caps: Caps) -> Result<Output, Error> {
-    let mut child = start(program, arguments).map_err(|error| Error::Start(program.to_owned(), error))?;
+    run_with(program, arguments, &Given::default(), caps)
+}
+
+/// What a program is given beside its arguments.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// Its standard input; empty, if none.
+    pub input: Option<Vec<u8>>,
+    /// Variables beside `PATH` and `LC_ALL`.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+/// As [`run`], with an input and variables.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(program: &Path, arguments: &[&str], given: &Given, caps: Caps) -> Result<Output, Error> {
+    let mut child = start(program, arguments, given).map_err(|error| Error::Start(program.to_owned(), error))?;
+    if let (Some(mut pipe), Some(input)) = (child.stdin.take(), given.input.clone()) {
+        // A program need not read all of it.
+        thread::spawn(move || pipe.write_all(&input).is_ok());
+    }
     let deadline = Instant::now() + caps.time;
     let late = || Error::Time(program.to_owned(), caps.time);
     let (sender, receiver) = mpsc::channel();
@@ -136,10 +186,12 @@ pub fn run(program: &Path, arguments: &[&str], caps: Caps) -> Result<Output, Err
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that starts programs, none of which is scanned")]
-fn start(program: &Path, arguments: &[&str]) -> io::Result<Child> {
+fn start(program: &Path, arguments: &[&str], given: &Given) -> io::Result<Child> {
     let mut command = std::process::Command::new(program);
     command.args(arguments).env_clear().env("LC_ALL", "C").env("PATH", FOLDERS.join(":")).current_dir("/");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.envs(given.variables.iter().map(|(name, value)| (*name, value)));
+    command.stdin(if given.input.is_some() { Stdio::piped() } else { Stdio::null() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command.spawn()

@@ -24,6 +24,7 @@ pub mod escape;
 pub mod integrity;
 pub mod json;
 pub mod mask;
+pub mod nightly;
 pub mod placed;
 pub mod terminal;
 mod total;
@@ -197,6 +198,8 @@ pub struct PackageReport {
     pub bytes: u64,
     /// Files read.
     pub files: usize,
+    /// SHA-256 of each file, and of what each link names, by path.
+    pub contents: Vec<(String, [u8; 32])>,
 }
 
 /// Reports one analyzed package.
@@ -304,6 +307,7 @@ pub(crate) fn package(
         integrity: Integrity::default(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
+        contents: package.contents(),
     };
     reported.into_iter().for_each(|finding| policy.settle(&mut report, finding));
     report
@@ -319,6 +323,7 @@ pub(crate) fn unseen(root: &Discovered, package: &Package, gap: Gap) -> PackageR
         gaps: package.gaps.iter().cloned().chain([gap]).collect(),
         bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
         files: package.files.len(),
+        contents: package.contents(),
         ..PackageReport::of_nothing(root, &package.path)
     }
 }
@@ -347,6 +352,7 @@ impl PackageReport {
             integrity: Integrity::default(),
             bytes: 0,
             files: 0,
+            contents: Vec::new(),
         }
     }
 }

@@ -3,6 +3,8 @@
 
 #[path = "properties/gate.rs"]
 mod gate;
+#[path = "properties/over_time.rs"]
+mod over_time;
 #[path = "properties/policy.rs"]
 mod policy;
 

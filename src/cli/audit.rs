@@ -18,7 +18,7 @@ Exit codes:
   2  usage error, internal error, or no OpenClaw installation found
   3  something could not be looked at, and nothing is flagged; with --strict also what needs root or --probe";
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// Look only at what belongs to this user; without it root looks at all users who have an installation
     #[arg(long, value_name = "NAME", help_heading = "What to look at")]
@@ -73,9 +73,10 @@ pub struct Args {
     today: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people
+    #[default]
     Text,
     /// One document
     Json,
@@ -87,9 +88,10 @@ enum Format {
     Markdown,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum FailOn {
     Warn,
+    #[default]
     Fail,
 }
 
@@ -112,6 +114,14 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     Ok(args.exit(&audit))
+}
+
+/// An audit without options, and what it would exit with.
+pub(super) fn plain(today: String) -> anyhow::Result<(Audit, Exit)> {
+    let args = Args { today: Some(today), ..Args::default() };
+    let audit = audit(&args)?;
+    let exit = args.exit(&audit);
+    Ok((audit, exit))
 }
 
 #[cfg(target_os = "linux")]

@@ -96,6 +96,16 @@ impl Error {
         }
     }
 
+    /// What went wrong without what was asked: addresses may be secret.
+    pub fn without_address(&self) -> String {
+        match self {
+            Self::Unreachable { why, .. } | Self::Malformed { why, .. } => why.clone(),
+            Self::Status { status, text, .. } => format!("the server answers {status}{}", after_colon(text)),
+            // These may name where a redirect leads.
+            Self::Refused { why, .. } => why.split(" http").next().unwrap_or_default().to_owned(),
+        }
+    }
+
     /// The HTTP status, if that is what came back.
     pub fn code(&self) -> Option<u16> {
         match self {

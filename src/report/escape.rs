@@ -56,6 +56,23 @@ pub fn defanged(text: &str) -> String {
     text.replace("http://", "hxxp://").replace("https://", "hxxps://")
 }
 
+/// As [`defanged`], and no name of a host is one any more, so that nothing makes a link of it.
+pub fn defanged_hosts(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(c) = characters.next() {
+        let is_inside = before.is_alphanumeric() && characters.peek().is_some_and(|next| next.is_alphabetic());
+        if c == '.' && is_inside {
+            out.push_str("[.]")
+        } else {
+            out.push(c)
+        }
+        before = c;
+    }
+    defanged(&out)
+}
+
 /// At most `width` columns of `text`, with an ellipsis if it was longer.
 pub fn fitted(text: &str, width: usize) -> String {
     let total: usize = text.chars().map(|c| c.width().unwrap_or(0)).sum();

@@ -49,7 +49,7 @@ pub struct Options {
 /// Findings shown with their places for one package, unless verbose.
 const SHOWN: usize = 5;
 
-fn style(verdict: Verdict) -> Style {
+pub(crate) fn style(verdict: Verdict) -> Style {
     let colour = match verdict {
         Verdict::Pass => AnsiColor::Green,
         Verdict::Review => AnsiColor::Cyan,

@@ -1,6 +1,6 @@
 //! A skill against its earlier version: what it does that it did not do, whatever the verdicts are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use skillscan::diff::{Behaviour, Difference, Drift};
 use skillscan::report::PackageReport;
@@ -92,4 +92,15 @@ fn hostile_names_are_escaped() {
     let of = |name: &str| Behaviour { name: Some(name.to_owned()), ..Behaviour::default() };
     let difference = Difference::between(&of("a"), &of("a\u{1b}[2J\u{202e}b"));
     assert!(difference.lines().iter().all(|line| !line.contains(['\u{1b}', '\u{202e}'])));
+}
+
+#[test]
+fn a_skill_does_no_more_than_itself() {
+    // The same command stands in code and in a warning, and weighs differently.
+    let text = format!("{SKILL}```sh\n{ATTACK}```\n\n## Never do this\n\nThis is an attack: `{}`\n", ATTACK.trim());
+    let behaviour = Behaviour::of(&scanned(&[("one/SKILL.md", &text)]));
+    let severities: BTreeSet<u8> = behaviour.findings.iter().map(|mark| mark.severity).collect();
+    assert!(severities.len() > 1, "{behaviour:?}");
+    let difference = Difference::between(&behaviour, &behaviour);
+    assert!(!difference.has_grown() && difference.lost.is_empty(), "{difference:?}");
 }

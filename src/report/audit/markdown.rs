@@ -59,7 +59,7 @@ fn row(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Text that means nothing to Markdown, on one line.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let mut out = String::new();
     for c in plain(text).chars() {
         match c {

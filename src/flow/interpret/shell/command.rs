@@ -343,7 +343,10 @@ impl Interpreter<'_> {
         let mut at = 0;
         while let Some(arg) = run.args.get(at) {
             at += 1;
-            let text = arg.texts().first().cloned().unwrap_or_else(|| "".into());
+            let mut text = arg.texts().first().cloned().unwrap_or_else(|| "".into());
+            if at == 1 && run.name == "tar" && !text.starts_with('-') {
+                text = format!("-{text}").into();
+            }
             let Some((name, value)) = option(entry, &text) else {
                 add("operands", arg.clone());
                 args.push(arg.clone());

@@ -19,7 +19,7 @@ struct Way {
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/flows/shell")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/flows-shell")
 }
 
 /// Places of a finding that tell where a value comes from, how it goes, and where it arrives.
@@ -58,7 +58,7 @@ fn ways_of_values_are_told_step_by_step() {
 /// Each program that sends something is seen to send it.
 #[test]
 fn every_sink_of_the_catalogue_is_reached() {
-    let text = fs::read_to_string(folder().join("../../../signatures/flows/shell.toml")).expect("the catalogue");
+    let text = fs::read_to_string(folder().join("../../signatures/flows/shell.toml")).expect("the catalogue");
     let catalogue: toml::Value = toml::from_str(&text).expect("a table");
     let sinks = catalogue["sink"].as_array().expect("sinks");
     let root = tempfile::tempdir().expect("a folder");

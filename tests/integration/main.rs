@@ -2,6 +2,7 @@
 
 mod audit;
 mod clawhub_cli;
+mod clawhub_cover;
 mod cli;
 mod common;
 mod context;

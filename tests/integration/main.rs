@@ -11,6 +11,7 @@ mod evidence;
 mod gate;
 mod gate_install;
 mod gate_server;
+mod gate_tls;
 mod hashes;
 mod hostile;
 mod indicators;

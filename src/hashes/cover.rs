@@ -79,7 +79,7 @@ impl Cover {
 
     /// Whether the last rule that is about this path leaves it out; directories end in `/`.
     fn leaves_out(&self, path: &str) -> bool {
-        let last = self.rules.matches(path).into_iter().last();
+        let last = self.rules.matches(path).into_iter().next_back();
         last.is_some_and(|index| self.negated.get(index) == Some(&false))
     }
 }

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
+use assert_cmd::Command;
 use proptest::collection::vec;
 use proptest::prelude::Strategy;
 use proptest::sample::select;
@@ -69,12 +68,8 @@ fn write(root: &Path, (paths, first, second): &Made) {
 fn listed(client: &Path, folders: &[String]) -> Vec<Option<BTreeSet<String>>> {
     let module = client.ancestors().nth(2).expect("it lies in a folder").join("clawhub/dist/skills.js");
     let mut command = Command::new("node");
-    command.args(["--input-type=module", "--eval", LISTED, "--"]).arg(module);
-    let mut node = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node starts");
-    let mut input = node.stdin.take().expect("a pipe");
-    input.write_all(folders.join("\n").as_bytes()).expect("node reads");
-    drop(input);
-    let output = node.wait_with_output().expect("node ends");
+    command.args(["--input-type=module", "--eval", LISTED, "--"]).arg(module).write_stdin(folders.join("\n"));
+    let output = command.output().expect("node starts");
     let text = String::from_utf8(output.stdout).expect("it is UTF-8");
     text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }

@@ -105,8 +105,8 @@ impl Host {
         Self::new(root.into(), false, Commands::None)
     }
 
-    /// A host that was recorded below `root`, `proc` included, with what its commands printed.
-    pub fn recorded(root: impl Into<PathBuf>, commands: BTreeMap<String, process::Output>) -> Self {
+    /// A host that was recorded below `root`, `proc` included, with what its commands printed, or why they did not.
+    pub fn recorded(root: impl Into<PathBuf>, commands: BTreeMap<String, Result<process::Output, Unread>>) -> Self {
         Self::new(root.into(), true, Commands::Recorded(commands))
     }
 

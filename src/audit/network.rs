@@ -15,6 +15,7 @@ mod state;
 mod ufw;
 mod walk;
 
+pub(super) use docker::images;
 pub(super) use firewall::Firewall;
 
 pub(super) const CHECKS: &[Check] = &[

@@ -225,7 +225,8 @@ impl Installation {
         let entries = host.list_if(&self.state, |name| name.starts_with("workspace-")).unwrap_or_default();
         found.extend(entries.into_iter().map(|entry| (entry.path.clone(), Evidence::path(entry.path))));
         let mut seen = std::collections::BTreeSet::new();
-        found.retain(|(folder, _)| host.is_dir(folder) && seen.insert(folder.clone()));
+        // One that cannot be looked at is no reason to look away.
+        found.retain(|(folder, _)| host.may_be_dir(folder) && seen.insert(folder.clone()));
         found
     }
 
@@ -269,7 +270,7 @@ impl Installation {
             let set = unit.variable("OPENCLAW_SERVICE_VERSION");
             found.extend(set.map(|set| Known { text: set.value.clone(), evidence: set.evidence(), is_proof: true }));
         }
-        let packages = package::installed(host, &self.user).into_iter().filter(Package::is_openclaw);
+        let packages = package::installed(host, &self.user).found.into_iter().filter(Package::is_openclaw);
         found.extend(packages.map(|package| Known {
             text: package.version.clone(),
             evidence: Evidence::path(&package.manifest).key("version"),

@@ -32,7 +32,8 @@ pub struct Args {
     /// Ask this address from outside whether Access stands before the gateway: the only use of the network
     #[arg(long, value_name = "URL", help_heading = "What to look at")]
     probe: Option<String>,
-    /// Also ask slow programs for a second opinion, such as `ufw status`
+    /// Also ask what runs here, on the loopback address: the gateway for its version, cloudflared for where it leads; and
+    /// for a second opinion the slow `ufw status` and `sshd -T`
     #[arg(long, help_heading = "What to look at")]
     deep: bool,
     /// Also scan the skills of every place that OpenClaw loads them from

@@ -114,7 +114,8 @@ fn status(root: &Path, target: &Path, pins: &Arc<Pins>) -> Status {
 fn covered(files: &[Unpacked]) -> Option<Vec<FileHash>> {
     let ignore = IGNORE_FILES.iter().filter_map(|name| files.iter().find(|file| file.path == *name));
     let cover = Cover::new(ignore.map(|file| &*file.bytes))?;
-    let files = files.iter().filter(|file| cover.covers(&file.path));
+    let covered = cover.covered(files.iter().map(|file| file.path.as_str()))?;
+    let files = files.iter().filter(|file| covered.contains(file.path.as_str()));
     Some(files.map(|file| FileHash::of(file.path.as_str(), &file.bytes)).collect())
 }
 

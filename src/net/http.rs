@@ -89,7 +89,9 @@ impl Reply {
 /// Asks servers.
 pub struct Client {
     runtime: Runtime,
-    /// For this machine.
+    /// For this machine in the clear.
+    plain: OnceLock<reqwest::Client>,
+    /// For this machine over TLS.
     local: OnceLock<reqwest::Client>,
     /// For the host that the user named.
     home: OnceLock<reqwest::Client>,
@@ -107,8 +109,8 @@ impl Client {
         // Twice is no harm: the first one stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (local, home, elsewhere) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Ok(Self { runtime, local, home, elsewhere, timeout })
+        let [plain, local, home, elsewhere] = std::array::from_fn(|_| OnceLock::new());
+        Ok(Self { runtime, plain, local, home, elsewhere, timeout })
     }
 
     /// Asks, and waits for the whole answer.
@@ -196,8 +198,9 @@ impl Client {
 
     /// This machine is asked directly, everyone else through the proxy that the environment names, if it does.
     fn client(&self, url: &Url, is_home: bool) -> Result<&reqwest::Client, Error> {
-        let is_local = is_loopback(url);
+        let (is_local, is_plain) = (is_loopback(url), url.scheme() == "http");
         let cell = match (is_local, is_home) {
+            (true, _) if is_plain => &self.plain,
             (true, _) => &self.local,
             (false, true) => &self.home,
             (false, false) => &self.elsewhere,
@@ -211,8 +214,11 @@ impl Client {
             .referer(false)
             .connect_timeout(self.timeout);
         if is_local {
-            // No certificates are needed, and reading those of the system takes longer than all the rest.
-            builder = builder.no_proxy().tls_certs_only([]);
+            builder = builder.no_proxy();
+            if is_plain {
+                // No certificates are needed, and reading those of the system takes longer than all the rest.
+                builder = builder.tls_certs_only([]);
+            }
         } else if !is_home && !has_proxy() {
             builder = builder.dns_resolver(Arc::new(Public));
         }

@@ -143,12 +143,10 @@ impl Comparison<'_> {
     }
 
     fn lines(&mut self, expected: Sha256, kind: Lines) -> Outcome {
-        let cover = match Tree::cover(&self.subject.folder) {
-            Ok(cover) => cover,
+        let covered = match self.tree.covered(&self.subject.folder) {
+            Ok(covered) => covered,
             Err(problem) => return Outcome::Unknown(problem),
         };
-        let all = self.tree.hashes();
-        let covered: Vec<FileHash> = all.iter().filter(|file| cover.covers(&file.path)).cloned().collect();
         if hashes::is_ambiguous(&covered) {
             return Outcome::Unknown(
                 "a file's name holds a line feed, so that the hash may be that of others".to_owned(),
@@ -159,7 +157,8 @@ impl Comparison<'_> {
             return Outcome::Same;
         }
         // The registry hashes hidden files of a repository as well.
-        let outside: Vec<FileHash> = all.into_iter().filter(|file| !hashes::is_record(&file.path)).collect();
+        let outside: Vec<FileHash> =
+            self.tree.hashes().into_iter().filter(|file| !hashes::is_record(&file.path)).collect();
         if kind == Lines::ContentHash && hashes::is_hash_of(expected, &outside, kind) {
             self.attest(&outside);
             return Outcome::Same;

@@ -162,11 +162,11 @@ impl Tree {
         self.files.iter().find(|file| file.hash.path == path)
     }
 
-    /// Which files the registry's client looks at, by the ignore files that lie in `folder` now.
+    /// The files that the registry's client looks at, by the ignore files that lie in `folder` now.
     ///
     /// # Errors
     /// In our words, if one of them cannot be followed.
-    pub fn cover(folder: &Path) -> Result<Cover, String> {
+    pub fn covered(&self, folder: &Path) -> Result<Vec<FileHash>, String> {
         let mut contents = Vec::new();
         for name in IGNORE_FILES {
             match strict::read(&folder.join(name), IGNORE_BYTES) {
@@ -174,8 +174,12 @@ impl Tree {
                 Err(problem) => return Err(format!("{name} {problem}")),
             }
         }
+        let paths = self.files.iter().map(|file| file.hash.path.as_str());
         let cover = Cover::new(contents.iter().map(Vec::as_slice));
-        cover.ok_or_else(|| "its ignore files are too long to be followed".to_owned())
+        let covered = cover.as_ref().and_then(|cover| cover.covered(paths));
+        let covered = covered.ok_or_else(|| "its ignore files are too long to be followed".to_owned())?;
+        let is_covered = |file: &&TreeFile| covered.contains(file.hash.path.as_str());
+        Ok(self.files.iter().filter(is_covered).map(|file| file.hash.clone()).collect())
     }
 }
 

@@ -124,3 +124,71 @@ fn what_the_client_calls_up_to_date_is_seen_to_be_changed() {
         assert!(online.stdout.contains(&format!("added: {path}")), "{path}: {}", online.stdout);
     }
 }
+
+/// Replaces the last byte but one of a file.
+fn change_a_byte(path: &Path) {
+    let mut bytes = std::fs::read(path).expect("it is installed");
+    let at = bytes.len() - 2;
+    bytes[at] ^= 1;
+    std::fs::write(path, bytes).expect("it can be written");
+}
+
+#[test]
+fn one_byte_that_the_client_does_not_notice_is_seen() {
+    let Some(client) = client() else { return };
+    let files = [
+        ("SKILL.md", SKILL),
+        ("scripts/run.sh", "#!/bin/sh\necho hello\n"),
+        (".clawhubignore", "extra/\n"),
+        (".hidden/run.sh", "#!/bin/sh\necho hello\n"),
+        ("node_modules/x/index.js", "console.log('hello')\n"),
+        ("extra/run.sh", "#!/bin/sh\necho hello\n"),
+    ];
+    for (path, _) in &files[3..] {
+        let (place, registry) = (Place::new(), Registry::with(&files));
+        let installed = clawhub(&client, &place, &registry, &["install", "@alice/demo"]);
+        assert_eq!(installed.code, 0, "{}{}", installed.stdout, installed.stderr);
+        change_a_byte(&place.path().join("skills/@alice/demo").join(path));
+        let updated = clawhub(&client, &place, &registry, &["update", "--all"]);
+        let said = updated.stdout + &updated.stderr;
+        assert!(said.contains("up to date"), "{path}: {said}");
+        let verified = place.run(&["verify", "."], &[]);
+        assert_eq!((verified.code, verified.stdout.contains(path)), (1, true), "{path}: {}", verified.stdout);
+        let online = place.run(&["verify", ".", "--online", "--registry", &registry.url()], &[]);
+        assert!(online.stdout.contains(&format!("changed: {path}")), "{path}: {}", online.stdout);
+    }
+}
+
+/// Of a file that its fingerprint covers, the client notices a byte when it updates and not when it lists. Whoever can
+/// change the file can change the fingerprint beside it as well, and then it notices nothing.
+#[test]
+fn one_byte_that_the_client_could_notice_is_seen_with_and_without_its_record() {
+    let Some(client) = client() else { return };
+    let files = [("SKILL.md", SKILL), ("scripts/run.sh", "#!/bin/sh\necho hello\n")];
+    let (place, registry) = (Place::new(), Registry::with(&files));
+    assert_eq!(place.gate(&registry, &["@alice/demo", "--install"]).code, 0);
+    let skill = place.path().join("skills/@alice/demo");
+    change_a_byte(&skill.join("scripts/run.sh"));
+    let listed = clawhub(&client, &place, &registry, &["list"]);
+    assert_eq!((listed.code, listed.stdout.trim()), (0, "@alice/demo  1.0.0"), "{}", listed.stderr);
+    let updated = clawhub(&client, &place, &registry, &["update", "--all"]);
+    assert!((updated.stdout + &updated.stderr).contains("local changes"));
+    let verified = place.run(&["verify", "."], &[]);
+    assert_eq!((verified.code, verified.stdout.contains("scripts/run.sh")), (1, true), "{}", verified.stdout);
+
+    let tree = skillscan::verify::Tree::read(&skill, &skillscan::Limits::default());
+    let forged = skillscan::hashes::fingerprint(&tree.covered(&skill).expect("no ignore files")).to_string();
+    let origin = skill.join(".clawhub/origin.json");
+    let text = std::fs::read_to_string(&origin).expect("it is installed");
+    let mut record: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    record["fingerprint"] = forged.into();
+    std::fs::write(&origin, record.to_string()).expect("it can be written");
+    let updated = clawhub(&client, &place, &registry, &["update", "--all"]);
+    let said = updated.stdout + &updated.stderr;
+    assert!(said.contains("up to date"), "{said}");
+    for args in [&["verify", "."][..], &["verify", ".", "--online", "--registry", &registry.url()]] {
+        let verified = place.run(args, &[]);
+        assert_eq!(verified.code, 1, "{}", verified.stdout);
+        assert!(verified.stdout.contains("changed: scripts/run.sh"), "{}", verified.stdout);
+    }
+}

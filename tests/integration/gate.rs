@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::common::{ATTACK, Ran, SKILL, fixtures, list, run_with};
-use super::mock::{Lie, Registry, lying_zip, zip};
+use super::mock::{Lie, Registry, lying_zip, two_directories, zip};
 
 /// A place to run the gate in.
 pub(super) struct Place {
@@ -236,34 +236,63 @@ fn archive_must_be_what_the_registry_lists() {
     assert_eq!(place.skills(), Vec::<String>::new());
 }
 
+/// Archives that two programs would unpack differently, or that lie about what they hold: what each does, its bytes,
+/// and what the gate says of it.
+fn deceitful() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let zeros = vec![0; 64 * 1024 * 1024];
+    let many: Vec<(String, Vec<u8>)> = (0..60_000).map(|index| (format!("{index}.txt"), Vec::new())).collect();
+    let of = |name: &str, bytes: &[u8], lie: Lie| {
+        lying_zip(&[("SKILL.md", SKILL.as_bytes(), Lie::None), (name, bytes, lie)])
+    };
+    let small = |name: &str, lie: Lie| of(name, b"/etc/passwd", lie);
+    let both = [("SKILL.md", SKILL.as_bytes(), Lie::None), ("run.sh", ATTACK.as_bytes(), Lie::None)];
+    let whole = lying_zip(&both);
+    vec![
+        ("climbs", small("../../outside.md", Lie::None), "no name that can be written safely"),
+        ("climbs from within", small("a/../../outside.md", Lie::None), "no name that can be written safely"),
+        ("absolute", small("/etc/cron.d/x", Lie::None), "outside the folder"),
+        ("drive letter", small("C:/x.md", Lie::None), "no name that can be written safely"),
+        ("drive", small("C:x.md", Lie::None), "no name that can be written safely"),
+        ("backslash", small("..\\outside.md", Lie::None), "no name that can be written safely"),
+        ("zero byte", small("a\0.md", Lie::None), "no name that can be written safely"),
+        ("line feed", small("a\n.md", Lie::None), "no name that can be written safely"),
+        ("no name", small("", Lie::None), "no name that can be written safely"),
+        ("in it twice", small("SKILL.md", Lie::None), "twice"),
+        ("in it twice, as itself", small("./SKILL.md", Lie::None), "twice"),
+        ("one on many systems", small("skill.MD", Lie::None), "skill.MD"),
+        ("a file and a folder", small("SKILL.md/x.md", Lie::None), "a file and a folder"),
+        ("link", small("link.md", Lie::Link), "a link or no file"),
+        ("checksum", small("notes.md", Lie::Checksum), "checksum"),
+        ("two names", small("notes.md", Lie::OtherName), "one reader calls it"),
+        ("encrypted", small("notes.md", Lie::Encrypted), "is encrypted"),
+        ("64-bit size", small("notes.md", Lie::WideSize), "two sizes"),
+        ("64-bit offset", small("notes.md", Lie::WideOffset), "one reader calls it"),
+        ("64-bit directory", two_directories(&both, 1), "not in its directory"),
+        ("bomb", of("notes.md", &zeros, Lie::Packed), "grows more than"),
+        ("files beyond number", zip(&many), "more than"),
+        ("cut off", whole[..whole.len() - 30].to_vec(), "cut off"),
+        ("more behind its end", [whole.as_slice(), b"more"].concat(), "follow the end"),
+    ]
+}
+
 #[test]
 fn archives_that_can_be_read_in_two_ways_are_refused() {
-    let place = Place::new();
-    let cases: [(&str, &str, Lie); 9] = [
-        ("climbs", "../../outside.md", Lie::None),
-        ("absolute", "/etc/cron.d/x", Lie::None),
-        ("drive letter", "C:/x.md", Lie::None),
-        ("backslash", "..\\outside.md", Lie::None),
-        ("zero byte", "a\0.md", Lie::None),
-        ("in it twice", "SKILL.md", Lie::None),
-        ("one on many systems", "skill.MD", Lie::None),
-        ("link", "link.md", Lie::Link),
-        ("checksum", "notes.md", Lie::Checksum),
-    ];
-    for (what, name, lie) in cases {
-        let archive = lying_zip(&[("SKILL.md", SKILL.as_bytes(), Lie::None), (name, b"/etc/passwd", lie)]);
+    for (what, archive, why) in deceitful() {
+        let place = Place::new();
         let registry = Registry::with(&[("SKILL.md", SKILL)]);
         registry.demo("1.0.0", |version| version.archive = Some(archive.clone()));
-        let (document, code) =
-            place.document(&registry, &[DEMO, "--install", "--allow", "incomplete", "--allow", "warn"]);
-        assert_eq!(document["decision"], "stop", "{what}");
-        assert!(matches!(code, 1 | 3), "{what}: {code}");
-        assert!(codes(&document).contains(&"archive/unsafe"), "{what}: {:?}", codes(&document));
+        let allowed = ["--allow", "incomplete", "--allow", "warn", "--yes"];
+        let ran = place.gate(&registry, &[&[DEMO, "--install"], &allowed[..]].concat());
+        assert!(matches!(ran.code, 1 | 3), "{what}: {}{}", ran.stdout, ran.stderr);
+        assert!(unwrapped(&ran.stdout).contains(why), "{what}: `{why}` is missing in:\n{}", ran.stdout);
         fs::write(place.path().join("local.zip"), &archive).expect("a new file");
-        let code = place.run(&["gate", "./local.zip", "--allow", "incomplete", "--allow", "warn"], &[]).code;
-        assert!(matches!(code, 1 | 3), "{what}, from a file: {code}");
+        let ran = place.run(&[&["gate", "./local.zip"], &allowed[..]].concat(), &[]);
+        assert!(matches!(ran.code, 1 | 3), "{what}, from a file: {}{}", ran.stdout, ran.stderr);
+        assert!(unwrapped(&ran.stdout).contains(why), "{what}, from a file: `{why}` is missing in:\n{}", ran.stdout);
+        let left = super::common::entries(place.path());
+        assert_eq!(left, ["home", "local.zip"].map(|name| place.path().join(name)), "{what}");
+        assert!(super::common::entries(&place.path().join("home")).is_empty(), "{what}");
     }
-    assert!(place.skills().is_empty() && !place.path().join("outside.md").exists());
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn what_is_no_answer_is_no_admission() {
         ("half an archive", DOWNLOAD, Trouble::Truncated(vec![0; 4096]), "broke off"),
         ("silence", SKILL_ROUTE, Trouble::Silent, "within 2 seconds"),
         ("no end", SKILL_ROUTE, Trouble::Endless, "longer than"),
+        ("no end in sight", SKILL_ROUTE, Trouble::Drip, "within 2 seconds"),
         ("too often", SKILL_ROUTE, says(429, &[("retry-after", "3600")], "Rate limit"), "429: Rate limit"),
         ("not allowed", DOWNLOAD, says(403, &[], "quarantined"), "quarantined"),
         ("pending", DOWNLOAD, says(423, &[], "scan pending"), "423"),

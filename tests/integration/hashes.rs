@@ -99,7 +99,7 @@ fn fingerprint_of_a_real_installation_covers_what_the_client_covers() {
         (".clawhub/origin.json", skipped),
     ];
     let cover = Cover::new([b"ignored.sh\n".as_slice()]).expect("a short file");
-    let covered: Vec<FileHash> = hashed(&all).into_iter().filter(|file| cover.covers(&file.path)).collect();
+    let covered: Vec<FileHash> = hashed(&all).into_iter().filter(|file| is_covered(&cover, &file.path)).collect();
     assert_eq!(covered.len(), 4);
     assert_eq!(
         hashes::fingerprint(&covered).to_string(),
@@ -144,12 +144,16 @@ fn hash_that_was_written_in_another_language_is_recognised() {
     assert!(!hashes::is_hash_of(danish, &other, Lines::Fingerprint));
 }
 
+fn is_covered(cover: &Cover, path: &str) -> bool {
+    cover.covered([path]).expect("a short path").contains(path)
+}
+
 #[test]
 fn ignore_files_decide_what_the_client_covers() {
     let cover = Cover::new([b"*.log\nbuild/\n!keep.log\n/top.txt\r\n# c\n\n".as_slice(), b"Data/**/x\n!build/y\n"])
         .expect("short files");
     for path in ["SKILL.md", "a/top.txt", "keep.log", "a/keep.log", "data", "builder/x", "x"] {
-        assert!(cover.covers(path), "{path} is hashed");
+        assert!(is_covered(&cover, path), "{path} is hashed");
     }
     let left_out = [
         "a.log",
@@ -167,13 +171,42 @@ fn ignore_files_decide_what_the_client_covers() {
         "a/node_modules/x/y",
     ];
     for path in left_out {
-        assert!(!cover.covers(path), "{path} is left out");
+        assert!(!is_covered(&cover, path), "{path} is left out");
     }
 }
 
 #[test]
-fn braces_in_an_ignore_file_are_no_choice() {
-    let cover = Cover::new([b"{a,b}.txt\n".as_slice()]).expect("a short file");
-    assert!(cover.covers("a.txt") && cover.covers("b.txt"));
-    assert!(!cover.covers("{a,b}.txt"));
+fn lines_mean_what_the_client_takes_them_to_mean() {
+    // Each line, a path that it leaves out, and one that it does not.
+    let cases = [
+        ("{a,b}.txt", "{a,b}.txt", "a.txt"),
+        ("b[!a].md", "bé.md", "ba.md"),
+        ("É.md", "é.md", "e.md"),
+        ("a\\*", "abc", "b"),
+        ("a/**/", "a/x", "b/a"),
+        ("a/ ", "a/x", "b/a/x"),
+        ("a\\ ", "a ", "a"),
+        ("\\#a", "#a", "a"),
+        ("/**/b", "a/c/b", "a/c"),
+        ("a/**/b", "a/b", "b"),
+        ("[b-a]", "", "b"),
+        ("[", "", "["),
+        ("a\\", "", "a"),
+    ];
+    for (line, left_out, kept) in cases {
+        let cover = Cover::new([line.as_bytes()]).expect("a short file");
+        assert!(left_out.is_empty() || !is_covered(&cover, left_out), "`{line}` leaves out `{left_out}`");
+        assert!(is_covered(&cover, kept), "`{line}` is not about `{kept}`");
+    }
+}
+
+#[test]
+fn ignore_files_beyond_measure_are_not_followed() {
+    assert!(Cover::new(["a\n".repeat(2_000).as_bytes()]).is_none());
+    assert!(Cover::new([format!("{}\n", "[!a]".repeat(100_000)).as_bytes()]).is_none());
+    // Stars in many lines over many paths.
+    let cover = Cover::new(["*a?b*c*\n".repeat(600).as_bytes()]).expect("it is short enough");
+    let paths: Vec<String> = (0..20_000).map(|index| format!("{index}{}", "ab".repeat(100))).collect();
+    assert!(cover.covered(paths.iter().map(String::as_str)).is_none());
+    assert!(cover.covered(paths.iter().map(String::as_str).take(100)).is_some());
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod baseline;
 mod clawhub_cli;
+mod clawhub_cover;
 mod cli;
 mod common;
 mod context;
@@ -13,6 +14,7 @@ mod flows_shell;
 mod gate;
 mod gate_install;
 mod gate_server;
+mod gate_tls;
 mod hashes;
 mod hostile;
 mod indicators;

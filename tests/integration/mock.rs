@@ -14,7 +14,7 @@ use skillscan::hashes::{self, FileHash, Sha256};
 #[path = "mock/zip.rs"]
 pub(crate) mod zip;
 
-pub(crate) use zip::{Lie, lying_zip, zip};
+pub(crate) use zip::{Lie, lying_zip, two_directories, zip};
 
 /// When every version was published.
 pub(crate) const PUBLISHED: u64 = 1_770_000_000_000;
@@ -65,6 +65,8 @@ pub(crate) enum Trouble {
     Silent,
     /// Never stops.
     Endless,
+    /// Never stops, and sends a byte now and then.
+    Drip,
 }
 
 #[derive(Default)]
@@ -89,13 +91,20 @@ impl Registry {
         let port = listener.local_addr().expect("it has an address").port();
         let registry = Self { state: Arc::default(), port };
         let served = registry.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let served = served.clone();
-                std::thread::spawn(move || served.serve(stream));
-            }
-        });
+        serve(listener, move |stream| served.serve(stream));
         registry
+    }
+
+    /// The same registry over TLS, on the port that is returned.
+    pub(crate) fn secured(&self, config: Arc<rustls::ServerConfig>) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = listener.local_addr().expect("it has an address").port();
+        let served = self.clone();
+        serve(listener, move |stream| {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).ok()?;
+            served.serve(rustls::StreamOwned::new(connection, stream))
+        });
+        port
     }
 
     /// One that has a clean skill `@alice/demo` of these files.
@@ -151,8 +160,8 @@ impl Registry {
         self.state().requests.clone()
     }
 
-    fn serve(&self, mut stream: TcpStream) -> Option<()> {
-        let mut reader = BufReader::new(stream.try_clone().ok()?);
+    fn serve(&self, stream: impl Read + Write) -> Option<()> {
+        let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
         let (method, target) = line.split_once(' ').map(|(m, rest)| (m, rest.split(' ').next().unwrap_or("")))?;
@@ -172,13 +181,14 @@ impl Registry {
         let token = if has_token { " with token" } else { "" };
         self.state().requests.push(format!("{method} {target}{token}"));
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let stream = reader.get_mut();
         if let Some(trouble) = self.trouble_at(path) {
-            return misbehave(&mut stream, trouble);
+            return misbehave(stream, trouble);
         }
         let query: BTreeMap<String, String> =
             url::form_urlencoded::parse(query.as_bytes()).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
         let (status, kind, bytes) = self.answer(path, &query, &body);
-        respond(&mut stream, status, &[("content-type".to_owned(), kind.to_owned())], &bytes)
+        respond(stream, status, &[("content-type".to_owned(), kind.to_owned())], &bytes)
     }
 
     fn trouble_at(&self, path: &str) -> Option<Trouble> {
@@ -457,7 +467,7 @@ fn resolve(slug: &str, skill: &Skill, hash: &str) -> Answer {
         "latestVersion": skill.latest.as_ref().map(|version| json!({"version": version}))}))
 }
 
-fn misbehave(stream: &mut TcpStream, trouble: Trouble) -> Option<()> {
+fn misbehave(stream: &mut impl Write, trouble: Trouble) -> Option<()> {
     match trouble {
         Trouble::Says(status, headers, body) | Trouble::Once(status, headers, body) => {
             respond(stream, status, &headers, &body)
@@ -472,6 +482,13 @@ fn misbehave(stream: &mut TcpStream, trouble: Trouble) -> Option<()> {
             std::thread::sleep(Duration::from_secs(20));
             Some(())
         }
+        Trouble::Drip => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n[").ok()?;
+            while stream.write_all(b" ").is_ok() {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Some(())
+        }
         Trouble::Endless => {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n[").ok()?;
             let more = [b' '; 64 * 1024];
@@ -481,12 +498,23 @@ fn misbehave(stream: &mut TcpStream, trouble: Trouble) -> Option<()> {
     }
 }
 
-fn respond(stream: &mut TcpStream, status: u16, headers: &[(String, String)], body: &[u8]) -> Option<()> {
+fn respond(stream: &mut impl Write, status: u16, headers: &[(String, String)], body: &[u8]) -> Option<()> {
     let mut head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes()).ok()?;
-    stream.write_all(body).ok()
+    stream.write_all(body).ok()?;
+    stream.flush().ok()
+}
+
+/// Answers each connection on a thread of its own, until the process ends.
+pub(crate) fn serve(listener: TcpListener, answer: impl Fn(TcpStream) -> Option<()> + Clone + Send + 'static) {
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            std::thread::spawn(move || answer(stream));
+        }
+    });
 }

@@ -60,7 +60,8 @@ impl Workdir {
         all.push(FileHash::of("_meta.json", meta.to_string().as_bytes()));
         let ignored = files.iter().filter(|(path, _)| hashes::IGNORE_FILES.contains(path));
         let cover = Cover::new(ignored.map(|(_, text)| text.as_bytes())).expect("short files");
-        all.retain(|file| cover.covers(&file.path));
+        let covered = cover.covered(files.iter().map(|(path, _)| *path).chain(["_meta.json"])).expect("few files");
+        all.retain(|file| covered.contains(file.path.as_str()));
         let origin = Origin::new(REGISTRY, slug, owner, version, TIME, hashes::fingerprint(&all));
         self.write(&format!("{skill}/.clawhub/origin.json"), origin.to_text());
         let mut lock = self.lock();

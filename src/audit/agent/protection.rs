@@ -14,7 +14,7 @@ use crate::ruleset;
 
 use super::super::check::{Answer, Evidence};
 use super::super::host::{FILE_BYTES, Host};
-use super::super::openclaw::Installation;
+use super::super::openclaw::{Installation, Loaded};
 use super::super::run::Context;
 use super::prompt::quoted;
 use super::skills;
@@ -58,6 +58,9 @@ pub(super) fn check(context: &Context) -> Vec<Answer> {
         if installation.is_left_over() {
             let message = "left over from an earlier release, nothing starts it";
             return vec![Answer::not_applicable(installation.subject(), message)];
+        }
+        if let Loaded::Broken(why) = &installation.config {
+            return vec![why.answer(installation.subject(), "which skills the configuration switches off")];
         }
         let found = installed(&context.host, installation);
         KNOWN.iter().filter_map(|known| judged(context, installation, known, &found)).collect()

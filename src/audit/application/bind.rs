@@ -175,9 +175,17 @@ fn socket(context: &Context, listener: &Listener) -> Answer {
             Answer::warn(Severity::High, subject, message).fix(FIX).command(COMMAND)
         }
         Reach::Public => {
-            let message = format!("{who} can be reached from {}", reach.name());
             let command = format!("{COMMAND} && openclaw gateway restart");
-            Answer::fail(Severity::Critical, subject, message).fix(FIX).command(command)
+            let kept = context.firewall().lets_in(listener.address.port()).filter(|kept| *kept < Reach::Public);
+            let (severity, but) = match kept {
+                // One layer of two is left.
+                Some(kept) => {
+                    (Severity::High, format!(", but for the packet filter, which lets in {} only", kept.name()))
+                }
+                None => (Severity::Critical, String::new()),
+            };
+            let message = format!("{who} can be reached from {}{but}", reach.name());
+            Answer::fail(severity, subject, message).fix(FIX).command(command)
         }
     };
     answer.evidence(evidence).obtained(Obtained::Procfs)

@@ -1,17 +1,25 @@
 //! Which version runs, and what was published about it; and programs from package registries that are known to be bad.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::civil::Date;
+use serde_json::Value;
+use url::Url;
 
 use crate::finding::Severity;
+use crate::net::probe::{Client, Method};
 use crate::ruleset::indicators::Kind;
 
-use super::super::check::{Answer, Evidence, Missing};
+use super::super::check::{Answer, Evidence, Missing, Obtained};
+use super::super::host::{Listener, Unread};
+use super::super::network::images;
 use super::super::openclaw::{
-    Installation, Package, Version,
+    Installation, Known, Package, Version,
     advisory::{Advisories, Advisory, Provenance},
-    package,
+    is_gateway, package,
 };
 use super::super::run::Context;
 
@@ -19,33 +27,72 @@ use super::super::run::Context;
 const FRESH: i64 = 30;
 /// Days after which a release line counts as old.
 const OLD_LINE: i64 = 62;
+/// How long a gateway may take to tell its version.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Most advisories that are named.
 const NAMED: usize = 8;
 
 /// `L4.version`.
 pub(super) fn version(context: &Context) -> Vec<Answer> {
-    context.each("which version is installed", |installation| {
+    let mut answers = context.each("which version is installed", |installation| {
         let subject = installation.subject();
         if installation.is_left_over() {
             return vec![Answer::not_applicable(subject, "left over from an earlier release, nothing starts it")];
         }
-        let mut answers = vec![advisories(installation)];
+        let mut answers = vec![advisories(subject, &installation.versions)];
         answers.extend(age(installation, &context.options.today));
         answers.extend(disagreement(installation));
         answers
-    })
+    });
+    let containers = images(&context.host).into_iter();
+    answers.extend(containers.map(|(image, known)| advisories(format!("container of {image}"), &[known])));
+    let running = running(context).into_iter();
+    answers.extend(running.map(|(subject, known)| advisories(subject, &[known]).obtained(Obtained::Probe)));
+    answers
 }
 
-fn advisories(installation: &Installation) -> Answer {
-    let subject = installation.subject();
+/// With `--deep`, the versions that running gateways tell of themselves on the loopback address.
+fn running(context: &Context) -> Vec<(String, Known)> {
+    if !context.options.deep {
+        return Vec::new();
+    }
+    let is_here = |listener: &&Listener| {
+        let ip = listener.address.ip();
+        (ip.is_loopback() || ip.is_unspecified()) && context.host.owner(listener).is_none_or(is_gateway)
+    };
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for address in context.gateway_listeners().into_iter().filter(is_here).map(|listener| listener.address) {
+        let local: IpAddr = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+        // Both families are one gateway.
+        if !addresses.iter().any(|known| known.port() == address.port()) {
+            addresses.push(SocketAddr::new(local, address.port()));
+        }
+    }
+    let url = |address: &SocketAddr| Url::parse(&format!("http://{address}/startupz")).ok();
+    let questions: Vec<(Method, Url)> = addresses.iter().filter_map(url).map(|url| (Method::Get, url)).collect();
+    if questions.is_empty() {
+        return Vec::new();
+    }
+    let Ok(client) = Client::new(PATIENCE) else { return Vec::new() };
+    let replies = client.ask(&questions).into_iter();
+    let told = questions.iter().zip(replies).filter_map(|((_, url), reply)| {
+        let value: Value = serde_json::from_str(&reply.ok().filter(|reply| reply.status == 200)?.body).ok()?;
+        let text = value.get("version")?.as_str()?.to_owned();
+        let subject = format!("running gateway at port {}", url.port()?);
+        Some((subject, Known { text, evidence: Evidence::command(url.as_str()), is_proof: true }))
+    });
+    told.collect()
+}
+
+fn advisories(subject: String, versions: &[Known]) -> Answer {
     let table = Advisories::built_in();
-    let Some(known) = installation.versions.iter().find(|known| known.version().is_some()) else {
-        let message = match installation.versions.first() {
+    let Some(known) = versions.iter().find(|known| known.version().is_some()) else {
+        let message = match versions.first() {
             Some(known) => format!("the version `{}` is written in no known way", known.text),
             None => "no package, unit or configuration tells the version".to_owned(),
         };
         let answer = Answer::unknown(Missing::Other, subject, message).command("openclaw --version");
-        return answer.all_evidence(installation.versions.first().map(|known| known.evidence.clone()));
+        return answer.all_evidence(versions.first().map(|known| known.evidence.clone()));
     };
     let Some(version) = known.version() else { return Answer::not_applicable(subject, "") };
     let hint = if known.is_proof { "" } else { " (the version that last wrote the state or the configuration)" };
@@ -168,12 +215,13 @@ pub(super) fn packages(context: &Context) -> Vec<Answer> {
         return vec![Answer::unknown(Missing::Other, "packages", "the list of known-bad versions could not be read")];
     };
     let mut found: Vec<Package> = Vec::new();
-    for package in users.iter().flat_map(|user| package::installed(&context.host, user)) {
-        if !found.contains(&package) {
-            found.push(package);
-        }
+    let mut unread: BTreeMap<PathBuf, Unread> = BTreeMap::new();
+    for installed in users.iter().map(|user| package::installed(&context.host, user)) {
+        let new = installed.found.into_iter().filter(|package| !found.contains(package)).collect::<Vec<_>>();
+        found.extend(new);
+        unread.extend(installed.unread);
     }
-    if found.is_empty() {
+    if found.is_empty() && unread.is_empty() {
         return vec![Answer::not_applicable(
             "packages",
             "no globally installed npm, pnpm, yarn, bun or pipx package was found",
@@ -183,7 +231,7 @@ pub(super) fn packages(context: &Context) -> Vec<Answer> {
         let kind = if package.ecosystem == "npm" { Kind::Npm } else { Kind::Pypi };
         rules.indicators.package(kind, &package.name, &package.version).map(|indicator| (package, indicator))
     });
-    let answers: Vec<Answer> = listed
+    let mut answers: Vec<Answer> = listed
         .map(|(package, indicator)| {
             let Package { name, version, manifest, .. } = package;
             let message = format!("{name} {version} is a known-bad version: {}", indicator.source);
@@ -192,6 +240,10 @@ pub(super) fn packages(context: &Context) -> Vec<Answer> {
                 .fix("remove it, then change every key that this machine holds: its install script ran")
         })
         .collect();
+    answers.extend(unread.into_iter().take(NAMED).map(|(path, why)| {
+        let answer = why.answer(path.display().to_string(), "which packages are installed");
+        answer.evidence(Evidence::path(path))
+    }));
     if answers.is_empty() {
         let message = format!("none of {} globally installed packages is of a listed version", found.len());
         return vec![Answer::pass("packages", message)];

@@ -105,10 +105,14 @@ fn elsewhere(host: &Host, folder: &Path) -> Option<Answer> {
         let message = "lies in a folder that is copied to other machines, secrets included";
         return Some(Answer::warn(Severity::Medium, subject, message).evidence(Evidence::path(real)).fix(fix));
     }
-    let mounts = host
-        .text("/proc/mounts", FILE_BYTES)
-        .or_else(|_| host.text("/proc/self/mounts", FILE_BYTES))
-        .unwrap_or_default();
+    let mounts = match host.text("/proc/mounts", FILE_BYTES).or_else(|_| host.text("/proc/self/mounts", FILE_BYTES)) {
+        Ok(mounts) => mounts,
+        // Where an image is mounted says nothing about the host.
+        Err(_) if !host.is_live() => return None,
+        Err(why) => {
+            return Some(why.answer(subject, "on which file system it lies").evidence(Evidence::path("/proc/mounts")));
+        }
+    };
     let mut best: Option<(&str, &str)> = None;
     for line in mounts.lines() {
         let mut words = line.split_whitespace().skip(1);

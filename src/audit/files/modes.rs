@@ -78,7 +78,7 @@ pub(super) fn state(context: &Context) -> Vec<Answer> {
             judged(&context.host, &installation.state, &installation.user, Holds::Folder).into_iter().collect();
         // Whoever writes what is run, runs it.
         let open = code.filter_map(|path| judged(&context.host, &path, &installation.user, Holds::Prompts));
-        answers.extend(open.filter(|answer| answer.severity >= Severity::High));
+        answers.extend(open.filter(|answer| answer.severity >= Severity::High || answer.status == Status::Unknown));
         answers.extend(linked(&context.host, &installation.state, "the state directory"));
         passed(answers, installation.subject(), "the state directory is its owner's alone")
     })
@@ -88,8 +88,12 @@ pub(super) fn state(context: &Context) -> Vec<Answer> {
 pub(super) fn secrets(context: &Context) -> Vec<Answer> {
     context.each("who may read secrets", |installation| {
         let host = &context.host;
-        let mut files: Vec<PathBuf> =
-            SECRETS.iter().flat_map(|pattern| matching(host, &installation.state, pattern)).collect();
+        let (mut files, mut unread) = (Vec::new(), Vec::new());
+        for pattern in SECRETS {
+            let (more, closed) = matching(host, &installation.state, pattern);
+            files.extend(more);
+            unread.extend(closed);
+        }
         files.push(installation.user.home.join(".config/openclaw/gateway.env"));
         if let Some(config) = installation.config() {
             let providers = config.entries("secrets.providers");
@@ -98,7 +102,14 @@ pub(super) fn secrets(context: &Context) -> Vec<Answer> {
         }
         files.sort();
         files.dedup();
-        let answers = files.iter().filter_map(|file| judged(host, file, &installation.user, Holds::Secrets)).collect();
+        let mut answers: Vec<Answer> =
+            files.iter().filter_map(|file| judged(host, file, &installation.user, Holds::Secrets)).collect();
+        for (path, why) in unread {
+            let subject = path.display().to_string();
+            if !answers.iter().any(|answer| answer.subject == subject) {
+                answers.push(why.answer(subject, "which secrets lie in it").evidence(Evidence::path(path)));
+            }
+        }
         passed(answers, installation.subject(), "files with secrets are their owner's alone")
     })
 }
@@ -156,18 +167,31 @@ fn passed(answers: Vec<Answer>, subject: String, message: &str) -> Vec<Answer> {
     if answers.is_empty() { vec![Answer::pass(subject, message)] } else { answers }
 }
 
-/// Files that a pattern with stars finds below a directory.
-fn matching(host: &Host, base: &Path, pattern: &str) -> Vec<PathBuf> {
+/// Files that a pattern with stars finds below a directory, and directories that could not be looked into.
+fn matching(host: &Host, base: &Path, pattern: &str) -> (Vec<PathBuf>, Vec<(PathBuf, Unread)>) {
     let mut found = vec![base.to_owned()];
+    let mut unread = Vec::new();
     for part in pattern.split('/') {
-        found = if part == "*" {
-            let entries = found.iter().flat_map(|folder| host.list(folder).unwrap_or_default());
-            entries.map(|entry| entry.path).take(FILES).collect()
-        } else {
-            found.into_iter().map(|folder| folder.join(part)).collect()
-        };
+        if part != "*" {
+            found.iter_mut().for_each(|folder| folder.push(part));
+            continue;
+        }
+        let mut below = Vec::new();
+        for folder in found {
+            match host.list_if(&folder, |_| true) {
+                Ok(entries) => below.extend(entries.into_iter().map(|entry| entry.path)),
+                // A file on the way is judged by another pattern.
+                Err(_) if host.is_file(&folder) => {}
+                Err(why) => unread.push((folder, why)),
+            }
+        }
+        if below.len() > FILES {
+            below.truncate(FILES);
+            unread.push((base.join(pattern), Unread::Other(format!("are more than {FILES} files"))));
+        }
+        found = below;
     }
-    found
+    (found, unread)
 }
 
 /// What is wrong with the permissions of something, if anything is; nothing where there is nothing.

@@ -10,7 +10,7 @@ use crate::report::mask;
 
 use super::super::check::{Answer, Evidence, Repair};
 use super::super::host::{Host, Kind, Unread};
-use super::super::openclaw::{Config, Installation, Secret};
+use super::super::openclaw::{Config, Installation, Loaded, Secret};
 use super::super::run::Context;
 
 /// Ends of keys whose values are secret.
@@ -45,6 +45,11 @@ pub(super) fn check(context: &Context) -> Vec<Answer> {
     let host = &context.host;
     context.each("which secrets stand in plain text", |installation| {
         let mut answers: Vec<Answer> = installation.config().and_then(in_config).into_iter().collect();
+        if let Loaded::Broken(why) = &installation.config {
+            answers.push(
+                why.answer(installation.file.display().to_string(), "whether secrets stand in the configuration"),
+            );
+        }
         answers.extend(in_units(installation));
         let histories = HISTORY.iter().map(|name| installation.user.home.join(name));
         let what = "a shell remembers commands with secrets in them";
@@ -151,7 +156,12 @@ pub(super) fn logs(context: &Context) -> Vec<Answer> {
     let host = &context.host;
     context.each("what logs show to whom", |installation| {
         let mut answers = Vec::new();
-        for file in log_files(host, installation) {
+        let (files, unread) = log_files(host, installation);
+        for (folder, why) in unread {
+            let subject = folder.display().to_string();
+            answers.push(why.answer(subject, "which logs lie in it").evidence(Evidence::path(folder)));
+        }
+        for file in files {
             answers.extend(log(host, installation, &file));
         }
         if answers.is_empty() {
@@ -165,23 +175,24 @@ pub(super) fn logs(context: &Context) -> Vec<Answer> {
 }
 
 /// Logs of an installation: those in its state directory, the rolling one, and one that the configuration names.
-fn log_files(host: &Host, installation: &Installation) -> Vec<PathBuf> {
+fn log_files(host: &Host, installation: &Installation) -> (Vec<PathBuf>, Vec<(PathBuf, Unread)>) {
     let uid = installation.user.uid;
     let folders = [
         installation.state.join("logs"),
         PathBuf::from("/tmp/openclaw"),
         PathBuf::from(format!("/tmp/openclaw-{uid}")),
     ];
-    let mut found: Vec<PathBuf> = Vec::new();
+    let (mut found, mut unread): (Vec<PathBuf>, Vec<_>) = (Vec::new(), Vec::new());
     for folder in folders {
-        let mut entries = host.list_if(&folder, |name| name.contains(".log")).unwrap_or_default();
-        entries.reverse();
-        found.extend(entries.into_iter().map(|entry| entry.path).take(LOGS));
+        match host.list_if(&folder, |name| name.contains(".log")) {
+            Ok(entries) => found.extend(entries.into_iter().rev().map(|entry| entry.path).take(LOGS)),
+            Err(why) => unread.push((folder, why)),
+        }
     }
     let named = installation.config().and_then(|config| config.text("logging.file")).map(PathBuf::from);
     found.extend(named.filter(|path| path.is_absolute()));
     found.dedup();
-    found
+    (found, unread)
 }
 
 fn log(host: &Host, installation: &Installation, file: &Path) -> Vec<Answer> {
@@ -192,7 +203,10 @@ fn log(host: &Host, installation: &Installation, file: &Path) -> Vec<Answer> {
         Err(why) => return vec![why.answer(subject, "who may read this log")],
     };
     let mut answers = Vec::new();
-    let access = host.access(file, installation.user.uid).unwrap_or_default();
+    let access = match host.access(file, installation.user.uid) {
+        Ok(access) => access,
+        Err(why) => return vec![why.answer(subject, "who may read this log")],
+    };
     if access.all_read || access.group_reads || access.all_write || access.group_writes {
         let message = "others can read this log, which holds what was said to the agent and what it did";
         answers.push(

@@ -13,8 +13,8 @@ pub enum Commands {
     None,
     /// From running them.
     Run(Caps),
-    /// From a record: command line to output.
-    Recorded(BTreeMap<String, Output>),
+    /// From a record: command line to output, or why there was none.
+    Recorded(BTreeMap<String, Result<Output, Unread>>),
 }
 
 /// A program of the system with its arguments, none of which comes from what is audited.
@@ -41,7 +41,7 @@ impl Host {
     pub fn command(&self, tool: Tool<'_>) -> Result<Output, Unread> {
         match &self.commands {
             Commands::None => Err(Unread::NotLive),
-            Commands::Recorded(known) => known.get(&tool.to_string()).cloned().ok_or(Unread::Absent),
+            Commands::Recorded(known) => known.get(&tool.to_string()).cloned().unwrap_or(Err(Unread::Absent)),
             Commands::Run(caps) => {
                 let run = process::find(tool.name).and_then(|program| process::run(&program, tool.arguments, *caps));
                 run.map_err(|error| match error {

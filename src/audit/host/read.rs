@@ -226,6 +226,14 @@ impl Host {
         self.stat(path).is_ok_and(|meta| meta.kind == Kind::Dir)
     }
 
+    /// Whether there is a directory, or something that cannot be looked at for another reason than its permissions.
+    pub fn may_be_dir(&self, path: impl AsRef<Path>) -> bool {
+        match self.stat(path) {
+            Ok(meta) => meta.kind == Kind::Dir,
+            Err(why) => !matches!(why, Unread::Absent | Unread::Denied),
+        }
+    }
+
     /// Whether there is a file.
     pub fn is_file(&self, path: impl AsRef<Path>) -> bool {
         self.stat(path).is_ok_and(|meta| meta.kind == Kind::File)

@@ -93,6 +93,8 @@ impl Host {
         if self.is_live && !self.is_root() {
             return Ok(vec![self.current()]);
         }
+        self.read("/etc/passwd", BYTES)
+            .map_err(|why| Unread::Other(format!("/etc/passwd, which names the users: {why}")))?;
         let mut found: Vec<User> = Vec::new();
         if self.is_live && self.variable("HOME").is_some() {
             found.push(self.current());

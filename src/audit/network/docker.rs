@@ -9,6 +9,7 @@ use crate::finding::Severity;
 
 use super::super::check::{Answer, Evidence, Obtained};
 use super::super::host::{FILE_BYTES, Host, Process, Unread};
+use super::super::openclaw::{Known, Version};
 use super::super::reach::Reach;
 use super::super::run::Context;
 use super::rules::{Family, Net, Protocol, Query, Rules, Verdict};
@@ -167,29 +168,69 @@ fn by_rules(rules: &Rules) -> Vec<Published> {
     found
 }
 
+/// What Docker writes down of a container that runs or will be started again.
+struct Record {
+    folder: PathBuf,
+    /// `hostconfig.json`.
+    settings: Value,
+    /// `config.v2.json`.
+    state: Value,
+}
+
+impl Record {
+    fn image(&self) -> &str {
+        self.state.pointer("/Config/Image").and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
 /// Docker's own records, which root may read, of a running system or an image.
+fn records(host: &Host) -> Result<Vec<Record>, Unread> {
+    let mut found = Vec::new();
+    for folder in host.list(CONTAINERS)?.into_iter().take(COUNT).map(|entry| entry.path) {
+        let read = |name: &str| serde_json::from_slice::<Value>(&host.read(folder.join(name), FILE_BYTES).ok()?).ok();
+        let Some(settings) = read("hostconfig.json") else { continue };
+        let state = read("config.v2.json").unwrap_or_default();
+        let is_stopped = state.pointer("/State/Running").and_then(Value::as_bool) == Some(false);
+        let restarts = settings.pointer("/RestartPolicy/Name").and_then(Value::as_str);
+        if !is_stopped || !matches!(restarts, None | Some("" | "no")) {
+            found.push(Record { folder, settings, state });
+        }
+    }
+    Ok(found)
+}
+
 fn by_records(host: &Host) -> Result<Vec<Published>, Unread> {
     let mut found = Vec::new();
-    for folder in host.list(CONTAINERS)?.iter().take(COUNT) {
-        let file = folder.path.join("hostconfig.json");
-        let read = |path: &Path| serde_json::from_slice::<Value>(&host.read(path, FILE_BYTES).ok()?).ok();
-        let Some(config) = read(&file) else { continue };
-        let state = read(&folder.path.join("config.v2.json")).unwrap_or_default();
-        let is_stopped = state.pointer("/State/Running").and_then(Value::as_bool) == Some(false);
-        let restarts = config.pointer("/RestartPolicy/Name").and_then(Value::as_str);
-        if is_stopped && matches!(restarts, None | Some("" | "no")) {
-            continue;
-        }
-        let image = state.pointer("/Config/Image").and_then(Value::as_str).unwrap_or_default();
-        let is_openclaw = ["openclaw", "clawdbot", "moltbot"].iter().any(|name| image.contains(name));
-        let bindings = config.get("PortBindings").and_then(Value::as_object);
+    for record in records(host)? {
+        let is_openclaw = ["openclaw", "clawdbot", "moltbot"].iter().any(|name| record.image().contains(name));
+        let bindings = record.settings.get("PortBindings").and_then(Value::as_object);
         for (inner, hosts) in bindings.into_iter().flatten() {
             for binding in hosts.as_array().into_iter().flatten() {
-                found.extend(binding_of(inner, binding, is_openclaw, &file));
+                found.extend(binding_of(inner, binding, is_openclaw, &record.folder.join("hostconfig.json")));
             }
         }
     }
     Ok(found)
+}
+
+/// Containers of OpenClaw: the image of each, the version that it names, and where that stands.
+pub(in crate::audit) fn images(host: &Host) -> Vec<(String, Known)> {
+    let records = records(host).unwrap_or_default();
+    let of_openclaw = records.into_iter().filter_map(|record| {
+        let image = record.image().to_owned();
+        let (path, tag) = image.rsplit_once('/').map_or(image.as_str(), |(_, name)| name).split_once(':')?;
+        if !matches!(path, "openclaw" | "clawdbot" | "moltbot") {
+            return None;
+        }
+        // Tags such as `latest` name no version, and labels may.
+        let label = record.state.pointer("/Config/Labels/org.opencontainers.image.version").and_then(Value::as_str);
+        let is_version = |text: &&str| Version::parse(text.trim_start_matches('v')).is_some();
+        let text = [Some(tag), label].into_iter().flatten().find(is_version).unwrap_or(tag);
+        let text = text.trim_start_matches('v').to_owned();
+        let evidence = Evidence::path(record.folder.join("config.v2.json")).key("Config.Image");
+        Some((image, Known { text, evidence, is_proof: true }))
+    });
+    of_openclaw.collect()
 }
 
 fn binding_of(inner: &str, binding: &Value, is_openclaw: bool, file: &Path) -> Option<Published> {

@@ -84,6 +84,11 @@ impl Firewall {
         Some(openings.map(|(_, opening)| opening.origin.reach()).max().unwrap_or(Reach::Loopback))
     }
 
+    /// The farthest that the kernel's own rules let in at a TCP port; none unless it filters and tells its rules.
+    pub(in crate::audit) fn lets_in(&self, port: u16) -> Option<Reach> {
+        self.reach(port).filter(|_| self.loaded.is_ok() && self.filters())
+    }
+
     /// Why not everything is known of the rules, if so.
     pub(super) fn hidden(&self) -> Option<&Unread> {
         if self.loaded.is_ok() {

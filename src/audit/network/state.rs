@@ -191,6 +191,11 @@ fn open(firewall: &Firewall, source: Source, rules: &Rules, family: Family) -> O
 
 /// Whether the host has an address of IPv6 beside its own loopback address; an image may have.
 pub(super) fn has_v6(host: &Host) -> bool {
-    let text = host.text("/proc/net/if_inet6", FILE_BYTES);
-    !host.is_live() || text.is_ok_and(|text| text.lines().any(|line| !line.trim_end().ends_with(" lo")))
+    if !host.is_live() {
+        return true;
+    }
+    match host.text("/proc/net/if_inet6", FILE_BYTES) {
+        Ok(text) => text.lines().any(|line| !line.trim_end().ends_with(" lo")),
+        Err(why) => why != Unread::Absent,
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::host::{Host, User};
+use super::super::host::{Entry, Host, Unread, User};
 use super::unit::NAMES;
 use super::version::Version;
 
@@ -65,25 +65,36 @@ const CHECKOUTS: [&str; 5] = ["openclaw", "clawdbot", "moltbot", "src/openclaw",
 /// Where pipx keeps an environment for each program.
 const PIPX: [&str; 2] = [".local/share/pipx/venvs/*", ".local/pipx/venvs/*"];
 
-/// All packages that are installed for everyone or for this user, in order of their places.
-pub fn installed(host: &Host, user: &User) -> Vec<Package> {
+/// What package managers installed, and what of it could not be looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Packages {
+    /// Packages, in order of their places.
+    pub found: Vec<Package>,
+    /// Folders and manifests that could not be read, and why.
+    pub unread: Vec<(PathBuf, Unread)>,
+}
+
+/// All packages that are installed for everyone or for this user.
+pub fn installed(host: &Host, user: &User) -> Packages {
     let system = SYSTEM.iter().map(PathBuf::from);
     let home = HOME.iter().map(|folder| user.home.join(folder));
-    let mut found: Vec<Package> = Vec::new();
+    let mut packages = Packages::default();
     for folder in system.chain(home).flat_map(|pattern| expanded(host, &pattern)) {
-        found.extend(modules(host, &folder));
+        packages.modules(host, &folder);
     }
-    found
-        .extend(CHECKOUTS.iter().filter_map(|folder| node(host, &user.home.join(folder))).filter(Package::is_openclaw));
+    for folder in CHECKOUTS {
+        let checkout = node(host, &user.home.join(folder)).ok().flatten();
+        packages.found.extend(checkout.filter(Package::is_openclaw));
+    }
     let environments = PIPX.iter().map(|folder| user.home.join(folder));
     let environments = environments.chain([PathBuf::from("/opt/pipx/venvs/*")]);
     for folder in environments.flat_map(|pattern| expanded(host, &pattern)) {
-        found.extend(python(host, &folder));
+        packages.python(host, &folder);
     }
     let mut seen = std::collections::BTreeSet::new();
     let real = |package: &Package| host.walk(&package.manifest).map_or(package.manifest.clone(), |walk| walk.real);
-    found.retain(|package| seen.insert(real(package)));
-    found
+    packages.found.retain(|package| seen.insert(real(package)));
+    packages
 }
 
 /// Directories that a pattern names, `*` standing for any one name.
@@ -101,47 +112,82 @@ fn expanded(host: &Host, pattern: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn modules(host: &Host, folder: &Path) -> Vec<Package> {
-    let entries = host.list(folder).unwrap_or_default();
-    let mut found = Vec::new();
-    for entry in entries.iter().take(PACKAGES) {
-        if entry.text().starts_with('@') {
-            let scoped = host.list(&entry.path).unwrap_or_default();
-            found.extend(scoped.iter().take(PACKAGES).filter_map(|entry| node(host, &entry.path)));
-        } else {
-            found.extend(node(host, &entry.path));
-        }
-    }
-    found
-}
-
-/// The npm package in a folder.
-fn node(host: &Host, folder: &Path) -> Option<Package> {
-    let manifest = folder.join("package.json");
-    let value: serde_json::Value = serde_json::from_slice(&host.read(&manifest, BYTES).ok()?).ok()?;
-    let text = |key: &str| value.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
-    Some(Package { name: text("name")?, version: text("version")?, ecosystem: "npm", manifest })
-}
-
-/// Packages in a Python environment.
-fn python(host: &Host, environment: &Path) -> Vec<Package> {
-    let mut found = Vec::new();
-    for folder in expanded(host, &environment.join("lib/*/site-packages")) {
-        for entry in host.list_if(&folder, |name| name.ends_with(".dist-info")).unwrap_or_default() {
-            let manifest = entry.path.join("METADATA");
-            let Ok((bytes, _)) = host.head(&manifest, 64 * 1024) else { continue };
-            let text = String::from_utf8_lossy(&bytes);
-            let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|v| v.trim().to_owned());
-            if let (Some(name), Some(version)) = (field("Name:"), field("Version:")) {
-                found.push(Package { name, version, ecosystem: "pypi", manifest });
+impl Packages {
+    fn modules(&mut self, host: &Host, folder: &Path) {
+        for entry in self.listed(host, folder, |name| !name.starts_with('.')) {
+            if entry.text().starts_with('@') {
+                let scoped = self.listed(host, &entry.path, |_| true);
+                scoped.iter().for_each(|entry| self.node(host, &entry.path));
+            } else {
+                self.node(host, &entry.path);
             }
         }
     }
-    found
+
+    fn node(&mut self, host: &Host, folder: &Path) {
+        match node(host, folder) {
+            Ok(package) => self.found.extend(package),
+            Err(why) => self.unread.push((folder.join("package.json"), why)),
+        }
+    }
+
+    /// Packages in a Python environment.
+    fn python(&mut self, host: &Host, environment: &Path) {
+        for folder in expanded(host, &environment.join("lib/*/site-packages")) {
+            for entry in self.listed(host, &folder, |name| name.ends_with(".dist-info")) {
+                let manifest = entry.path.join("METADATA");
+                let text = match host.head(&manifest, 64 * 1024) {
+                    Ok((bytes, _)) => String::from_utf8_lossy(&bytes).into_owned(),
+                    Err(why) => {
+                        self.unread.push((manifest, why));
+                        continue;
+                    }
+                };
+                let field =
+                    |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|v| v.trim().to_owned());
+                if let (Some(name), Some(version)) = (field("Name:"), field("Version:")) {
+                    self.found.push(Package { name, version, ecosystem: "pypi", manifest });
+                }
+            }
+        }
+    }
+
+    fn listed(&mut self, host: &Host, folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<Entry> {
+        match host.list_if(folder, wanted) {
+            Ok(mut entries) => {
+                if entries.len() > PACKAGES {
+                    entries.truncate(PACKAGES);
+                    self.unread
+                        .push((folder.to_owned(), Unread::Other(format!("holds more than {PACKAGES} packages"))));
+                }
+                entries
+            }
+            Err(why) => {
+                self.unread.push((folder.to_owned(), why));
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// The npm package in a folder; none where the folder holds no manifest of one.
+fn node(host: &Host, folder: &Path) -> Result<Option<Package>, Unread> {
+    let manifest = folder.join("package.json");
+    let bytes = match host.read(&manifest, BYTES) {
+        Ok(bytes) => bytes,
+        Err(Unread::Absent) => return Ok(None),
+        Err(_) if !host.is_dir(folder) => return Ok(None),
+        Err(why) => return Err(why),
+    };
+    let value: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(|error| Unread::Other(format!("is no manifest: {error}")))?;
+    let text = |key: &str| value.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+    let named = text("name").zip(text("version"));
+    Ok(named.map(|(name, version)| Package { name, version, ecosystem: "npm", manifest }))
 }
 
 /// The OpenClaw package that a program belongs to.
 pub fn of_program(host: &Host, program: &Path) -> Option<Package> {
     let real = host.walk(program).ok()?.real;
-    real.ancestors().skip(1).take(DEPTH).filter_map(|folder| node(host, folder)).find(Package::is_openclaw)
+    real.ancestors().skip(1).take(DEPTH).filter_map(|folder| node(host, folder).ok()?).find(Package::is_openclaw)
 }

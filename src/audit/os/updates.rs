@@ -162,7 +162,11 @@ fn values(text: &str) -> Vec<(String, String, usize)> {
 
 fn dnf(host: &Host) -> Answer {
     let file = "/etc/dnf/automatic.conf";
-    let text = host.text(file, FILE_BYTES).unwrap_or_default();
+    let text = match host.text(file, FILE_BYTES) {
+        Ok(text) => text,
+        Err(Unread::Absent) => String::new(),
+        Err(why) => return why.answer(SUBJECT, "the settings of DNF").evidence(Evidence::path(file)),
+    };
     let applies = text.lines().any(|line| line.replace(' ', "").eq_ignore_ascii_case("apply_updates=yes"));
     let timers = ["dnf-automatic.timer", "dnf-automatic-install.timer"];
     let has_timer =

@@ -150,6 +150,16 @@ impl Tunnels {
         known.flatten().filter(|service| service.is_to(ports)).collect()
     }
 
+    /// Ports at which running ones were told to tell about themselves.
+    fn metrics(&self) -> Vec<u16> {
+        let commands = self.commands();
+        let told = commands.iter().filter_map(|words| option(words, "--metrics"));
+        let set = self.units.iter().filter_map(|unit| Some(unit.variable("TUNNEL_METRICS")?.value));
+        let files = self.ingress.iter().filter_map(|ingress| ingress.root.get("metrics")?.as_str().map(str::to_owned));
+        let port = |text: String| text.rsplit(':').next()?.parse().ok();
+        told.chain(set).chain(files).filter_map(port).collect()
+    }
+
     /// Asks those that run what they do; they answer to this machine alone.
     fn ask(&mut self, host: &Host) {
         let is_his = |port: u16| {
@@ -158,7 +168,7 @@ impl Tunnels {
             let owner = |one| host.owner(one).map(is_it);
             here.map(owner).find(|owner| owner.unwrap_or(true)).is_some()
         };
-        let Some(port) = METRICS.into_iter().find(|port| is_his(*port)) else { return };
+        let Some(port) = self.metrics().into_iter().chain(METRICS).find(|port| is_his(*port)) else { return };
         let Ok(client) = Client::new(PATIENCE) else { return };
         let url = |path: &str| Url::parse(&format!("http://127.0.0.1:{port}{path}")).ok();
         let questions: Vec<(Method, Url)> =
@@ -235,7 +245,7 @@ pub(in crate::audit) fn folders(context: &Context) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = homes.flat_map(|home| HOME.map(|name| home.join(name))).collect();
     found.extend(SYSTEM.iter().map(PathBuf::from));
     let mut seen = std::collections::BTreeSet::new();
-    found.retain(|folder| context.host.is_dir(folder) && seen.insert(folder.clone()));
+    found.retain(|folder| context.host.may_be_dir(folder) && seen.insert(folder.clone()));
     found
 }
 

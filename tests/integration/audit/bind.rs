@@ -138,3 +138,19 @@ fn image_and_recorded_commands_are_no_part_of_the_host() {
     assert_eq!(machine.host().command(tool).map(|output| output.stdout), Ok("Status: inactive\n".to_owned()));
     assert!(skillscan::audit::host::Host::image(machine.root()).command(tool).is_err());
 }
+
+#[test]
+fn packet_filter_that_keeps_strangers_out_leaves_one_hole_of_two() {
+    let mut machine = running("all-interfaces", &[131_767]);
+    machine.fit();
+    assert_eq!(worst(&machine.audit(), "L4.bind-live").severity, Severity::Critical, "what is set is not yet in force");
+    machine.prints("iptables-save", &super::host::fixture("ufw/good/iptables-save.txt"));
+    machine.prints("ip6tables-save", "*filter\n:INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n");
+    let audit = machine.audit();
+    let answer = worst(&audit, "L4.bind-live");
+    assert_eq!((answer.status, answer.severity), (Status::Fail, Severity::High));
+    assert!(answer.message.contains("but for the packet filter"), "{}", answer.message);
+    // A rule that lets them in takes that back.
+    machine.prints("iptables-save", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp --dport 18789 -j ACCEPT\nCOMMIT\n");
+    assert_eq!(worst(&machine.audit(), "L4.bind-live").severity, Severity::Critical);
+}

@@ -12,11 +12,17 @@ use super::host::{CLAW, Machine, options, sample};
 const CONFIG: &str = "/home/claw/.openclaw/openclaw.json";
 const UNIT: &str = "/home/claw/.config/systemd/user/openclaw-gateway.service";
 const PACKAGE: &str = "/usr/lib/node_modules/openclaw";
-const WORKSPACE: &str = "/home/claw/.openclaw/workspace";
+pub(super) const WORKSPACE: &str = "/home/claw/.openclaw/workspace";
 
 /// A host on which the checks of application and agent have nothing to say.
 fn good() -> Machine {
     let machine = Machine::with_config(&sample("good"));
+    furnish(&machine);
+    machine
+}
+
+/// What beside its configuration the gateway needs to run as it should.
+pub(super) fn furnish(machine: &Machine) {
     machine.package(PACKAGE, "openclaw", "2026.9.6");
     machine.write(&format!("{PACKAGE}/openclaw.mjs"), "");
     machine.copy("systemd/openclaw-gateway.user.service", UNIT);
@@ -27,7 +33,6 @@ fn good() -> Machine {
     for name in ["skillguard", "prompt-guard"] {
         machine.write(&format!("{WORKSPACE}/skills/{name}/SKILL.md"), SKILL.replace("sample", name));
     }
-    machine
 }
 
 fn audit(machine: &Machine, baseline: Option<&Baseline>) -> Audit {
@@ -48,7 +53,7 @@ fn statuses(audit: &Audit) -> BTreeMap<&'static str, Status> {
     found
 }
 
-fn baseline(machine: &Machine) -> Baseline {
+pub(super) fn baseline(machine: &Machine) -> Baseline {
     let context = Context::new(machine.host(), options());
     Baseline::capture(&context, "salt").expect("the users are known")
 }
@@ -238,7 +243,16 @@ fn things() -> Vec<Defect> {
         ),
         defect(
             "broken configuration",
-            &["L4.auth", "L4.bind-config", "L4.bind-drift", "L4.dangerous-flags", "L4.exec", "L4.pairing", "L5.drift"],
+            &[
+                "L4.auth",
+                "L4.bind-config",
+                "L4.bind-drift",
+                "L4.dangerous-flags",
+                "L4.exec",
+                "L4.pairing",
+                "L5.drift",
+                "L5.skills",
+            ],
             write(CONFIG, "{"),
         ),
         defect("nothing", &[], |_| {}),

@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use skillscan::audit::host::Host;
+use skillscan::audit::host::{Host, Unread};
 use skillscan::audit::{Answer, Audit, Options, Status, run};
 use skillscan::process::Output;
 use tempfile::TempDir;
@@ -21,7 +21,7 @@ pub(crate) const TODAY: &str = "2026-11-25";
 /// A host below a directory of its own.
 pub(crate) struct Machine {
     dir: TempDir,
-    commands: BTreeMap<String, Output>,
+    commands: BTreeMap<String, Result<Output, Unread>>,
 }
 
 impl Machine {
@@ -36,6 +36,8 @@ impl Machine {
             .write("/etc/passwd", format!("root:x:0:0:root:/root:/bin/sh\nclaw:x:{claw}:{claw}::/home/claw:/bin/sh\n"));
         machine.write("/etc/group", format!("root:x:0:\nclaw:x:{claw}:\n"));
         machine.write("/etc/hostname", "example\n");
+        machine.write("/proc/mounts", "/dev/vda1 / ext4 rw 0 0\n");
+        machine.write("/proc/sys/kernel/osrelease", "6.12.41-amd64\n");
         machine.folder("/home/claw", 0o700);
         machine
     }
@@ -119,7 +121,21 @@ impl Machine {
     /// What a command prints.
     pub(crate) fn prints(&mut self, command: &str, stdout: &str) {
         let output = Output { code: Some(0), stdout: stdout.to_owned(), stderr: String::new() };
-        self.commands.insert(command.to_owned(), output);
+        self.commands.insert(command.to_owned(), Ok(output));
+    }
+
+    /// A command that does not end in time.
+    pub(crate) fn hangs(&mut self, command: &str) {
+        let why = Unread::Other(format!("{command} did not end within 5s"));
+        self.commands.insert(command.to_owned(), Err(why));
+    }
+
+    /// One more socket that listens at an address, written as the kernel writes it.
+    pub(crate) fn listens(&self, address: &str, port: u16, socket: u64) {
+        let table = fs::read_to_string(self.path("/proc/net/tcp")).expect("there is a table");
+        let rest = "00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0";
+        let line = format!("   9: {address}:{port:04X} {rest} {socket} 1 0000000000000000 100 0 0 10 0\n");
+        self.write("/proc/net/tcp", table + &line);
     }
 
     /// Sockets that listen: lines of `/proc/net/tcp` and `tcp6` as captured below `fixtures/hosts/proc-net`.

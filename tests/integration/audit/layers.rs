@@ -15,7 +15,7 @@ const UNIT: &str = "/home/claw/.config/systemd/user/openclaw-gateway.service";
 const CLOSED: &str = "*filter\n:INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n";
 
 /// A host on which the layers around the gateway have nothing to say.
-fn good() -> Machine {
+pub(super) fn good() -> Machine {
     let mut machine = Machine::with_config(&without_secrets());
     machine.fit();
     machine.prints("iptables-save", &fixture("ufw/good/iptables-save.txt"));

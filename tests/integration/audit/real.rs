@@ -213,3 +213,32 @@ fn real_sshd_says_the_same() {
         assert!(!all[step].to_string().contains("its files say"), "{step} differs from sshd -T");
     }
 }
+
+/// As a new user would: the commands of the first report, typed as they stand there, and the report after that.
+#[test]
+fn doing_what_the_report_says_mends_it() {
+    let script = r#"
+        mkdir -p /var/lib/skillscan; mount -t tmpfs none /var/lib/skillscan
+        ufw --force disable >&2; rm -rf /etc/ssh/sshd_config.d; mkdir /etc/ssh/sshd_config.d
+        printf 'Include /etc/ssh/sshd_config.d/*.conf\nPort 22\n' > /etc/ssh/sshd_config
+        mkdir "$work/home/.openclaw/workspace"; cp "$SAMPLE" "$work/home/.openclaw/openclaw.json"
+        chmod 755 "$work/home/.openclaw" "$work/home/.openclaw/workspace"; chmod 644 "$work/home/.openclaw/openclaw.json"
+        HOME="$work/home" COLUMNS=80 "$SKILLSCAN" audit --quiet > "$work/screen" || true
+        audit before
+        # What answers questions and what restarts services stay outside of this little world.
+        sudo() { "$@"; }; systemctl() { :; }; ufw() { echo y | command ufw "$@" >&2; }
+        sed -n 's/^ *\$ \(sudo .*\|chmod .*\|printf .*\)$/\1/p' "$work/screen" > "$work/commands"
+        cat "$work/screen" "$work/commands" >&2
+        . "$work/commands" >&2
+        audit after
+    "#;
+    let script =
+        format!("SAMPLE={}\n{script}", super::super::common::fixtures().join("hosts/config/good.json").display());
+    let Some(all) = audits(&["ufw", "/usr/sbin/sshd"], &script) else { return };
+    for (id, before) in [("L1.enabled", "fail"), ("O.ssh", "fail"), ("F.config-mode", "warn")] {
+        assert_eq!((status(&all, "before", id), status(&all, "after", id)), (before.into(), "pass".into()), "{id}");
+    }
+    for id in ["L1.gateway-port", "L1.default-deny", "L1.only-ssh", "F.state-mode", "F.workspace-mode"] {
+        assert_eq!(status(&all, "after", id), "pass", "{id}");
+    }
+}

@@ -1,6 +1,6 @@
 //! The tunnel, and who it lets through.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
@@ -142,7 +142,7 @@ fn other_designs_are_accepted() {
 }
 
 /// A server that answers every request alike; other paths than these get the second answer.
-fn server(first: String, second: String, paths: &'static [&'static str]) -> String {
+pub(super) fn server(first: String, second: String, paths: &'static [&'static str]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
     let address = listener.local_addr().expect("a bound socket has an address");
     thread::spawn(move || {
@@ -169,7 +169,7 @@ fn server(first: String, second: String, paths: &'static [&'static str]) -> Stri
 }
 
 /// A recorded answer as a server of HTTP/1.1 sends it.
-fn recorded(name: &str) -> String {
+pub(super) fn recorded(name: &str) -> String {
     let text = fixture(&format!("http/{name}.txt")).replace("HTTP/2 ", "HTTP/1.1 ");
     let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
     let mut lines = head.lines().map(str::trim_end);
@@ -197,6 +197,61 @@ fn answers_to_strangers_are_told_apart() {
         let audit = probed(server(recorded(name), String::new(), &[]));
         let answer = worst(&audit, "L3.gate");
         assert_eq!((answer.status, answer.severity), (wanted, severity), "{name}: {}", answer.message);
+    }
+    // The gateway's own refusal: the request got as far as that.
+    let file = fixture("http/gateway-proxy-attribution-403.txt");
+    let body = file.lines().last().expect("it holds an answer");
+    let head = format!("HTTP/1.1 403 X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    let audit = probed(server(head + body, String::new(), &[]));
+    let answer = worst(&audit, "L3.gate");
+    assert_eq!((answer.status, answer.severity), (Status::Fail, Severity::Critical), "{}", answer.message);
+}
+
+/// The audit under `--deep` of a host whose cloudflared answers these at `/ready`, `/config` and `/quicktunnel`.
+fn asked(answers: [(&'static str, u16, &'static str); 3]) -> Audit {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+    let port = listener.local_addr().expect("a bound socket has an address").port();
+    super::super::mock::serve(listener, move |mut stream| {
+        let mut line = String::new();
+        BufReader::new(stream.try_clone().ok()?).read_line(&mut line).ok()?;
+        let path = line.split(' ').nth(1)?;
+        let (_, status, body) = answers.iter().find(|(known, ..)| *known == path)?;
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+        stream.write_all((head + body).as_bytes()).ok()
+    });
+    let machine = tunnel("good_config");
+    machine.sockets("loopback");
+    machine.listens("0100007F", port, 4711);
+    let metrics = format!("127.0.0.1:{port}");
+    machine.process(80, 0, &["/usr/bin/cloudflared", "tunnel", "--metrics", &metrics, "run"], &[4711]);
+    run(machine.host(), Options { deep: true, ..options() })
+}
+
+#[test]
+fn running_tunnel_tells_what_it_does() {
+    const READY: (&str, u16, &str) = ("/ready", 200, r#"{"status":200,"readyConnections":4,"connectorId":"x"}"#);
+    const NONE: (&str, u16, &str) = ("/config", 404, "");
+    const NAMED: (&str, u16, &str) = ("/quicktunnel", 200, r#"{"hostname":""}"#);
+    let audit = asked([READY, NONE, NAMED]);
+    let answer = worst(&audit, "L2.tunnel");
+    assert_eq!((answer.status, answer.message.contains("4 connections")), (Status::Pass, true), "{}", answer.message);
+    assert_eq!(status(&audit, "L3.jwt"), Status::Pass);
+    let lost = ("/ready", 503, r#"{"status":503,"readyConnections":0,"connectorId":"x"}"#);
+    assert_eq!(status(&asked([lost, NONE, NAMED]), "L2.tunnel"), Status::Warn);
+    let quick = ("/quicktunnel", 200, r#"{"hostname":"a-b-c.trycloudflare.com"}"#);
+    let audit = asked([READY, NONE, quick]);
+    assert_eq!(worst(&audit, "L2.tunnel").severity, Severity::Critical);
+    // What runs counts, and it verifies nothing.
+    let config = (
+        "/config",
+        200,
+        r#"{"version":3,"config":{"ingress":[{"hostname":"openclaw.example.com","service":"http://localhost:18789"},{"service":"http_status:404"}]}}"#,
+    );
+    let audit = asked([READY, config, NAMED]);
+    assert_eq!((status(&audit, "L2.ingress"), status(&audit, "L3.jwt")), (Status::Pass, Status::Warn));
+    for nonsense in ["", "[", "[]", "null", "{\"config\": 7}", "{\"config\": {\"ingress\": [7, {}, []]}}"] {
+        let answers = [("/ready", 200, nonsense), ("/config", 200, nonsense), ("/quicktunnel", 200, nonsense)];
+        assert_eq!(status(&asked(answers), "L2.tunnel"), Status::Warn, "{nonsense}");
     }
 }
 

@@ -10,6 +10,14 @@ pub(crate) enum Lie {
     Checksum,
     /// The header before it names it otherwise than the directory.
     OtherName,
+    /// Its 64-bit sizes are not its sizes.
+    WideSize,
+    /// Its 64-bit offset is that of the first member.
+    WideOffset,
+    /// It is packed, to a thousandth of what it is.
+    Packed,
+    /// It is encrypted, it says.
+    Encrypted,
 }
 
 /// An archive of files as they are, uncompressed.
@@ -26,32 +34,79 @@ pub(crate) fn lying_zip(members: &[(&str, &[u8], Lie)]) -> Vec<u8> {
         let mut crc = flate2::Crc::new();
         crc.update(bytes);
         let sum = if *lie == Lie::Checksum { !crc.sum() } else { crc.sum() };
-        let size = u32::try_from(bytes.len()).expect("it is small");
-        let offset = u32::try_from(out.len()).expect("it is small");
-        let length = u16::try_from(name.len()).expect("it is short");
+        let data = if *lie == Lie::Packed { deflated(bytes) } else { bytes.to_vec() };
+        let (size, packed) = (of_32(bytes.len()), of_32(data.len()));
+        let offset = of_32(out.len());
         let local_name = if *lie == Lie::OtherName {
             name.replace(|c: char| c.is_ascii_lowercase(), "x")
         } else {
             (*name).to_owned()
         };
-        let fields: Vec<u8> = [
-            &[20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0][..],
-            &sum.to_le_bytes(),
-            &size.to_le_bytes(),
-            &size.to_le_bytes(),
-            &length.to_le_bytes(),
-            &[0, 0],
-        ]
-        .concat();
-        out.extend([b"PK\x03\x04", &fields[..], local_name.as_bytes(), bytes].concat());
+        let flags = u8::from(*lie == Lie::Encrypted);
+        let method = if *lie == Lie::Packed { 8 } else { 0 };
+        let fields = |packed: [u8; 4], size: [u8; 4], extra: u8| {
+            let length = u16::try_from(name.len()).expect("it is short").to_le_bytes();
+            let head = [20, 0, flags, 0, method, 0, 0, 0, 0x21, 0];
+            [&head[..], &sum.to_le_bytes(), &packed, &size, &length, &[extra, 0]].concat()
+        };
+        out.extend([b"PK\x03\x04", &fields(packed, size, 0)[..], local_name.as_bytes(), &data].concat());
         let mode: u32 = if *lie == Lie::Link { 0o120_777 } else { 0o100_644 };
-        let rest = [&[0, 0, 0, 0, 0, 0][..], &(mode << 16).to_le_bytes(), &offset.to_le_bytes()].concat();
-        directory.extend([b"PK\x01\x02\x14\x03", &fields[..], &rest[..], name.as_bytes()].concat());
+        const WIDE: [u8; 4] = [0xff; 4];
+        let (packed, size, offset, extra) = match lie {
+            Lie::WideSize => (WIDE, WIDE, offset, [wide(1 << 40), wide(1 << 40)].concat()),
+            Lie::WideOffset => (packed, size, WIDE, wide(0).to_vec()),
+            _ => (packed, size, offset, Vec::new()),
+        };
+        let extra = match extra.len() {
+            0 => extra,
+            length => [&[1, 0, u8::try_from(length).expect("it is short"), 0], &extra[..]].concat(),
+        };
+        let length = u8::try_from(extra.len()).expect("it is short");
+        let rest = [&[0, 0, 0, 0, 0, 0][..], &(mode << 16).to_le_bytes(), &offset].concat();
+        let head = [b"PK\x01\x02\x14\x03", &fields(packed, size, length)[..], &rest].concat();
+        directory.extend([&head[..], name.as_bytes(), &extra].concat());
     }
     let count = u16::try_from(members.len()).expect("they are few").to_le_bytes();
-    let size = u32::try_from(directory.len()).expect("it is small").to_le_bytes();
-    let start = u32::try_from(out.len()).expect("it is small").to_le_bytes();
+    let (size, start) = (of_32(directory.len()), of_32(out.len()));
     out.extend(directory);
     out.extend([b"PK\x05\x06\0\0\0\0", &count[..], &count, &size, &start, &[0, 0]].concat());
     out
+}
+
+/// An archive whose 64-bit directory lists all members, and whose other one the first `shown` of them.
+pub(crate) fn two_directories(members: &[(&str, &[u8], Lie)], shown: usize) -> Vec<u8> {
+    let (all, few) = (lying_zip(members), lying_zip(&members[..shown]));
+    let at = |bytes: &[u8]| {
+        let end = bytes.len() - 22;
+        let field =
+            |at: usize| u32::from_le_bytes(bytes[end + at..end + at + 4].try_into().expect("four bytes")) as usize;
+        (field(16), field(12))
+    };
+    let ((start, size), (few_start, few_size)) = (at(&all), at(&few));
+    let mut out = all[..start + size].to_vec();
+    let end64 = out.len() as u64;
+    let count = wide(members.len() as u64);
+    let head = [&wide(44)[..], &[45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0], &count, &count].concat();
+    out.extend([b"PK\x06\x06", &head[..], &wide(size as u64), &wide(start as u64)].concat());
+    out.extend([b"PK\x06\x07\0\0\0\0", &wide(end64)[..], &[1, 0, 0, 0]].concat());
+    let second = of_32(out.len());
+    out.extend(&few[few_start..few_start + few_size]);
+    let count = u16::try_from(shown).expect("they are few").to_le_bytes();
+    out.extend([b"PK\x05\x06\0\0\0\0", &count[..], &count, &of_32(few_size), &second, &[0, 0]].concat());
+    out
+}
+
+fn deflated(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut writer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    writer.write_all(bytes).expect("memory can be written");
+    writer.finish().expect("memory can be written")
+}
+
+fn of_32(value: usize) -> [u8; 4] {
+    u32::try_from(value).expect("it is small").to_le_bytes()
+}
+
+fn wide(value: u64) -> [u8; 8] {
+    value.to_le_bytes()
 }

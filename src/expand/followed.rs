@@ -50,11 +50,22 @@ impl Expansion<'_> {
             let is_quiet = QUIET.contains(&name.as_str()) && line.outputs.is_empty();
             !name.contains(UNKNOWN) && !is_quiet && !known.contains(&key(&name, args, &line.outputs))
         });
-        let pieces = trace.pieces.iter().map(|(range, place)| Piece {
-            at: range.start as u32,
-            from: place.start,
-            len: range.len() as u32,
-            from_len: place.end.saturating_sub(place.start),
+        let source = &self.out.arena.get(id).bytes;
+        let pieces = trace.pieces.iter().flat_map(|(range, place)| {
+            let piece = Piece {
+                at: range.start as u32,
+                from: place.start,
+                len: range.len() as u32,
+                from_len: place.end.saturating_sub(place.start),
+            };
+            let before = source.get(place.start as usize..place.end as usize);
+            let is_same = before == trace.text.as_bytes().get(range.clone());
+            // Of other text of the same length every part stands for the whole.
+            if piece.len != piece.from_len || piece.len < 2 || is_same {
+                return vec![piece];
+            }
+            let head = Piece { len: piece.len - 1, ..piece };
+            vec![head, Piece { at: piece.at + head.len, len: 1, ..piece }]
         });
         let map = Map::Pieces(pieces.collect());
         let whole = 0..self.out.arena.get(id).bytes.len();

@@ -212,8 +212,10 @@ fn annotated(finding: &ReportedFinding, width: usize) -> String {
     let mut columns: Vec<(String, String)> = Vec::new();
     let mut shown = vec![&finding.locations[0]];
     shown.extend(finding.locations.iter().skip(1).filter(|place| place.role != Role::Primary).take(PLACES));
+    // Numbers of lines are as wide as the widest; what spans lines moves all of them.
+    let digits = shown.iter().map(|place| place.end_line.to_string().len()).max().unwrap_or(1);
+    let gutter = digits + 5;
     for (index, place) in shown.into_iter().enumerate() {
-        let gutter = place.end_line.to_string().len() + 5;
         let window = Window::new(place, width.saturating_sub(gutter));
         let first = &finding.locations[0];
         if index > 0

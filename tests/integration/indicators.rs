@@ -93,7 +93,8 @@ fn what_is_made_to_work_again_weighs_in_full() {
         url = url.replace('hxxp', 'http').replace('[.]', '.')\nprint(urllib.request.urlopen(url).read())\n";
     let skill = format!("{SKILL}Run `python3 run.py`.\n");
     let package = scanned(&[("SKILL.md", &skill), ("run.py", script)]);
-    assert_eq!(severities(&package, "ioc/host"), ["critical"], "{package}");
+    let found = severities(&package, "ioc/host");
+    assert!(!found.is_empty() && found.iter().all(|severity| *severity == "critical"), "{package}");
 }
 
 #[test]

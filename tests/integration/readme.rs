@@ -38,15 +38,27 @@ const COMMANDS: &[(&str, &[i32])] = &[
     ("skillscan audit --save-baseline", HOST),
     ("skillscan audit --fix --dry-run", HOST),
     ("skillscan audit --root /mnt/image", HOST),
+    ("skillscan quarantine list", &[0]),
+    ("skillscan completions bash > ~/.local/share/bash-completion/completions/skillscan", &[0]),
+    ("skillscan man --dir ~/.local/share/man/man1", &[0]),
     ("skillscan --format jsonl ~/.openclaw/skills | jq -r 'select(.verdict == \"malicious\").path'", &[0]),
 ];
 
 /// Whatever an audit may say about the host that the test runs on.
 const HOST: &[i32] = &[0, 1, 2, 3];
 
-/// Commands that build or test the program itself, or take another machine; they have tests of their own.
-const ELSEWHERE: &[&str] =
-    &["scripts/try", "cargo test --release --locked", "scripts/audit-over-ssh my-vps > report.json"];
+/// Commands that build or test the program itself, take another machine or do not end by themselves; they have tests
+/// of their own.
+const ELSEWHERE: &[&str] = &[
+    "scripts/try",
+    "cargo test --release --locked",
+    "scripts/audit-over-ssh my-vps > report.json",
+    "skillscan watch",
+    "skillscan watch --quarantine",
+    "skillscan watch --format jsonl ~/skills",
+    "skillscan quarantine restore 1a2b3c4d-XyZ0",
+    "skillscan quarantine delete 1a2b3c4d-XyZ0",
+];
 
 /// Lines of the blocks of commands, without what is said about them.
 fn shown() -> Vec<String> {
@@ -88,6 +100,8 @@ impl Machine {
         let archive = archive.into_inner().and_then(flate2::write::GzEncoder::finish).expect("an archive");
         fs::write(machine.path("other.tar.gz"), archive).expect("a new file");
         fs::create_dir(machine.path("bin")).expect("a new directory");
+        let completions = machine.path("home/.local/share/bash-completion/completions");
+        fs::create_dir_all(completions).expect("a new directory");
         symlink(env!("CARGO_BIN_EXE_skillscan"), machine.path("bin/skillscan")).expect("a new link");
         machine.program("curl", "cat \"$HOME/../some-skill.zip\"");
         machine.program("sudo", "exec \"$@\"");

@@ -4,8 +4,8 @@ use super::super::effect::STREAMS;
 use super::*;
 
 impl Interpreter<'_> {
-    /// Something gets to a sink.
-    pub(super) fn reach(&mut self, sink: &Sink, path: &Rc<str>, call: &Call) {
+    /// Something gets to a sink; what a command that is started there gives.
+    pub(super) fn reach(&mut self, sink: &Sink, path: &Rc<str>, call: &Call) -> Taint {
         let args: Vec<Value> = sink.args.iter().filter_map(|which| call.arg(which)).collect();
         let mut labels: Vec<Label> = Vec::new();
         for arg in &args {
@@ -24,6 +24,7 @@ impl Interpreter<'_> {
         if sink.class == "code" && path.starts_with("set") {
             labels.clear();
         }
+        let mut given = None;
         let mut content: Vec<Rc<str>> = args.iter().flat_map(|arg| self.commands_of(arg, role)).collect();
         if role == FoldedRole::Command {
             content = self.command_line(sink, call, content);
@@ -36,6 +37,7 @@ impl Interpreter<'_> {
             labels.extend(self.started_files(&content));
             self.sent_by_command(&content, &labels, path, call.place);
             self.started(call, &content);
+            given = self.clipboard_by_command(&content, path, call);
         }
         if role == FoldedRole::Code {
             content.iter_mut().for_each(|text| *text = in_address(text));
@@ -57,6 +59,7 @@ impl Interpreter<'_> {
         content.truncate(8);
         let reached = Reached { to, paths, content, labels, is_chosen };
         self.hit(sink.class.clone(), Rc::clone(path), call.place, reached);
+        given
     }
 
     /// Whether a value comes from a setting or an argument.
@@ -107,6 +110,15 @@ impl Interpreter<'_> {
 
     /// What a command is fed comes before it, as in a pipe.
     fn fed(&self, call: &Call, lines: &mut [Rc<str>]) {
+        if let Some(input) = self.input_of(call) {
+            for line in lines {
+                *line = fed_by(&input, line);
+            }
+        }
+    }
+
+    /// What a command is fed.
+    fn input_of(&self, call: &Call) -> Option<Rc<str>> {
         const KEYS: [&str; 2] = ["input", "stdin"];
         let named = call.named.iter().filter(|(key, _)| key.texts().iter().any(|text| KEYS.contains(&&**text)));
         let mut input: Vec<Rc<str>> = named.flat_map(|(_, value)| value.texts()).collect();
@@ -115,11 +127,30 @@ impl Interpreter<'_> {
             let fields = fields.into_iter().flatten().filter(|(key, _)| KEYS.contains(&&*self.names.get(**key)));
             input.extend(fields.flat_map(|(_, value)| value.texts()));
         }
-        if let Some(input) = input.first() {
-            for line in lines {
-                *line = fed_by(input, line);
+        input.into_iter().next()
+    }
+
+    /// Commands that read the clipboard give it, others get what they are fed.
+    fn clipboard_by_command(&mut self, lines: &[Rc<str>], path: &Rc<str>, call: &Call) -> Taint {
+        const READERS: [&str; 3] = ["pbpaste", "wl-paste", "get-clipboard"];
+        const WRITERS: [&str; 6] = ["pbcopy", "wl-copy", "set-clipboard", "clip", "xclip", "xsel"];
+        let mut given = None;
+        for command in lines.iter().flat_map(|line| line.split(['|', ';', '&'])) {
+            let mut words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_ascii_lowercase());
+            let names = |names: &[&str], word: &str| {
+                names.contains(&word.rsplit('/').next().unwrap_or(word).trim_end_matches(".exe"))
+            };
+            let Some(name) = words.find(|word| names(&READERS, word) || names(&WRITERS, word)) else { continue };
+            if names(&READERS, &name) || words.any(|word| matches!(&*word, "-o" | "-out" | "--output")) {
+                given = taints(&given, &self.label("clipboard", &name, call.place, path));
+            } else {
+                let content = self.input_of(call).into_iter().collect();
+                let reached =
+                    Reached { to: Vec::new(), paths: Vec::new(), content, labels: Vec::new(), is_chosen: false };
+                self.hit("clipboard-write".to_owned(), Rc::clone(path), call.place, reached);
             }
         }
+        given
     }
 
     /// What a command that fetches or sends is given goes to its address.

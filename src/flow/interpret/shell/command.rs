@@ -301,12 +301,21 @@ impl Interpreter<'_> {
         for source in &entry.sources {
             let label = match (source.class.as_str(), call.args.first()) {
                 ("env", None) => self.label("env", "*", place, run.name),
+                // Which entry it is stands in words of any order.
+                ("keychain", _) => {
+                    let words: Vec<Rc<str>> = run.args.iter().flat_map(Value::texts).take(16).collect();
+                    self.label("keychain", &words.join(" "), place, run.name)
+                }
                 _ => self.source(source, &path, &call),
             };
             taint = taints(&taint, &label);
         }
         if entry.sanitizes {
             return Value::unknown().with(&taint);
+        }
+        // What reads files reads its input as well.
+        if entry.sources.iter().any(|source| source.class == "file") {
+            taint = taints(&taint, &input.taint());
         }
         if entry.sources.is_empty() && entry.sinks.is_empty() {
             let args = run.args.iter().fold(input.taint(), |all, arg| taints(&all, &self.deep(arg, 2)));

@@ -100,8 +100,9 @@ impl Machine {
         let archive = archive.into_inner().and_then(flate2::write::GzEncoder::finish).expect("an archive");
         fs::write(machine.path("other.tar.gz"), archive).expect("a new file");
         fs::create_dir(machine.path("bin")).expect("a new directory");
-        let completions = machine.path("home/.local/share/bash-completion/completions");
-        fs::create_dir_all(completions).expect("a new directory");
+        for folder in ["bash-completion/completions", "man/man1"] {
+            fs::create_dir_all(machine.path("home/.local/share").join(folder)).expect("a new directory");
+        }
         symlink(env!("CARGO_BIN_EXE_skillscan"), machine.path("bin/skillscan")).expect("a new link");
         machine.program("curl", "cat \"$HOME/../some-skill.zip\"");
         machine.program("sudo", "exec \"$@\"");

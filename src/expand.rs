@@ -281,9 +281,14 @@ impl Expansion<'_> {
 
     /// Follows the values of the programs at hand and reads what that folds; whether there was anything.
     fn follow(&mut self, rules: &Ruleset) -> bool {
-        let modules = std::mem::take(&mut self.modules);
+        let mut modules = std::mem::take(&mut self.modules);
         if modules.is_empty() {
             return false;
+        }
+        if modules.len() > interpret::MODULES {
+            modules.truncate(interpret::MODULES);
+            let why = format!("values are followed through {} programs only", interpret::MODULES);
+            self.out.gaps.push(Gap::new(GapKind::OverLimit, ".", why));
         }
         let texts: Vec<_> = modules.iter().map(|(id, _)| Arc::clone(&self.out.arena.get(*id).bytes)).collect();
         let views: Vec<_> = texts.iter().map(|bytes| text::lines(text::view(bytes))).collect();
@@ -322,11 +327,10 @@ impl Expansion<'_> {
             let path = Arc::clone(&self.out.arena.get(id).path);
             self.add(id, &path, child);
         }
-        if outcome.is_cut
-            && let Some(first) = artifacts.first()
-        {
-            let why = "has more operations than values are followed through (limit flow_steps)".to_owned();
-            self.out.malformed.push((Span::new(*first, 0..0), why));
+        if let Some(first) = artifacts.first().filter(|_| outcome.is_cut) {
+            let path = self.out.arena.get(*first).path.shown().to_owned();
+            let why = "values are followed through a part of the programs only (limit flow_steps)";
+            self.out.gaps.push(Gap::new(GapKind::OverLimit, &path, why));
         }
         self.out.flows.push((artifacts, outcome));
         self.run();

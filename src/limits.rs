@@ -67,7 +67,7 @@ limits! {
     decode_bytes: usize = 4 * MIB as usize;
     /// Largest text that the Markdown, data and code parsers take, in bytes.
     parse_bytes: usize = 8 * MIB as usize;
-    /// Bytes of code in one package that are parsed: those that name a command or hold text for a shell.
+    /// Bytes of code in one package that are parsed.
     code_bytes: usize = 4 * MIB as usize;
     /// Syntax nodes visited in one artifact.
     nodes: usize = 2_000_000;

@@ -114,7 +114,7 @@ pub fn apply(op: Fold, receiver: Option<&Lit>, args: &[Lit]) -> Option<Lit> {
     let number = |at: usize| rest.get(at).and_then(Lit::number);
     let result: String = match op {
         Fold::Same => return receiver.cloned(),
-        Fold::First => return args.first().cloned(),
+        Fold::First => return receiver.or_else(|| args.first()).cloned(),
         Fold::Concat => receiver.into_iter().chain(args).map(|lit| lit.text().to_string()).collect(),
         Fold::Reverse => subject()?.chars().rev().collect(),
         Fold::Replace if rest.first().map(text).is_some_and(|pattern| pattern.starts_with(REGEX)) => {

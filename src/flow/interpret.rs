@@ -1,26 +1,32 @@
 //! Runs modules on abstract values: constants are folded and labels followed
 //! by one and the same machine.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use super::catalogue::{Catalogue, Entry};
 use super::fast::{FastMap, FastSet};
-use super::fold;
-use super::ir::{Binary, Function, Language, Module, Op, OpKind, Shape, Slot};
-use super::value::{
-    FnRef, Inner, Label, Lit, Names, ObjId, Place, STEPS, Step, Sym, Taint, UNKNOWN, Value, Verb, taints,
-};
+use super::ir::{Function, Module, Op, OpKind, Shape, Slot};
+use super::value::{FnRef, Label, Lit, Names, ObjId, Place, Sym, Value, Verb, taints};
 
 mod call;
+mod constant;
 mod effect;
 mod file;
 mod frame;
+mod interface;
+mod list;
 mod object;
+mod outcome;
 mod shell;
+mod trail;
 
+use constant::grows;
 use frame::Frame;
 use object::Object;
+pub use outcome::{Folded, FoldedRole, Hit, Outcome};
 pub use shell::Trace;
 
 /// A module of the package at hand.
@@ -35,76 +41,18 @@ pub struct Unit<'a> {
     pub catalogue: &'a Catalogue,
 }
 
-/// What a value with a label reached, or what was done with a known one.
-#[derive(Debug, Clone)]
-pub struct Hit {
-    /// Class of the sink.
-    pub class: String,
-    /// The interface.
-    pub api: Rc<str>,
-    /// Where.
-    pub place: Place,
-    /// Hosts or addresses that it goes to, as far as known.
-    pub to: Vec<Rc<str>>,
-    /// Whether the user chose the host: by a setting or an argument.
-    pub is_chosen: bool,
-    /// Path that is written, as far as known.
-    pub paths: Vec<Rc<str>>,
-    /// What is written, sent or run, as far as known.
-    pub content: Vec<Rc<str>>,
-    /// Labels that reached it.
-    pub labels: Vec<Label>,
-    /// Labels of the conditions that it depends on.
-    pub gates: Vec<Label>,
-}
-
-/// A text that stands nowhere in the program as it is.
-#[derive(Debug, Clone)]
-pub struct Folded {
-    /// Where it came about.
-    pub place: Place,
-    /// The text.
-    pub text: Rc<str>,
-    /// What it is for.
-    pub role: FoldedRole,
-}
-
-/// What a folded text is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FoldedRole {
-    /// A process is started with it.
-    Command,
-    /// It is run as code.
-    Code,
-    /// It is run as a program of another language.
-    Program(Language),
-    /// Anything else.
-    Plain,
-}
-
-/// What running a package's modules gave.
-#[derive(Default)]
-pub struct Outcome {
-    /// Values that got somewhere.
-    pub hits: Vec<Hit>,
-    /// Files that are read, with their labels.
-    pub reads: Vec<Label>,
-    /// Texts that were folded.
-    pub folded: Vec<Folded>,
-    /// Commands of scripts as they run.
-    pub traces: Vec<Trace>,
-    /// Names that labels and steps use.
-    pub names: Names,
-    /// Whether a budget ran out, so that parts were not followed.
-    pub is_cut: bool,
-}
-
 /// Classes of sources that say something of time, place or watchers.
 const GATES: [&str; 5] = ["date", "locale", "sandbox", "host-facts", "clipboard"];
+/// Most modules of one run.
+pub const MODULES: usize = u16::MAX as usize;
 /// Rounds of an open loop, and of all modules.
 const ROUNDS: usize = 3;
 /// Deepest chain of calls.
 const CALLS: usize = 40;
+/// Bytes that are looked at for the price of one operation.
+const BYTES: usize = 64;
+/// Clock far above what the budgets allow; what takes longer is cut.
+const BACKSTOP: Duration = Duration::from_secs(10);
 /// Rounds of a loop that is run exactly.
 const EXACT: usize = 4096;
 /// Operations inside of loops that are run exactly.
@@ -143,12 +91,17 @@ pub(super) struct Interpreter<'a> {
     files: BTreeMap<Rc<str>, Value>,
     /// What JSON texts hold.
     json: HashMap<Rc<str>, Value>,
-    folded: HashSet<Rc<str>>,
+    /// Texts that were folded, by where they lie: their content may be long, and is asked for often.
+    folded: FastMap<usize, Rc<str>>,
     seen: HashSet<(Sym, Sym, Place, String)>,
     out: Outcome,
     gates: Vec<Label>,
     depth: usize,
     steps: usize,
+    /// Work that operations did beside being one, in bytes looked at; counts as steps soon.
+    work: Cell<usize>,
+    /// When this began.
+    began: Instant,
     bytes: usize,
     /// Exact loops that are being run, one in another.
     exact: usize,
@@ -198,12 +151,14 @@ impl<'a> Interpreter<'a> {
             paths: FastMap::default(),
             files: BTreeMap::new(),
             json: HashMap::new(),
-            folded: HashSet::new(),
+            folded: FastMap::default(),
             seen: HashSet::new(),
             out: Outcome::default(),
             gates: Vec::new(),
             depth: 0,
             steps,
+            work: Cell::default(),
+            began: Instant::now(),
             bytes: 16 * 1024 * 1024,
             exact: 0,
             exact_steps: EXACT_STEPS,
@@ -301,21 +256,26 @@ impl<'a> Interpreter<'a> {
         self.module(module).functions.get(function as usize)
     }
 
-    /// A text with its cost.
-    fn made(&mut self, lits: Vec<Lit>) -> Value {
-        let cost: usize = lits.iter().map(|lit| if let Lit::Text(text) = lit { text.len() } else { 8 }).sum();
-        self.bytes = self.bytes.saturating_sub(cost);
-        if self.bytes == 0 {
-            return Value::unknown();
+    /// Counts bytes or members that were looked at.
+    fn spend(&self, bytes: usize) {
+        self.work.set(self.work.get().saturating_add(bytes));
+    }
+
+    /// Takes a step and what was spent since the last one; whether there is one left.
+    fn has_step(&mut self) -> bool {
+        let spent = self.work.take();
+        self.work.set(spent % BYTES);
+        self.steps = self.steps.saturating_sub(1 + spent / BYTES);
+        if self.steps % 1024 == 0 && self.began.elapsed() > BACKSTOP {
+            self.steps = 0;
         }
-        for lit in &lits {
-            if let Lit::Text(text) = lit
-                && text.len() >= 4
-            {
-                self.folded.insert(Rc::clone(text));
-            }
-        }
-        Value::lits(lits)
+        self.steps > 0
+    }
+
+    /// Either of two values.
+    fn either(&self, a: &Value, b: &Value) -> Value {
+        self.spend(a.size().saturating_add(b.size()) / 4);
+        a.join(b)
     }
 
     /// One operation.
@@ -354,7 +314,8 @@ impl<'a> Interpreter<'a> {
             }
             OpKind::Join(parts) => {
                 let parts = module.slots(parts);
-                let joined = parts.iter().fold(Value::default(), |all, slot| all.join(&self.read(frame, *slot)));
+                let joined =
+                    parts.iter().fold(Value::default(), |all, slot| self.either(&all, &self.read(frame, *slot)));
                 if frame.is_variable(op.dst) {
                     self.write_variable(frame, op.dst, joined);
                     return;
@@ -469,7 +430,7 @@ impl<'a> Interpreter<'a> {
         let value = frame.read(slot);
         match frame.shared(slot) {
             // Inner functions may have changed it meanwhile.
-            Some(cell) => value.join(&self.cell(frame.function.0, cell)),
+            Some(cell) => self.either(&value, &self.cell(frame.function.0, cell)),
             None => value,
         }
     }
@@ -487,171 +448,12 @@ impl<'a> Interpreter<'a> {
 
     fn set_cell(&mut self, module: u16, cell: u32, value: &Value) {
         let Some(slot) = self.cells[module as usize].get_mut(cell as usize) else { return };
+        self.work.set(self.work.get() + (slot.size() + value.size()) / 4);
         let joined = slot.join(value);
         if joined.digest() != slot.digest() {
             *slot = joined;
             self.changed = true;
         }
-    }
-
-    fn binary(&mut self, kind: Binary, a: &Value, b: &Value) -> Value {
-        let (left, right) = (a.get(), b.get());
-        let mut taint = taints(&left.taint, &right.taint);
-        if matches!(kind, Binary::Less | Binary::AtMost | Binary::Equal | Binary::Unequal | Binary::Not | Binary::Other)
-        {
-            taint = self.gating(&taint);
-        }
-        if kind == Binary::Add {
-            // Parts that are not known leave a hole, where one side is text.
-            let is_text = |inner: &Inner| inner.lits.iter().any(|lit| matches!(lit, Lit::Text(_)));
-            if is_text(&left) || is_text(&right) {
-                return self.concat(&[a.clone(), b.clone()]);
-            }
-        }
-        if kind == Binary::Not && left.lits.is_empty() && !(left.objs.is_empty() && left.fns.is_empty()) {
-            return Value::text("false").with(&taint);
-        }
-        let mut lits = Vec::new();
-        for x in &left.lits {
-            for y in &right.lits {
-                lits.extend(fold::binary(kind, x, y).filter(|lit| !lits.contains(lit)));
-            }
-        }
-        if kind == Binary::Div && right.lits.iter().any(|lit| matches!(lit, Lit::Text(_))) {
-            // Paths are joined with `/`.
-            let parts = [a.clone(), Value::text("/"), b.clone()];
-            let known = [left.lits.as_slice(), right.lits.as_slice()].iter().all(|lits| !lits.is_empty());
-            return if known { self.made(lits).with(&taint) } else { self.concat(&parts) };
-        }
-        let is_open = left.is_open || right.is_open;
-        let value = if lits.is_empty() { Value::unknown() } else { self.made(lits) };
-        let inner = (**value.get()).clone();
-        Value::of(Inner { is_open: inner.is_open || is_open, taint, ..inner })
-    }
-
-    /// Labels that make a condition worth knowing.
-    fn gating(&self, taint: &Taint) -> Taint {
-        let labels = taint.as_ref()?;
-        let kept: Vec<Label> = labels
-            .iter()
-            .filter(|label| {
-                let class = self.names.get(label.class);
-                let name = self.names.get(label.name);
-                GATES.contains(&&*class)
-                    || (&*class == "env" && matches!(&*name, "CI" | "LANG" | "LC_ALL" | "TZ" | "GITHUB_ACTIONS"))
-            })
-            .cloned()
-            .collect();
-        (!kept.is_empty()).then(|| Rc::new(kept))
-    }
-
-    /// Texts one after the other, with a hole for each that is not known.
-    fn concat(&mut self, parts: &[Value]) -> Value {
-        // A text of one piece stands in the program as it is.
-        if let [part] = parts
-            && part.one().is_some_and(|lit| matches!(lit, Lit::Text(_)))
-        {
-            return part.clone();
-        }
-        let mut all: Vec<String> = vec![String::new()];
-        let mut taint = None;
-        for part in parts {
-            let inner = part.get();
-            taint = taints(&taint, &inner.taint);
-            for object in &inner.objs {
-                taint = taints(&taint, &self.deep(&Value::object(*object), 2));
-            }
-            let mut texts: Vec<Rc<str>> = inner.lits.iter().map(Lit::text).collect();
-            if texts.is_empty() || (inner.is_open && texts.len() > 1) {
-                texts.truncate(2);
-                texts.push(UNKNOWN.to_string().into());
-            }
-            if all.len() * texts.len() > 8 {
-                texts = vec![UNKNOWN.to_string().into()];
-            }
-            let cost: usize = all.iter().map(String::len).sum::<usize>() * texts.len();
-            self.bytes = self.bytes.saturating_sub(cost);
-            if self.bytes == 0 || cost > 8 * fold::LONGEST {
-                return Value::unknown().with(&taint);
-            }
-            if let [text] = texts.as_slice() {
-                all.iter_mut().for_each(|known| known.push_str(text));
-            } else {
-                all = all.iter().flat_map(|known| texts.iter().map(move |text| format!("{known}{text}"))).collect();
-            }
-        }
-        let nothing = |text: &String| text.chars().all(|c| c == UNKNOWN);
-        if all.iter().all(nothing) {
-            return Value::unknown().with(&taint);
-        }
-        let lits: Vec<Lit> = all.into_iter().map(|text| Lit::Text(text.into())).collect();
-        self.made(lits).with(&taint)
-    }
-
-    /// A text that was put together is used here.
-    fn use_text(&mut self, value: &Value, place: Place, role: FoldedRole) {
-        for lit in &value.get().lits {
-            let Lit::Text(text) = lit else { continue };
-            let is_new = role != FoldedRole::Plain || (text.len() >= 6 && self.folded.contains(text));
-            if is_new && text.len() >= 2 && self.out.folded.len() < 4096 {
-                let known = self.out.folded.iter_mut().rev().take(64).find(|f| f.text == *text);
-                match known {
-                    Some(known) if known.role == role || role == FoldedRole::Plain => {}
-                    Some(known) if known.role == FoldedRole::Plain => (known.role, known.place) = (role, place),
-                    _ => self.out.folded.push(Folded { place, text: Rc::clone(text), role }),
-                }
-            }
-        }
-    }
-
-    /// The value with one more step for each label.
-    fn stepped(&mut self, value: &Value, place: Place, verb: Verb, what: super::ir::Sym) -> Value {
-        if value.taint().is_none() && value.get().objs.is_empty() {
-            return value.clone();
-        }
-        let what = self.sym(place.module, what);
-        self.stepped_as(value, place, verb, what)
-    }
-
-    fn stepped_as(&mut self, value: &Value, place: Place, verb: Verb, what: Sym) -> Value {
-        let value = &value.moved(place, verb, what);
-        self.relabelled(value, place, verb, what)
-    }
-
-    /// What an object holds went the steps that the object went.
-    fn taken_from(&self, object: &Value, member: Value) -> Value {
-        let went = |member: Value, step: &(Place, Verb, Sym)| self.relabelled(&member, step.0, step.1, step.2);
-        object.get().via.iter().fold(member, went)
-    }
-
-    /// The labels of a value with one more step each.
-    fn relabelled(&self, value: &Value, place: Place, verb: Verb, what: Sym) -> Value {
-        let Some(labels) = value.taint() else { return value.clone() };
-        let text = self.units[place.module as usize].text;
-        let mut any = false;
-        let moved: Vec<Label> = labels
-            .iter()
-            .map(|label| {
-                let last = &label.trail;
-                let is_near = verb != Verb::Written
-                    && last.place.module == place.module
-                    && same_line(text, last.place.start, place.start);
-                if is_near || last.count >= STEPS || (verb == Verb::Bound && last.count + 4 >= STEPS) {
-                    return label.clone();
-                }
-                any = true;
-                let step = Step { place, verb, what, before: Some(Rc::clone(last)), count: last.count + 1 };
-                Label { trail: Rc::new(step), ..label.clone() }
-            })
-            .collect();
-        if any { value.relabelled(Some(Rc::new(moved))) } else { value.clone() }
-    }
-
-    /// A new label that begins here.
-    fn label(&mut self, class: &str, name: &str, place: Place, what: &str) -> Taint {
-        let (class, name, what) = (self.names.intern(class), self.names.intern(name), self.names.intern(what));
-        let trail = Rc::new(Step { place, verb: Verb::Read, what, before: None, count: 1 });
-        Some(Rc::new(vec![Label { class, name, trail }]))
     }
 
     fn container(&mut self, frame: &Frame, at: u32, shape: Shape, slots: &[Slot]) -> Value {
@@ -662,17 +464,4 @@ impl<'a> Interpreter<'a> {
         self.fill(object, shape, &values, is_anew);
         Value::object(object)
     }
-}
-
-/// Whether a known text gets longer or shorter at one of its ends.
-fn grows(old: &Value, new: &Value) -> bool {
-    let (Some(Lit::Text(old)), Some(Lit::Text(new))) = (old.one(), new.one()) else { return false };
-    let (short, long) = if old.len() < new.len() { (old, new) } else { (new, old) };
-    short.len() < long.len() && (long.starts_with(&*short) || long.ends_with(&*short))
-}
-
-/// Whether two places stand in one line; far apart counts as another.
-fn same_line(text: &str, a: u32, b: u32) -> bool {
-    let (low, high) = (a.min(b) as usize, a.max(b) as usize);
-    high - low < 240 && text.as_bytes().get(low..high).is_some_and(|between| !between.contains(&b'\n'))
 }

@@ -73,6 +73,11 @@ impl Lit {
         }
     }
 
+    /// Bytes of it.
+    pub fn size(&self) -> usize {
+        if let Self::Text(text) = self { text.len() } else { 1 }
+    }
+
     /// As a number, if it is one.
     pub fn number(&self) -> Option<f64> {
         match self {
@@ -368,6 +373,12 @@ impl Value {
         add(&mut all.fns, &b.fns);
         add(&mut all.objs, &b.objs);
         Self::of(all)
+    }
+
+    /// Bytes of its constants.
+    pub fn size(&self) -> usize {
+        let texts = self.0.iter().flat_map(|held| &held.lits);
+        texts.map(Lit::size).sum()
     }
 
     /// A number that equal values share.

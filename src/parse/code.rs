@@ -93,7 +93,7 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
     let is_gated = !GATE.is_match(text);
     let is_followed = limits.flow_steps > 0;
-    if is_gated && !(is_followed && crate::flow::gate::may_matter(text)) {
+    if is_gated && !is_followed {
         return parsed;
     }
     if !parsed.has_room_for(text, limits) {

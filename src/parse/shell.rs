@@ -24,6 +24,8 @@ mod split;
 mod value;
 mod word;
 
+pub(crate) use word::{unescaped_in_quotes, unquoted};
+
 pub(crate) use fetch::is_address;
 pub(crate) use filter::translate;
 pub use gate::{holds_command, is_command_line, may_flow, names_command, worth_parsing};

@@ -15,6 +15,7 @@ use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNK
 mod bound;
 mod operation;
 mod sink;
+mod source;
 
 /// Marks the object that stands for what a call opened, among the objects of its place.
 const HANDLE: u32 = 0x0800_0000;
@@ -416,68 +417,6 @@ impl Interpreter<'_> {
         let value = value.with(&through);
         self.call_back(call, &value);
         value
-    }
-
-    fn through(&mut self, call: &Call) -> Taint {
-        let all = call.all().fold(None, |all, arg| taints(&all, &self.deep(arg, 3)));
-        let receiver = self.deep(&call.receiver, 2);
-        let all = taints(&all, &receiver);
-        let value = Value::unknown().with(&all);
-        let what = call.callee.get().apis.first().copied();
-        match what {
-            Some(what) => self.stepped_as(&value, call.place, Verb::Changed, what).taint(),
-            None => all,
-        }
-    }
-
-    /// Functions among the arguments are called with what the call gives.
-    pub(super) fn call_back(&mut self, call: &Call, value: &Value) {
-        for arg in call.args.iter().chain(call.named.iter().map(|(_, value)| value)) {
-            for function in &arg.get().fns {
-                self.invoke(*function, &[value.clone(), value.clone()], &[], &Value::default(), Some(call.place));
-            }
-        }
-    }
-
-    pub(super) fn source(&mut self, source: &Source, path: &Rc<str>, call: &Call) -> Taint {
-        if source.read || (source.members && source.name.is_none()) {
-            return None;
-        }
-        let names: Vec<Rc<str>> = match &source.name {
-            Some(which) => {
-                let arg = call.arg(which).unwrap_or_default();
-                let mut texts = self.addresses(&arg, &call.receiver);
-                if texts.is_empty() {
-                    texts.push("?".into());
-                }
-                texts
-            }
-            None => vec![Rc::clone(path)],
-        };
-        let mut all = None;
-        for name in names {
-            let taint = self.label(&source.class, &name, call.place, path);
-            if source.class == "file" {
-                if let Some(label) = taint.as_ref().and_then(|labels| labels.first()) {
-                    self.out.reads.push(label.clone());
-                }
-                if let Some(written) = self.files.get(super::effect::file_key(&name)) {
-                    all = taints(&all, &written.taint());
-                }
-            }
-            all = taints(&all, &taint);
-        }
-        if source.class == "argument" {
-            all = taints(&all, &self.started_with(call.place.module));
-        }
-        all
-    }
-
-    fn decoded(&mut self, value: &Value, path: &Rc<str>, call: &Call) -> Taint {
-        let text = value.texts().first().cloned().unwrap_or_else(|| "?".into());
-        let name: String = text.chars().take(40).collect();
-        self.use_text(value, call.place, FoldedRole::Plain);
-        self.label("decoded", &name, call.place, path)
     }
 }
 

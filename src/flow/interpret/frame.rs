@@ -154,10 +154,9 @@ impl Frame {
     pub(super) fn run(&mut self, interpreter: &mut Interpreter<'_>, ops: &[Op]) {
         let mut at = 0;
         while let Some(op) = ops.get(at) {
-            if interpreter.steps == 0 {
+            if !interpreter.has_step() {
                 break;
             }
-            interpreter.steps -= 1;
             if interpreter.exact > 0 {
                 interpreter.exact_steps = interpreter.exact_steps.saturating_sub(1);
             }
@@ -289,7 +288,7 @@ impl Frame {
             }
             interpreter.exact -= usize::from(region.is_exact);
         } else {
-            self.join(&region);
+            self.join(interpreter, &region);
             let (is_then_dead, is_dead, is_only) = (region.is_then_dead, region.is_dead, region.only.is_some());
             interpreter.variables(|store| store.join(&Ends { is_then_dead, is_dead, is_only }));
         }
@@ -316,7 +315,7 @@ impl Frame {
         at + 1
     }
 
-    fn join(&mut self, region: &Region) {
+    fn join(&mut self, interpreter: &Interpreter<'_>, region: &Region) {
         if region.only.is_some() {
             return;
         }
@@ -327,12 +326,12 @@ impl Frame {
                 match (region.is_then_dead, region.is_dead) {
                     (true, false) => now,
                     (false, true) => then.clone(),
-                    _ => then.join(&now),
+                    _ => interpreter.either(then, &now),
                 }
             } else if region.is_dead {
                 old.clone()
             } else {
-                now.join(old)
+                interpreter.either(&now, old)
             };
             self.write(*slot, joined);
         }
@@ -372,7 +371,7 @@ impl Frame {
         interpreter.variables(|store| is_new = store.again());
         for (slot, old) in &mut region.log {
             let now = self.read(*slot);
-            let joined = old.join(&now);
+            let joined = interpreter.either(old, &now);
             is_new |= joined.digest() != old.digest();
             *old = joined.clone();
             self.write(*slot, joined);

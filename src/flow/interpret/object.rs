@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::list::char_at;
 use super::{FoldedRole, Interpreter};
-use crate::flow::fold::{self, Fold};
-use crate::flow::ir::{Language, Shape};
+use crate::flow::ir::Shape;
 use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, Value, Verb, taints};
 
 /// Items of a list that are kept apart.
-const ITEMS: usize = 20_000;
+pub(super) const ITEMS: usize = 20_000;
 /// Depth to which members are looked through.
 const DEPTH: usize = 3;
 
@@ -93,6 +93,7 @@ impl Interpreter<'_> {
         if keys.is_empty() {
             object.rest = object.rest.join(value);
         }
+        self.work.set(self.work.get() + value.size());
         for key in keys {
             let field = object.fields.entry(key).or_default();
             let joined = field.join(value);
@@ -156,6 +157,7 @@ impl Interpreter<'_> {
             return self.length(&inner);
         }
         if let (Ok(at), false) = (name.parse::<usize>(), inner.lits.is_empty()) {
+            self.spend(at.min(of.size()));
             let chars: Vec<Lit> = inner.lits.iter().filter_map(|lit| char_at(lit, at)).collect();
             return Value::lits(chars).with(&inner.taint);
         }
@@ -176,6 +178,7 @@ impl Interpreter<'_> {
     }
 
     fn length(&mut self, inner: &Inner) -> Value {
+        self.spend(inner.lits.iter().map(Lit::size).sum());
         let texts = inner.lits.iter().map(|lit| Lit::Number(lit.text().chars().count() as f64));
         let mut all: Vec<Lit> = if inner.is_open { Vec::new() } else { texts.collect() };
         if let ([id], true) = (inner.objs.as_slice(), all.is_empty())
@@ -186,121 +189,10 @@ impl Interpreter<'_> {
         Value::lits(all)
     }
 
-    /// A member of anything: known by its name alone.
-    fn method(&mut self, inner: &Inner, name: &str, place: Place) -> Value {
-        if name == "constructor" && !inner.fns.is_empty() {
-            let function = self.names.intern("Function");
-            return Value::api(function);
-        }
-        if matches!(name, "__builtins__" | "__globals__") {
-            return self.world(place);
-        }
-        self.path(&format!("?.{name}"), place)
-    }
-
-    /// A member of an interface.
-    fn member(&mut self, api: Sym, name: &str, place: Place) -> Value {
-        // The same under another name, or all that is built in.
-        if matches!(name, "default" | "__dict__") {
-            return Value::api(api);
-        }
-        if name == "__builtins__" {
-            return self.world(place);
-        }
-        match &*self.names.get(api) {
-            "sys.modules" => return self.import(&Value::text(name), place),
-            "globalThis" => return self.path(name, place),
-            _ => {}
-        }
-        let language = self.module(place.module).language as u8;
-        let key = self.names.intern(name);
-        let full = match self.members.get(&(language, api, key)) {
-            Some(full) => *full,
-            None => {
-                let base = self.names.get(api);
-                let is_long = base.len() > 160 || base.matches('.').count() > 6;
-                let full = if is_long { format!("?.{name}") } else { format!("{base}.{name}") };
-                let full = self.names.intern(&full);
-                self.members.insert((language, api, key), full);
-                full
-            }
-        };
-        let named = self.entry(place.module, api).and_then(|entry| entry.sources.iter().find(|source| source.members));
-        match named {
-            Some(source) if self.entry(place.module, full).is_none() => {
-                let what = self.names.get(full);
-                let taint = self.label(&source.class, name, place, &what);
-                self.known_variable(name).join(&self.passed_on(name)).with(&taint)
-            }
-            _ => self.interned(full, place),
-        }
-    }
-
-    /// Variables of the environment that are the same for everyone.
-    pub(super) fn known_variable(&self, name: &str) -> Value {
-        match name {
-            "HOME" | "USERPROFILE" => Value::text("~"),
-            "APPDATA" => Value::text("~/appdata/roaming"),
-            "LOCALAPPDATA" => Value::text("~/appdata/local"),
-            _ => Value::unknown(),
-        }
-    }
-
-    /// All that a language has built in.
-    pub(super) fn world(&mut self, place: Place) -> Value {
-        let name = match self.module(place.module).language {
-            Language::Python => "builtins",
-            _ => "globalThis",
-        };
-        Value::api(self.names.intern(name))
-    }
-
-    /// The value of an interface's path.
-    pub(super) fn path(&mut self, path: &str, place: Place) -> Value {
-        let sym = self.names.intern(path);
-        self.interned(sym, place)
-    }
-
-    /// The value of an interface's path by its number.
-    pub(super) fn interned(&mut self, path: Sym, place: Place) -> Value {
-        let language = self.module(place.module).language as u8;
-        let sym = match self.paths.get(&(language, path)) {
-            Some(sym) => *sym,
-            None => {
-                let name = self.names.get(path);
-                let sym = self.names.intern(self.catalogue(place.module).resolve(&name));
-                self.paths.insert((language, path), sym);
-                sym
-            }
-        };
-        let mut value = Value::api(sym);
-        let Some(entry) = self.entry(place.module, sym) else { return value };
-        let path = &*self.names.get(sym);
-        if let Some(text) = &entry.constant {
-            value = value.join(&Value::text(text.as_str()));
-        }
-        for source in entry.sources.iter().filter(|source| source.read || source.members) {
-            let name = if source.members { "*" } else { path };
-            value = value.with(&self.label(&source.class, name, place, path));
-            if source.class == "argument" {
-                value = value.with(&self.started_with(place.module));
-                value = self.given_list(place.module).map_or(value.clone(), |list| value.join(&list));
-            }
-        }
-        value
-    }
-
-    pub(super) fn global(&mut self, place: Place, sym: crate::flow::ir::Sym) -> Value {
-        let sym = self.sym(place.module, sym);
-        if &*self.names.get(sym) == "undefined" {
-            return Value::default();
-        }
-        self.interned(sym, place)
-    }
-
     pub(super) fn get_at(&mut self, of: &Value, key: &Value, place: Place) -> Value {
         let keys = key.get();
         let inner = of.get();
+        self.spend(key.size());
         if keys.lits.is_empty() {
             return self.any_member(&inner, place);
         }
@@ -325,6 +217,7 @@ impl Interpreter<'_> {
         let mut found = Value::default();
         for object in &inner.objs {
             let Some(object) = self.objects.get(*object as usize) else { continue };
+            self.spend(16 * (object.items.len().min(256) + object.fields.len().min(256)));
             found = object.items.iter().take(256).fold(found.join(&object.rest), |all, item| all.join(item));
             found = object.fields.values().take(256).fold(found, |all, field| all.join(field));
         }
@@ -366,6 +259,10 @@ impl Interpreter<'_> {
         }
         for api in &inner.apis {
             let path = format!("{}.{name}", self.names.get(*api));
+            let sources = self.entry(place.module, *api).map_or(&[][..], |entry| &entry.sources);
+            if sources.iter().any(|source| source.members && source.class == "env") {
+                self.pass_on(key, &value, place);
+            }
             self.assigned(&path, &value, place);
         }
     }
@@ -400,6 +297,7 @@ impl Interpreter<'_> {
 
     pub(super) fn set_at(&mut self, of: &Value, key: &Value, value: &Value, place: Place) {
         let keys = key.texts();
+        self.spend(key.size());
         if keys.is_empty() {
             self.use_text(value, place, FoldedRole::Plain);
             for id in &of.get().objs {
@@ -414,119 +312,12 @@ impl Interpreter<'_> {
         }
     }
 
-    pub(super) fn spread(&mut self, to: &Value, from: &Value) {
-        let source = from.get();
-        let mut extra = Value::default();
-        if source.taint.is_some() || source.objs.is_empty() {
-            extra = Value::unknown().with(&source.taint);
-        }
-        let copies: Vec<Object> = source.objs.iter().filter_map(|id| self.objects.get(*id as usize).cloned()).collect();
-        for id in &to.get().objs {
-            if !extra.is_unset() {
-                let Some(object) = self.objects.get_mut(*id as usize) else { continue };
-                object.rest = object.rest.join(&extra);
-            }
-            for copy in &copies {
-                let Some(object) = self.objects.get_mut(*id as usize) else { continue };
-                object.is_list |= copy.is_list;
-                object.rest = object.rest.join(&copy.rest);
-                for item in &copy.items {
-                    if object.items.len() < ITEMS && object.items.len() < 4 * copy.items.len().max(8) {
-                        object.items.push(item.clone());
-                    } else {
-                        object.rest = object.rest.join(item);
-                    }
-                }
-                for (key, value) in &copy.fields {
-                    let field = object.fields.entry(*key).or_default();
-                    *field = field.join(value);
-                }
-            }
-        }
-    }
-
-    /// A container as arguments.
-    pub(super) fn splat(&mut self, (function, at): (FnRef, u32), from: &Value) -> Value {
-        let id = self.site(function, at);
-        if let Some(object) = self.objects.get_mut(id as usize) {
-            *object = Object { is_splat: true, ..Object::default() };
-        }
-        let to = Value::object(id);
-        self.spread(&to, from);
-        to.with(&from.taint())
-    }
-
-    /// Whether a list or text is known item by item.
-    pub(super) fn is_exact_list(&self, list: &Value) -> bool {
-        self.exact_steps > 0
-            && self.exact_item(list, 0).is_some()
-            && match list.get().objs.as_slice() {
-                [id] => self.objects.get(*id as usize).is_some_and(|object| {
-                    object.items.len() <= 2048 && object.items.iter().all(|item| self.is_plain(item))
-                }),
-                _ => list.one().is_some_and(|lit| lit.text().len() <= 8192),
-            }
-    }
-
-    /// Whether a value is a constant, or a pair of constants.
-    fn is_plain(&self, value: &Value) -> bool {
-        let of = |id: &ObjId| self.objects.get(*id as usize).map_or(&[][..], |object| &object.items);
-        match value.get().objs.as_slice() {
-            [] => value.one().is_some(),
-            [id] => !of(id).is_empty() && of(id).len() <= 4 && of(id).iter().all(|item| item.one().is_some()),
-            _ => false,
-        }
-    }
-
-    /// An item of a list or text that is known item by item.
-    pub(super) fn exact_item(&self, list: &Value, at: usize) -> Option<Value> {
-        let inner = list.get();
-        match inner.objs.as_slice() {
-            [id] => {
-                let object = self.objects.get(*id as usize).filter(|object| object.rest.is_unset())?;
-                object.items.get(at).cloned()
-            }
-            [] => match list.one()? {
-                Lit::Text(text) => Some(Value::text(text.chars().nth(at)?.to_string())),
-                Lit::Number(_) => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// Any item of a list.
-    pub(super) fn items(&mut self, list: &Value) -> Value {
-        let inner = list.get();
-        let mut found = Value::default();
-        for id in &inner.objs {
-            let Some(object) = self.objects.get(*id as usize) else { continue };
-            found = object.items.iter().take(512).fold(found.join(&object.rest), |all, item| all.join(item));
-            if !object.is_list {
-                found = object.fields.values().take(64).fold(found, |all, field| all.join(field));
-            }
-        }
-        if found.is_unset() {
-            found = Value::unknown();
-        }
-        found.with(&inner.taint)
-    }
-
-    pub(super) fn keys(&mut self, of: &Value) -> Value {
-        let mut keys: Vec<Lit> = Vec::new();
-        let inner = of.get();
-        for id in &inner.objs {
-            let Some(object) = self.objects.get(*id as usize) else { continue };
-            keys.extend(object.fields.keys().take(9).map(|key| Lit::Text(self.names.get(*key))));
-        }
-        // Names of what is kept, not what is kept.
-        Value::lits(keys)
-    }
-
     /// Labels of a value and of all that it holds.
     pub(super) fn deep(&self, value: &Value, depth: usize) -> Taint {
         let mut budget = 2048;
         let inner = value.get();
         let all = self.deep_inside(value, depth.min(DEPTH), &mut budget);
+        self.spend(16 * (2048 - budget));
         if inner.via.is_empty() || all.is_none() {
             return all;
         }
@@ -560,52 +351,4 @@ impl Interpreter<'_> {
     pub(super) fn labels(&self, value: &Value) -> Vec<Label> {
         self.deep(value, DEPTH).map(|labels| labels.to_vec()).unwrap_or_default()
     }
-
-    /// Constants of a list, in order; with a hole for what is not known.
-    pub(super) fn list(&self, value: &Value) -> Option<Vec<Lit>> {
-        let inner = value.get();
-        let [id] = inner.objs.as_slice() else { return None };
-        let object = self.objects.get(*id as usize).filter(|object| object.is_list)?;
-        let mut all: Vec<Lit> = object
-            .items
-            .iter()
-            .map(|item| item.get().lits.first().cloned().unwrap_or_else(|| Lit::Text("\u{1a}".into())))
-            .collect();
-        if !object.rest.is_unset() {
-            all.extend(object.rest.get().lits.iter().cloned());
-            all.push(Lit::Text("\u{1a}".into()));
-        }
-        Some(all)
-    }
-
-    /// A new list of these values.
-    pub(super) fn new_list(&mut self, function: FnRef, at: u32, items: Vec<Value>, rest: Value) -> Value {
-        let id = self.site(function, at);
-        if let Some(object) = self.objects.get_mut(id as usize) {
-            object.is_list = true;
-            (object.items, object.rest) = (items, rest);
-            object.items.truncate(ITEMS);
-        }
-        Value::object(id)
-    }
-
-    pub(super) fn sliced(&mut self, of: &Value, bounds: &[Option<Value>; 2]) -> Value {
-        let bound =
-            |at: usize| bounds.get(at).and_then(Option::as_ref).and_then(Value::one).and_then(|lit| lit.number());
-        let inner = of.get();
-        let is_known = bounds.iter().flatten().all(|bound| bound.one().is_some());
-        if !is_known || inner.lits.is_empty() {
-            let mut same = (**inner).clone();
-            same.lits.clear();
-            same.is_open = true;
-            return Value::of(same);
-        }
-        let args: Vec<Lit> = [bound(0).unwrap_or(0.0)].into_iter().chain(bound(1)).map(Lit::Number).collect();
-        let lits = inner.lits.iter().filter_map(|lit| fold::apply(Fold::Slice, Some(lit), &args)).collect();
-        self.made(lits).with(&inner.taint)
-    }
-}
-
-fn char_at(lit: &Lit, at: usize) -> Option<Lit> {
-    Some(Lit::Text(lit.text().chars().nth(at)?.to_string().into()))
 }

@@ -248,7 +248,8 @@ impl Interpreter<'_> {
         self.shell.environment.get(name).cloned().unwrap_or_else(Value::unknown)
     }
 
-    fn pass_on(&mut self, name: Sym, value: &Value, place: Place) {
+    /// Programs that are started from here on get a variable.
+    pub(super) fn pass_on(&mut self, name: Sym, value: &Value, place: Place) {
         if value.is_unset() {
             return;
         }

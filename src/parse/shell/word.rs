@@ -181,7 +181,7 @@ fn substring(operation: &str) -> Option<(usize, usize)> {
 }
 
 /// A bare word without its backslashes.
-fn unquoted(raw: &str) -> String {
+pub(crate) fn unquoted(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut chars = raw.chars();
     while let Some(c) = chars.next() {
@@ -197,7 +197,8 @@ fn unquoted(raw: &str) -> String {
     out
 }
 
-fn unescaped_in_quotes(text: &str) -> String {
+/// Text in double quotes without its backslashes.
+pub(crate) fn unescaped_in_quotes(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {

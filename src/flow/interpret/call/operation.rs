@@ -1,5 +1,6 @@
 //! Operations on constants that interfaces stand for.
 
+use super::super::BYTES;
 use super::*;
 
 /// What compiling a regular expression counts as, in operations.
@@ -15,8 +16,9 @@ impl Interpreter<'_> {
             taints(&all, &self.deep(&call.receiver, 2))
         };
         if matches!(op, Fold::RegexReplace | Fold::Replace) {
-            self.steps = self.steps.saturating_sub(REGEX_STEPS / 10);
+            self.spend(BYTES * REGEX_STEPS / 10);
         }
+        self.spend(call.receiver.size() + call.all().map(Value::size).sum::<usize>());
         let value = self.fold_inside(op, call).unwrap_or_else(Value::unknown);
         let what = call.callee.get().apis.first().copied();
         let value = value.with(&taint);
@@ -86,6 +88,10 @@ impl Interpreter<'_> {
                 self.part_of_list(op, call)
             }
             Fold::FromCodes | Fold::PathJoin | Fold::Concat => self.fold_many(op, call),
+            Fold::First if self.list(call.args.first()?).is_none() => {
+                let lits = call.args.first()?.get().lits.clone();
+                (!lits.is_empty()).then(|| Value::lits(lits))
+            }
             Fold::Length if self.list(call.args.first()?).is_some() => {
                 let items = self.list(call.args.first()?)?;
                 Some(Value::lit(Lit::Number(items.len() as f64)))
@@ -114,7 +120,7 @@ impl Interpreter<'_> {
 
     /// Every match becomes what a function gives for it.
     fn replaced(&mut self, call: &Call) -> Option<Value> {
-        self.steps = self.steps.saturating_sub(REGEX_STEPS);
+        self.spend(BYTES * REGEX_STEPS);
         let text = call.receiver.one()?.text();
         let (pattern, is_global) = fold::regex(&call.args.first()?.one()?.text())?;
         let function = call.args.get(1)?.clone();

@@ -15,6 +15,7 @@ impl Interpreter<'_> {
                 }
             }
         }
+        self.spend(4 * args.iter().map(Value::size).sum::<usize>());
         let role = match sink.class.as_str() {
             "process" => FoldedRole::Command,
             "code" => FoldedRole::Code,
@@ -28,6 +29,7 @@ impl Interpreter<'_> {
         let mut content: Vec<Rc<str>> = args.iter().flat_map(|arg| self.commands_of(arg, role)).collect();
         if role == FoldedRole::Command {
             content = self.command_line(sink, call, content);
+            self.environment_of(call);
             self.fed(call, &mut content);
             if content.is_empty() {
                 content.push(UNKNOWN.to_string().into());
@@ -71,6 +73,7 @@ impl Interpreter<'_> {
     /// Records what was reached, once.
     pub(in crate::flow::interpret) fn hit(&mut self, class: String, api: Rc<str>, place: Place, reached: Reached) {
         let Reached { to, paths, content, mut labels, is_chosen } = reached;
+        self.spend(to.iter().chain(&paths).chain(&content).map(|text| text.len()).sum::<usize>() * (1 + labels.len()));
         labels.retain(|label| {
             let to: String = to.iter().map(|to| &**to).collect();
             self.seen.insert((label.class, label.name, place, format!("{class}{to}")))
@@ -128,6 +131,23 @@ impl Interpreter<'_> {
             input.extend(fields.flat_map(|(_, value)| value.texts()));
         }
         input.into_iter().next()
+    }
+
+    /// A process gets the variables that it is started with.
+    fn environment_of(&mut self, call: &Call) {
+        let key = self.names.intern("env");
+        let is_named = |name: &Value| name.texts().iter().any(|text| &**text == "env");
+        let named = call.named.iter().filter(|(name, _)| is_named(name)).map(|(_, value)| value.clone());
+        let settings = call.args.iter().flat_map(|arg| arg.get().objs.clone());
+        let fields = settings.filter_map(|id| self.objects.get(id as usize)?.fields.get(&key).cloned());
+        let tables: Vec<Value> = named.chain(fields).collect();
+        for id in tables.iter().flat_map(|table| table.get().objs.clone()) {
+            let variables = self.objects.get(id as usize).map(|object| object.fields.clone()).unwrap_or_default();
+            self.spend(16 * variables.len());
+            for (name, value) in variables {
+                self.pass_on(name, &value, call.place);
+            }
+        }
     }
 
     /// Commands that read the clipboard give it, others get what they are fed.

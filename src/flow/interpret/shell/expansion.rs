@@ -96,8 +96,12 @@ impl Interpreter<'_> {
     /// A value with each known text changed.
     pub(super) fn map_text(&mut self, value: &Value, change: impl Fn(&str) -> Option<String>) -> Value {
         let inner = value.get();
-        let size: usize = inner.lits.iter().map(|lit| if let Lit::Text(text) = lit { text.len() } else { 8 }).sum();
+        let size = value.size();
+        self.spend(size);
         self.bytes = self.bytes.saturating_sub(size);
+        if self.bytes == 0 {
+            return Value::unknown().with(&inner.taint);
+        }
         let lits: Vec<Lit> =
             inner.lits.iter().filter_map(|lit| change(&lit.text())).map(|text| Lit::Text(text.into())).collect();
         if lits.is_empty() {

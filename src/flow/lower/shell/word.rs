@@ -3,6 +3,7 @@
 use super::*;
 use crate::decode;
 use crate::flow::value::UNKNOWN;
+use crate::parse::shell::{unescaped_in_quotes, unquoted};
 
 impl<'t> Lowering<'t, '_> {
     /// A word with what it is to its command.
@@ -220,33 +221,7 @@ pub(super) enum Quoting {
     Document,
 }
 
-/// A bare word without its backslashes.
-pub(super) fn unquoted(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    let mut chars = raw.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => out.extend(chars.next().filter(|escaped| *escaped != '\n')),
-            UNKNOWN => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Text in double quotes without its backslashes.
+/// Text in double quotes without its backslashes; a byte that stands for unknown text elsewhere is none here.
 fn unescaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match (c, chars.peek()) {
-            ('\\', Some('\n')) => {
-                chars.next();
-            }
-            ('\\', Some('"' | '\\' | '$' | '`')) => out.extend(chars.next()),
-            (UNKNOWN, _) => out.push(' '),
-            (c, _) => out.push(c),
-        }
-    }
-    out
+    unescaped_in_quotes(&text.replace(UNKNOWN, " "))
 }

@@ -1,0 +1,69 @@
+//! What calls give and hand on: labels of sources, and callbacks.
+
+use super::*;
+
+impl Interpreter<'_> {
+    pub(in crate::flow::interpret) fn through(&mut self, call: &Call) -> Taint {
+        let all = call.all().fold(None, |all, arg| taints(&all, &self.deep(arg, 3)));
+        let receiver = self.deep(&call.receiver, 2);
+        let all = taints(&all, &receiver);
+        let value = Value::unknown().with(&all);
+        let what = call.callee.get().apis.first().copied();
+        match what {
+            Some(what) => self.stepped_as(&value, call.place, Verb::Changed, what).taint(),
+            None => all,
+        }
+    }
+
+    /// Functions among the arguments are called with what the call gives.
+    pub(in crate::flow::interpret) fn call_back(&mut self, call: &Call, value: &Value) {
+        for arg in call.args.iter().chain(call.named.iter().map(|(_, value)| value)) {
+            for function in &arg.get().fns {
+                self.invoke(*function, &[value.clone(), value.clone()], &[], &Value::default(), Some(call.place));
+            }
+        }
+    }
+
+    pub(in crate::flow::interpret) fn source(&mut self, source: &Source, path: &Rc<str>, call: &Call) -> Taint {
+        if source.read || (source.members && source.name.is_none()) {
+            return None;
+        }
+        let names: Vec<Rc<str>> = match &source.name {
+            Some(which) => {
+                let arg = call.arg(which).unwrap_or_default();
+                let mut texts = self.addresses(&arg, &call.receiver);
+                if texts.is_empty() {
+                    texts.push("?".into());
+                }
+                texts
+            }
+            None => vec![Rc::clone(path)],
+        };
+        let mut all = None;
+        for name in names {
+            self.spend(2 * name.len());
+            let taint = self.label(&source.class, &name, call.place, path);
+            if source.class == "file" {
+                if let Some(label) = taint.as_ref().and_then(|labels| labels.first()) {
+                    self.out.reads.push(label.clone());
+                }
+                if let Some(written) = self.files.get(super::super::effect::file_key(&name)) {
+                    all = taints(&all, &written.taint());
+                }
+            }
+            all = taints(&all, &taint);
+        }
+        if source.class == "argument" {
+            all = taints(&all, &self.started_with(call.place.module));
+        }
+        all
+    }
+
+    pub(in crate::flow::interpret) fn decoded(&mut self, value: &Value, path: &Rc<str>, call: &Call) -> Taint {
+        let text = value.texts().first().cloned().unwrap_or_else(|| "?".into());
+        self.spend(text.len().min(40));
+        let name: String = text.chars().take(40).collect();
+        self.use_text(value, call.place, FoldedRole::Plain);
+        self.label("decoded", &name, call.place, path)
+    }
+}

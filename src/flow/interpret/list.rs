@@ -1,0 +1,172 @@
+//! Lists and other containers as a whole: their items, their keys, parts of them.
+
+use super::Interpreter;
+use super::object::{ITEMS, Object};
+use crate::flow::fold::{self, Fold};
+use crate::flow::value::{FnRef, Lit, ObjId, Value};
+
+impl Interpreter<'_> {
+    pub(super) fn spread(&mut self, to: &Value, from: &Value) {
+        let source = from.get();
+        let mut extra = Value::default();
+        if source.taint.is_some() || source.objs.is_empty() {
+            extra = Value::unknown().with(&source.taint);
+        }
+        let copies: Vec<Object> = source.objs.iter().filter_map(|id| self.objects.get(*id as usize).cloned()).collect();
+        for id in &to.get().objs {
+            if !extra.is_unset() {
+                let Some(object) = self.objects.get_mut(*id as usize) else { continue };
+                object.rest = object.rest.join(&extra);
+            }
+            for copy in &copies {
+                self.spend(16 * (copy.items.len() + copy.fields.len()));
+                let Some(object) = self.objects.get_mut(*id as usize) else { continue };
+                object.is_list |= copy.is_list;
+                object.rest = object.rest.join(&copy.rest);
+                for item in &copy.items {
+                    if object.items.len() < ITEMS && object.items.len() < 4 * copy.items.len().max(8) {
+                        object.items.push(item.clone());
+                    } else {
+                        object.rest = object.rest.join(item);
+                    }
+                }
+                for (key, value) in &copy.fields {
+                    let field = object.fields.entry(*key).or_default();
+                    *field = field.join(value);
+                }
+            }
+        }
+    }
+
+    /// A container as arguments.
+    pub(super) fn splat(&mut self, (function, at): (FnRef, u32), from: &Value) -> Value {
+        let id = self.site(function, at);
+        if let Some(object) = self.objects.get_mut(id as usize) {
+            *object = Object { is_splat: true, ..Object::default() };
+        }
+        let to = Value::object(id);
+        self.spread(&to, from);
+        to.with(&from.taint())
+    }
+
+    /// Whether a list or text is known item by item.
+    pub(super) fn is_exact_list(&self, list: &Value) -> bool {
+        self.exact_steps > 0
+            && self.exact_item(list, 0).is_some()
+            && match list.get().objs.as_slice() {
+                [id] => self.objects.get(*id as usize).is_some_and(|object| {
+                    self.spend(8 * object.items.len().min(2048));
+                    object.items.len() <= 2048 && object.items.iter().all(|item| self.is_plain(item))
+                }),
+                _ => list.one().is_some_and(|lit| lit.text().len() <= 8192),
+            }
+    }
+
+    /// Whether a value is a constant, or a pair of constants.
+    pub(super) fn is_plain(&self, value: &Value) -> bool {
+        let of = |id: &ObjId| self.objects.get(*id as usize).map_or(&[][..], |object| &object.items);
+        match value.get().objs.as_slice() {
+            [] => value.one().is_some(),
+            [id] => !of(id).is_empty() && of(id).len() <= 4 && of(id).iter().all(|item| item.one().is_some()),
+            _ => false,
+        }
+    }
+
+    /// An item of a list or text that is known item by item.
+    pub(super) fn exact_item(&self, list: &Value, at: usize) -> Option<Value> {
+        let inner = list.get();
+        match inner.objs.as_slice() {
+            [id] => {
+                let object = self.objects.get(*id as usize).filter(|object| object.rest.is_unset())?;
+                object.items.get(at).cloned()
+            }
+            [] => match list.one()? {
+                Lit::Text(text) => {
+                    self.spend(at);
+                    Some(Value::text(text.chars().nth(at)?.to_string()))
+                }
+                Lit::Number(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Any item of a list.
+    pub(super) fn items(&mut self, list: &Value) -> Value {
+        let inner = list.get();
+        let mut found = Value::default();
+        for id in &inner.objs {
+            let Some(object) = self.objects.get(*id as usize) else { continue };
+            self.spend(16 * object.items.len().min(512));
+            found = object.items.iter().take(512).fold(found.join(&object.rest), |all, item| all.join(item));
+            if !object.is_list {
+                found = object.fields.values().take(64).fold(found, |all, field| all.join(field));
+            }
+        }
+        if found.is_unset() {
+            found = Value::unknown();
+        }
+        found.with(&inner.taint)
+    }
+
+    pub(super) fn keys(&mut self, of: &Value) -> Value {
+        let mut keys: Vec<Lit> = Vec::new();
+        let inner = of.get();
+        for id in &inner.objs {
+            let Some(object) = self.objects.get(*id as usize) else { continue };
+            keys.extend(object.fields.keys().take(9).map(|key| Lit::Text(self.names.get(*key))));
+        }
+        // Names of what is kept, not what is kept.
+        Value::lits(keys)
+    }
+
+    /// Constants of a list, in order; with a hole for what is not known.
+    pub(super) fn list(&self, value: &Value) -> Option<Vec<Lit>> {
+        let inner = value.get();
+        let [id] = inner.objs.as_slice() else { return None };
+        let object = self.objects.get(*id as usize).filter(|object| object.is_list)?;
+        self.spend(16 * object.items.len());
+        let mut all: Vec<Lit> = object
+            .items
+            .iter()
+            .map(|item| item.get().lits.first().cloned().unwrap_or_else(|| Lit::Text("\u{1a}".into())))
+            .collect();
+        if !object.rest.is_unset() {
+            all.extend(object.rest.get().lits.iter().cloned());
+            all.push(Lit::Text("\u{1a}".into()));
+        }
+        Some(all)
+    }
+
+    /// A new list of these values.
+    pub(super) fn new_list(&mut self, function: FnRef, at: u32, items: Vec<Value>, rest: Value) -> Value {
+        let id = self.site(function, at);
+        if let Some(object) = self.objects.get_mut(id as usize) {
+            object.is_list = true;
+            (object.items, object.rest) = (items, rest);
+            object.items.truncate(ITEMS);
+        }
+        Value::object(id)
+    }
+
+    pub(super) fn sliced(&mut self, of: &Value, bounds: &[Option<Value>; 2]) -> Value {
+        let bound =
+            |at: usize| bounds.get(at).and_then(Option::as_ref).and_then(Value::one).and_then(|lit| lit.number());
+        let inner = of.get();
+        let is_known = bounds.iter().flatten().all(|bound| bound.one().is_some());
+        if !is_known || inner.lits.is_empty() {
+            let mut same = (**inner).clone();
+            same.lits.clear();
+            same.is_open = true;
+            return Value::of(same);
+        }
+        self.spend(of.size());
+        let args: Vec<Lit> = [bound(0).unwrap_or(0.0)].into_iter().chain(bound(1)).map(Lit::Number).collect();
+        let lits = inner.lits.iter().filter_map(|lit| fold::apply(Fold::Slice, Some(lit), &args)).collect();
+        self.made(lits).with(&inner.taint)
+    }
+}
+
+pub(super) fn char_at(lit: &Lit, at: usize) -> Option<Lit> {
+    Some(Lit::Text(lit.text().chars().nth(at)?.to_string().into()))
+}

@@ -100,6 +100,8 @@ pub(super) struct Interpreter<'a> {
     steps: usize,
     /// Work that operations did beside being one, in bytes looked at; counts as steps soon.
     work: Cell<usize>,
+    /// Operations so far.
+    ticks: usize,
     /// When this began.
     began: Instant,
     bytes: usize,
@@ -158,6 +160,7 @@ impl<'a> Interpreter<'a> {
             depth: 0,
             steps,
             work: Cell::default(),
+            ticks: 0,
             began: Instant::now(),
             bytes: 16 * 1024 * 1024,
             exact: 0,
@@ -266,7 +269,8 @@ impl<'a> Interpreter<'a> {
         let spent = self.work.take();
         self.work.set(spent % BYTES);
         self.steps = self.steps.saturating_sub(1 + spent / BYTES);
-        if self.steps % 1024 == 0 && self.began.elapsed() > BACKSTOP {
+        self.ticks += 1;
+        if self.ticks.is_multiple_of(1024) && self.began.elapsed() > BACKSTOP {
             self.steps = 0;
         }
         self.steps > 0

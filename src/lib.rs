@@ -37,6 +37,7 @@ pub mod package;
 pub mod parse;
 pub mod place;
 pub mod policy;
+pub mod private;
 pub mod process;
 pub mod quarantine;
 pub mod report;

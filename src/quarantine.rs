@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::gate::install::{Disk, System, remove};
 use crate::package::SkillPath;
 use crate::place::Environment;
+use crate::private;
 use crate::report::PackageReport;
 use crate::verify::strict;
 
@@ -102,13 +103,7 @@ impl Store {
     /// Makes the folder, for the user alone.
     fn open(&self) -> Result<(), String> {
         let failed = |error: io::Error| format!("the quarantine cannot be used: {}", error.kind());
-        if let Some(above) = self.folder.parent() {
-            fs::create_dir_all(above).map_err(failed)?;
-        }
-        match fs::DirBuilder::new().mode(0o700).create(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
-            _ => {}
-        }
+        private::create_folder(&self.folder).map_err(failed)?;
         let meta = self.folder.symlink_metadata().map_err(failed)?;
         let is_ours = meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw();
         if !is_ours {

@@ -2,6 +2,7 @@
 //! judge. Parallel over packages; the answer does not depend on how many threads.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,6 +35,12 @@ pub struct Scanner {
     limits: Limits,
     policy: Policy,
     pins: Arc<Pins>,
+}
+
+impl fmt::Debug for Scanner {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Scanner").field("limits", &self.limits).field("policy", &self.policy).finish_non_exhaustive()
+    }
 }
 
 impl Scanner {

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use super::host::{FILE_BYTES, Host, Kind, Unread, User};
 use super::openclaw::Installation;
 use super::run::Context;
 use super::sqlite::Cell;
+use crate::private;
 
 /// Version of the file.
 const SCHEMA: u32 = 1;
@@ -164,16 +165,8 @@ impl Baseline {
     /// # Errors
     /// If it cannot be written.
     pub fn save(&self, file: &Path) -> io::Result<String> {
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if !folder.is_dir() {
-            fs::create_dir_all(folder)?;
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-        }
         let bytes = serde_json::to_vec_pretty(self)?;
-        let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-        temporary.write_all(&bytes)?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(file).map_err(|error| error.error)?;
+        private::write(file, &bytes)?;
         Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes)))
     }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Audit;
 use super::check::Repair;
 use super::host::{Host, Kind, User};
+use crate::private;
 
 /// Version of the undo record.
 const SCHEMA: u32 = 1;
@@ -172,7 +173,7 @@ impl Record {
     /// # Errors
     /// If it cannot be written.
     pub fn save(&self, folder: &Path) -> io::Result<PathBuf> {
-        std::fs::create_dir_all(folder)?;
+        private::create_folder(folder)?;
         let prefix = format!("undo-{}-", self.made);
         let mut file = tempfile::Builder::new().prefix(&prefix).suffix(".json").tempfile_in(folder)?;
         file.write_all(&serde_json::to_vec_pretty(self)?)?;

@@ -30,8 +30,8 @@ pub struct Options {
     pub probe: Option<String>,
     /// Also what takes long: second opinions by slow programs.
     pub deep: bool,
-    /// Also scan all skills.
-    pub scan: bool,
+    /// Also scan all skills, with this and the choices that it has.
+    pub scan: Option<Arc<Scanner>>,
     /// What to compare with.
     pub baseline: Option<Baseline>,
     /// Today, `YYYY-MM-DD`, which decides whether data is old.
@@ -46,7 +46,7 @@ impl Default for Options {
             profile: None,
             probe: None,
             deep: false,
-            scan: false,
+            scan: None,
             baseline: None,
             today: String::new(),
             time: Duration::from_secs(10),
@@ -122,7 +122,7 @@ impl Context {
         self.host.listeners().unwrap_or_default().iter().filter(is_gateways).collect()
     }
 
-    /// The scan of skills with the built-in rules; none only if they are broken, which the tests exclude.
+    /// A scan with the built-in rules and no choices, for what is looked at beside skills; none only if they are broken, which the tests exclude.
     pub fn scanner(&self) -> Option<&Scanner> {
         // Reading the rules costs more than all checks together, and they are the same for every host.
         static SCANNER: OnceLock<Option<Scanner>> = OnceLock::new();

@@ -36,7 +36,7 @@ pub struct Args {
     /// for a second opinion the slow `ufw status` and `sshd -T`
     #[arg(long, help_heading = "What to look at")]
     deep: bool,
-    /// Also scan the skills of every place that OpenClaw loads them from
+    /// Also scan the skills of every place that OpenClaw loads them from, with your file of choices
     #[arg(long, help_heading = "What to look at")]
     scan: bool,
     /// Compare with this saved baseline; by default with the one that --save-baseline made
@@ -177,16 +177,19 @@ impl Args {
 mod linux {
     use std::io::Write;
     use std::path::{Path, PathBuf};
+    use std::sync::Arc;
 
     use anyhow::{Context as _, bail};
 
-    use super::super::{Exit, stdout};
+    use super::super::{Exit, policy, rules, stdout};
     use super::Args;
     use crate::audit::baseline::Baseline;
     use crate::audit::fix::{Plan, Record};
     use crate::audit::host::Host;
     use crate::audit::{self, Audit, Context, Options};
+    use crate::place::Environment;
     use crate::report::escape;
+    use crate::{Limits, Scanner};
 
     /// Stack of a worker of the scan, which follows syntax by bounded recursion.
     const STACK: usize = 16 * 1024 * 1024;
@@ -307,11 +310,19 @@ mod linux {
             profile: args.profile.clone(),
             probe: args.probe.clone(),
             deep: args.deep,
-            scan: args.scan,
+            scan: args.scan.then(scanner).transpose()?,
             baseline,
             today: today(args),
             ..Options::default()
         })
+    }
+
+    /// What judges skills as `scan` does: with the choices of whoever asks.
+    fn scanner() -> anyhow::Result<Arc<Scanner>> {
+        let choices = policy::Args::default().load(&Environment::of_process())?;
+        let mut rules = rules::load(&[])?;
+        policy::tell(&choices.apply(&mut rules));
+        Ok(Arc::new(Scanner::new(rules, Limits::default(), choices.policy)))
     }
 
     fn today(args: &Args) -> String {
@@ -325,8 +336,12 @@ mod linux {
         }
     }
 
-    /// Where records are kept: for root where the gateway's user does not write.
+    /// Where records are kept: where systemd tells a service to, or for root where the gateway's user does not write.
     fn state_folder() -> anyhow::Result<PathBuf> {
+        let given = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from).filter(|folder| folder.is_absolute());
+        if let Some(folder) = given {
+            return Ok(folder);
+        }
         if rustix::process::geteuid().is_root() {
             return Ok(PathBuf::from("/var/lib/skillscan"));
         }

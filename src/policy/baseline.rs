@@ -2,8 +2,7 @@
 //! the program and readable by a person.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use serde::Deserialize;
 use super::Verdict;
 use super::config::{is_fingerprint, malformed, read};
 use super::suppress::{Suppression, skill};
+use crate::private;
 use crate::report::{PackageReport, ReportedFinding, escape};
 use crate::rule::{RuleError, RuleId};
 
@@ -115,13 +115,7 @@ impl Baseline {
     /// # Errors
     /// If it cannot be written.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(self.to_text().as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        private::write(path, self.to_text().as_bytes())
     }
 
     fn to_text(&self) -> String {

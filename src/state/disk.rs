@@ -7,6 +7,8 @@ use std::path::Path;
 
 use redb::StorageBackend;
 
+use crate::private;
+
 /// Steps on a file system. Each either happens or does not.
 pub trait Disk: Send {
     /// Makes a directory, and those above it, for its owner alone.
@@ -46,10 +48,7 @@ pub struct System;
 
 impl Disk for System {
     fn create_folder(&mut self, path: &Path) -> io::Result<()> {
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.recursive(true).create(path)
+        private::create_folder(path)
     }
 
     fn open(&mut self, path: &Path) -> io::Result<Box<dyn StorageBackend>> {

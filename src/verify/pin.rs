@@ -3,8 +3,7 @@
 //! change them; no installer and no skill's archive can.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,7 @@ use super::tree::Tree;
 use super::{Manifest, link_hash};
 use crate::hashes::{FileHash, Sha256};
 use crate::place::Environment;
+use crate::private;
 
 /// Largest file of pins, in bytes.
 const BYTES: u64 = 128 * 1024 * 1024;
@@ -96,20 +96,13 @@ impl Pins {
     /// # Errors
     /// If the folder or file cannot be written.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
         let pins = self.skills.iter().map(|(place, pin)| {
             let files = pin.files.iter().map(|file| (file.path.clone(), (file.size, file.sha256.to_string())));
             (place.clone(), StoredPin { version: pin.version.clone(), files: files.collect() })
         });
         let mut text = serde_json::to_string_pretty(&Stored { version: VERSION, pins: pins.collect() })?;
         text.push('\n');
-        // A temporary file is its owner's alone, and stays so.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        private::write(path, text.as_bytes())
     }
 
     /// The pin of the skill at a place.

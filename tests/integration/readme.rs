@@ -162,6 +162,8 @@ impl Machine {
         let path = format!("{}:/usr/bin:/bin", text(&self.path("bin")));
         shell.args(["-c", &command]).current_dir(self.dir.path()).env_clear().env("PATH", path);
         shell.env("HOME", self.path("home")).env("XDG_STATE_HOME", self.path("home/.local/state"));
+        // As a service has it, or the tests of root would write where root's audits do.
+        shell.env("STATE_DIRECTORY", self.path("home/.local/state/skillscan"));
         shell.env("CLAWHUB_REGISTRY", self.registry.url()).env("CLAWHUB_WORKDIR", self.path("work"));
         let output = shell.output().expect("a shell");
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

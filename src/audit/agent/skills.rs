@@ -66,15 +66,14 @@ pub(super) fn check(context: &Context) -> Vec<Answer> {
     if roots.is_empty() && complaints.is_empty() {
         return vec![Answer::not_applicable("skills", "there is no place that skills are loaded from")];
     }
-    if !context.options.scan {
+    let Some(scanner) = &context.options.scan else {
         let message = format!("skills in {} places were not scanned", roots.len());
         return vec![Answer::unknown(Missing::Asked, "skills", message).command("skillscan audit --scan")];
-    }
+    };
     let mut answers: Vec<Answer> = complaints
         .into_iter()
         .map(|why| Unread::Other(why).answer("skills", "a place that skills are loaded from"))
         .collect();
-    let Some(scanner) = context.scanner() else { return answers };
     let mut scanned = 0;
     for root in roots {
         let Ok(real) = context.host.walk(&root).map(|walk| walk.real) else { continue };

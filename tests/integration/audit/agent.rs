@@ -5,7 +5,7 @@ use skillscan::audit::{Context, Missing, Options, Status, run};
 use skillscan::finding::Severity::{Critical, High, Low, Medium};
 
 use super::super::common::{ATTACK, SKILL};
-use super::host::{Machine, answers, options, sample, status, worst};
+use super::host::{Machine, answers, options, sample, scanner, status, worst};
 
 const WORKSPACE: &str = "/home/claw/.openclaw/workspace";
 
@@ -250,7 +250,7 @@ fn clawskillshield_is_recognised_and_not_asked_for() {
 fn skills_are_scanned_when_asked_for() {
     let machine = machine();
     install(&machine, "/home/claw/.openclaw/skills/one", "one");
-    let asked = |machine: &Machine| run(machine.host(), Options { scan: true, ..options() });
+    let asked = |machine: &Machine| run(machine.host(), Options { scan: scanner(), ..options() });
     assert_eq!(worst(&machine.audit(), "L5.scan").missing, Some(Missing::Asked));
     assert_eq!(status(&asked(&machine), "L5.scan"), Status::Pass);
     machine.write(&format!("{WORKSPACE}/skills/two/SKILL.md"), format!("{SKILL}```sh\n{ATTACK}```\n"));

@@ -7,7 +7,7 @@ use skillscan::audit::baseline::Baseline;
 use skillscan::audit::{Audit, Context, Options, Status, run};
 
 use super::super::common::{ATTACK, SKILL};
-use super::host::{CLAW, Machine, options, sample};
+use super::host::{CLAW, Machine, options, sample, scanner};
 
 const CONFIG: &str = "/home/claw/.openclaw/openclaw.json";
 const UNIT: &str = "/home/claw/.config/systemd/user/openclaw-gateway.service";
@@ -36,7 +36,7 @@ pub(super) fn furnish(machine: &Machine) {
 }
 
 fn audit(machine: &Machine, baseline: Option<&Baseline>) -> Audit {
-    run(machine.host(), Options { scan: true, baseline: baseline.cloned(), ..options() })
+    run(machine.host(), Options { scan: scanner(), baseline: baseline.cloned(), ..options() })
 }
 
 /// The worst status of each check of application and agent.

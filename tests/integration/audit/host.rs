@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 
 use skillscan::audit::host::{Host, Unread};
 use skillscan::audit::{Answer, Audit, Options, Status, run};
 use skillscan::process::Output;
+use skillscan::{Limits, Policy, Ruleset, Scanner};
 use tempfile::TempDir;
 
 use super::super::common::fixtures;
@@ -199,6 +201,16 @@ pub(crate) fn fixture(name: &str) -> String {
 /// What tests ask.
 pub(crate) fn options() -> Options {
     Options { today: TODAY.to_owned(), ..Options::default() }
+}
+
+/// What scans the skills of a host, with the built-in rules and no choices.
+pub(crate) fn scanner() -> Option<Arc<Scanner>> {
+    // Reading the rules takes longer than an audit.
+    static SCANNER: LazyLock<Arc<Scanner>> = LazyLock::new(|| {
+        let rules = Ruleset::builtin().expect("the built-in rules compile");
+        Arc::new(Scanner::new(rules, Limits::default(), Policy::new(&[]).expect("no glob is wrong")))
+    });
+    Some(Arc::clone(&SCANNER))
 }
 
 /// The answers of a check.

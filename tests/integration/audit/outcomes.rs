@@ -11,7 +11,7 @@ use skillscan::process::{self, Caps};
 
 use super::super::common;
 use super::defects::{WORKSPACE, baseline, furnish};
-use super::host::{CLAW, Machine, options, without_secrets};
+use super::host::{CLAW, Machine, options, scanner, without_secrets};
 use super::layers;
 use super::tunnel::{recorded, server};
 
@@ -52,7 +52,7 @@ impl Case {
         let mut machine = full();
         let saved = baseline(&machine);
         (self.done)(&mut machine);
-        let all = Options { scan: true, baseline: Some(saved), ..options() };
+        let all = Options { scan: scanner(), baseline: Some(saved), ..options() };
         match self.look {
             Look::Live => run(machine.host(), all),
             Look::Plainly => run(machine.host(), options()),
@@ -346,7 +346,7 @@ fn command_that_never_ends_leaves_what_it_would_tell_unknown() {
 #[test]
 fn check_that_takes_too_long_is_unknown_and_says_so() {
     let machine = full();
-    let audit = run(machine.host(), Options { time: Duration::ZERO, scan: true, ..options() });
+    let audit = run(machine.host(), Options { time: Duration::ZERO, scan: scanner(), ..options() });
     let all: BTreeSet<&str> = Document::all().expect("documents are whole").iter().map(|one| one.id.as_str()).collect();
     assert_eq!(audit.checks.iter().map(|one| one.id.as_str()).collect::<BTreeSet<_>>(), all);
     let late = |one: &&skillscan::audit::Checked| {

@@ -8,7 +8,7 @@ use std::path::Path;
 use assert_cmd::Command;
 use serde_json::Value;
 
-use super::super::common::{Ran, list, run_with};
+use super::super::common::{ATTACK, Ran, SKILL, list, run_with};
 use super::host::{Machine, TODAY, sample};
 
 /// `skillscan audit --root MACHINE` with more arguments.
@@ -141,6 +141,22 @@ fn audit_changes_nothing() {
     own(&machine, &["--scan", "--deep"]);
     own(&machine, &["--fix", "--dry-run"]);
     assert_eq!(state(), before);
+}
+
+#[test]
+fn skills_are_judged_by_the_choices_of_whoever_asks() {
+    let machine = good();
+    let skill = format!("{SKILL}```sh\n{ATTACK}```\n");
+    machine.write("/home/claw/.openclaw/workspace/skills/one/SKILL.md", skill);
+    let scan = || {
+        let report: Value = serde_json::from_str(&own(&machine, &["--scan", "--format", "json"]).stdout).expect("JSON");
+        answer(&report, "L5.scan")["status"].clone()
+    };
+    assert_eq!(scan(), "fail");
+    let config = "/home/claw/.config/skillscan/skillscan.toml";
+    machine.write(config, "ignore-rules = [\"*\"]\n");
+    fs::set_permissions(machine.path(config), fs::Permissions::from_mode(0o600)).expect("the owner may change it");
+    assert_eq!(scan(), "pass");
 }
 
 #[test]

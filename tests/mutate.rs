@@ -178,7 +178,7 @@ fn mutants(files: &Files) -> Vec<Mutant> {
             (".join.toml", of_join),
             (".list.toml", of_list),
             (".secret.toml", of_secrets),
-            (".flow.toml", |body| elements(body, &[Step::Key("flow")])),
+            (".flow.toml", of_flows),
         ];
         let mut add = |rule: &str, what: String, text: String| {
             mutants.push(Mutant { rule: rule.to_owned(), file: file.clone(), what, text });
@@ -295,6 +295,18 @@ fn of_secrets(body: &Value) -> Vec<Place> {
     for kind in elements(body, &[Step::Key("kind")]) {
         places.extend(present(body, &kind, &["entropy"]));
         places.extend(of_lists(body, &kind, &["formats", "unless"]));
+    }
+    places
+}
+
+fn of_flows(body: &Value) -> Vec<Place> {
+    let mut places = Vec::new();
+    for case in elements(body, &[Step::Key("flow")]) {
+        let sinks = elements(body, &below(&case, "sink"));
+        places.extend(if sinks.len() > 1 { sinks } else { Vec::new() });
+        places.extend(of_lists(body, &case, &["source", "to", "not-to", "from", "paths", "gates", "through"]));
+        places.extend(present(body, &case, &["name", "not-name", "content"]));
+        places.push(case);
     }
     places
 }

@@ -56,7 +56,8 @@ pub struct FlowCase {
     /// Classes of sources that a condition around the sink asks, one of which is asked.
     #[serde(default)]
     pub gates: Vec<String>,
-    /// What happens on the way: `decoded`, `written` to a file, `searched` for a part that is taken out.
+    /// What happens on the way: `decoded`, `written` to a file, `searched` for a part that is taken out, or that a
+    /// command is what was decoded `alone`.
     #[serde(default)]
     pub through: Vec<String>,
     /// Instead of the rule's severity.
@@ -185,6 +186,12 @@ struct Package<'a> {
     own: BTreeSet<String>,
 }
 
+/// Whether a command line, or the script of a shell, begins with this text.
+fn is_alone(line: &str, text: &str) -> bool {
+    let script = line.split_once(" -c ").map_or("", |(_, script)| script.trim_start_matches(['\'', '"']));
+    text != "?" && (line.starts_with(text) || script.starts_with(text))
+}
+
 /// Findings of all flow rules.
 pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     if input.expanded.flows.is_empty() || input.rules.flows.is_empty() {
@@ -231,6 +238,9 @@ impl Package<'_> {
         let searches = |step: &Step| SEARCHES.iter().any(|name| outcome.names.get(step.what).contains(name));
         if label.is_some_and(|label| label.trail.all().iter().any(|step| searches(step))) {
             through.insert("searched");
+        }
+        if class == "decoded" && hit.content.iter().any(|line| is_alone(line, &name)) {
+            through.insert("alone");
         }
         Looked { hit, label, sources: self.sources(&class, &name), name, to, from, paths, gates, through }
     }

@@ -156,6 +156,8 @@ pub enum Effect {
     Invoke,
     /// Standard input and output of processes are the first argument from here on.
     Tie,
+    /// Keeps what the address in the first argument gives in the file that the second names.
+    Download,
     /// The first argument, of which nothing else is known.
     Opaque,
 }

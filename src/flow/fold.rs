@@ -74,6 +74,8 @@ pub enum Fold {
     ToEncoding,
     /// Percent signs read.
     Percent,
+    /// Percent signs written.
+    PercentEncode,
     /// Rotated by thirteen, or the codec that the second argument names.
     Codec,
     /// A compressed stream.
@@ -104,6 +106,8 @@ pub enum Fold {
     Codes,
     /// A list of numbers.
     Range,
+    /// Lists of the fields of each line, between commas.
+    Rows,
 }
 
 /// Applies `op` to a text and further texts; `None` if that gives nothing known.
@@ -187,6 +191,7 @@ pub fn apply(op: Fold, receiver: Option<&Lit>, args: &[Lit]) -> Option<Lit> {
             _ => subject()?.to_string(),
         },
         Fold::Percent => percent(&subject()?),
+        Fold::PercentEncode => percent_encoded(&known(subject()?)?),
         Fold::Codec => match rest.first().map(text).as_deref() {
             Some("rot13" | "rot_13") => rot13(&subject()?),
             Some("base64") => bytes_text(decode::base64_bytes(&known(subject()?)?)?),
@@ -207,7 +212,7 @@ pub fn apply(op: Fold, receiver: Option<&Lit>, args: &[Lit]) -> Option<Lit> {
         }
         Fold::BaseName => subject()?.rsplit('/').next().unwrap_or("").to_owned(),
         Fold::Format => format(&subject()?, rest),
-        Fold::Join | Fold::JoinArgument | Fold::Split | Fold::Codes | Fold::Range => return None,
+        Fold::Join | Fold::JoinArgument | Fold::Split | Fold::Codes | Fold::Range | Fold::Rows => return None,
     };
     (result.len() <= LONGEST).then(|| Lit::Text(result.into()))
 }
@@ -291,6 +296,15 @@ fn translate(text: &str, table: &str) -> Option<String> {
     let (from, to) = table.split_once(TABLE)?;
     let pairs: HashMap<char, char> = from.chars().zip(to.chars()).collect();
     Some(text.chars().map(|c| pairs.get(&c).copied().unwrap_or(c)).collect())
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encoded).collect()
 }
 
 fn percent(text: &str) -> String {

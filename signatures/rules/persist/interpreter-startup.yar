@@ -1,4 +1,5 @@
 // A line of a `.pth` file that is run, which is none of those that packers write.
+
 rule path_file_runs_code {
     strings:
         $line = /(^|\n)import [\w., ]{1,60};[^\n]{0,1000}(\bexec\(|\beval\(|subprocess|os\.system\(|os\.popen\(|urlopen|b64decode|socket\.|requests\.|__import__\(['"](os|subprocess|base64|urllib|socket|requests|zlib|builtins)\b)/
@@ -11,16 +12,6 @@ rule package_installs_customize_module {
         $setup = /py_modules[ ]?=[ ]?\[[^\]]{0,200}['"](site|user)customize['"]/
         $pyproject = /py-modules[ ]?=[ ]?\[[^\]]{0,200}['"](site|user)customize['"]/
         $wheel = /PK\x03\x04[\s\S]{26}(site|user)customize\.py/
-    condition:
-        any of them
-}
-
-rule program_writes_startup_file_of_python {
-    meta:
-        confidence = "medium"
-    strings:
-        $write = /(getsitepackages\(|getusersitepackages\(|['"]purelib['"]|['"](site|dist)-packages['"])[^#]{0,120}(\.pth['"]|(site|user)customize\.py['"])[\s\S]{0,200}(\.write_text\(|\.write\(|writeFileSync\()/
-        $copy = /(shutil\.(copy|copyfile|copy2|move)|copyFileSync|renameSync)\([^\n]{0,120}(getsitepackages\(|getusersitepackages\(|['"]purelib['"]|(site|dist)-packages)[^\n]{0,120}(\.pth['"]|(site|user)customize\.py['"])/
     condition:
         any of them
 }

@@ -331,7 +331,7 @@ impl Interpreter<'_> {
         if let Some((op, decodes)) = entry.fold {
             let folded = self.fold(op, call);
             let folded = if entry.sanitizes { folded.relabelled(None) } else { folded };
-            let label = if decodes { self.decoded(&folded, &path, call) } else { None };
+            let label = if decodes || names_encoding(op, call) { self.decoded(&folded, &path, call) } else { None };
             result = result.join(&folded.with(&label));
         }
         if let Some(text) = &entry.constant {
@@ -418,6 +418,12 @@ impl Interpreter<'_> {
         self.call_back(call, &value);
         value
     }
+}
+
+/// Whether bytes are read from a text in an encoding that hides them.
+fn names_encoding(op: Fold, call: &Call) -> bool {
+    let encodings = call.args.get(1).map(Value::texts).unwrap_or_default();
+    op == Fold::FromEncoding && encodings.iter().any(|name| matches!(&**name, "base64" | "base64url" | "hex"))
 }
 
 /// What a sink got.

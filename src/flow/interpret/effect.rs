@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::call::{Call, Reached, copy};
 use super::object::Object;
 use super::{FoldedRole, Interpreter};
-use crate::flow::catalogue::Effect;
-use crate::flow::value::{Inner, Lit, ObjId, Place, Value, Verb};
+use crate::flow::catalogue::{Arg, Effect};
+use crate::flow::value::{Inner, Lit, ObjId, Place, UNKNOWN, Value, Verb};
 
 /// Deepest chain of redirected calls.
 const REDIRECTS: usize = 24;
@@ -99,8 +99,25 @@ impl Interpreter<'_> {
                 self.keep_file(STREAMS, &from);
                 return None;
             }
+            Effect::Download => {
+                self.download(call);
+                return None;
+            }
             Effect::Opaque => Value::unknown().with(&arg(0).taint()),
         })
+    }
+
+    /// The file that the second argument names, or one that is named so, gets what the first leads to.
+    fn download(&mut self, call: &Call) {
+        let [from, file] = [Arg::Position(0), Arg::Position(1)].map(|which| call.arg(&which).unwrap_or_default());
+        let paths = self.addresses(&file, &Value::default());
+        let Some(path) = call.callee.get().apis.first().map(|api| self.names.get(*api)) else { return };
+        let from = self.addresses(&from, &Value::default()).into_iter().next().unwrap_or_else(|| "?".into());
+        let content = Value::unknown().with(&self.label("fetched", &from, call.place, &path));
+        self.wrote(&paths, std::slice::from_ref(&content), call.place);
+        let (labels, content) = (self.labels(&content), vec![UNKNOWN.to_string().into()]);
+        let reached = Reached { to: Vec::new(), paths, content, labels, is_chosen: false };
+        self.hit("file-write".to_owned(), path, call.place, reached);
     }
 
     fn again(&mut self, call: &Call, callee: Value, receiver: Value, args: Vec<Value>) -> Value {

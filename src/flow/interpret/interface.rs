@@ -31,6 +31,10 @@ impl Interpreter<'_> {
             "globalThis" => return self.path(name, place),
             _ => {}
         }
+        // What is known by its name alone is a method.
+        if name == "constructor" && self.names.get(api).starts_with("?.") {
+            return Value::api(self.names.intern("Function"));
+        }
         let language = self.module(place.module).language as u8;
         let key = self.names.intern(name);
         let full = match self.members.get(&(language, api, key)) {

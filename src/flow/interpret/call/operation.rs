@@ -7,6 +7,8 @@ use super::*;
 const REGEX_STEPS: usize = 2000;
 /// Matches that a function is called for.
 const MATCHES: usize = 4096;
+/// Lines of a table that are kept apart.
+const ROWS: usize = 4096;
 
 impl Interpreter<'_> {
     /// Constants of a call's operation.
@@ -58,6 +60,16 @@ impl Interpreter<'_> {
                 };
                 self.bytes = self.bytes.saturating_sub(text.len() * 8);
                 Some(self.new_list(call.site.0, call.site.1, parts, Value::default()))
+            }
+            Fold::Rows => {
+                let text = call.args.first()?.one()?.text();
+                self.bytes = self.bytes.saturating_sub(text.len() * 8);
+                let rows = text.lines().take(ROWS).map(|line| {
+                    let fields = line.split(',').map(|field| Value::text(field.trim_matches('"')));
+                    self.fresh(Object { items: fields.collect(), is_list: true, ..Object::default() })
+                });
+                let rows = rows.collect();
+                Some(self.new_list(call.site.0, call.site.1, rows, Value::default()))
             }
             Fold::Codes => {
                 let subject = if is_static { call.args.first()? } else { &call.receiver };

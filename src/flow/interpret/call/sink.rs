@@ -30,7 +30,7 @@ impl Interpreter<'_> {
         if role == FoldedRole::Command {
             content = self.command_line(sink, call, content);
             self.environment_of(call);
-            self.fed(call, &mut content);
+            labels.extend(self.fed(call, &mut content));
             if content.is_empty() {
                 content.push(UNKNOWN.to_string().into());
             }
@@ -79,10 +79,12 @@ impl Interpreter<'_> {
             self.seen.insert((label.class, label.name, place, format!("{class}{to}")))
         });
         let constant = self.names.intern("");
-        let plain = matches!(class.as_str(), "file-write" | "code" | "process" | "delete" | "clipboard-write") && {
-            let what: String = paths.iter().chain(&content).map(|text| &**text).collect();
-            self.seen.insert((constant, constant, place, format!("{class}{what}")))
-        };
+        let plain =
+            matches!(class.as_str(), "file-write" | "code" | "process" | "delete" | "clipboard-write" | "deserialize")
+                && {
+                    let what: String = paths.iter().chain(&content).map(|text| &**text).collect();
+                    self.seen.insert((constant, constant, place, format!("{class}{what}")))
+                };
         if (labels.is_empty() && !plain) || self.out.hits.len() > 10_000 {
             return;
         }
@@ -111,26 +113,30 @@ impl Interpreter<'_> {
         programs.iter().map(|program| format!("{program} {}", words.join(" ")).into()).collect()
     }
 
-    /// What a command is fed comes before it, as in a pipe.
-    fn fed(&self, call: &Call, lines: &mut [Rc<str>]) {
-        if let Some(input) = self.input_of(call) {
+    /// What a command is fed comes before it, as in a pipe; its labels.
+    fn fed(&self, call: &Call, lines: &mut [Rc<str>]) -> Vec<Label> {
+        let inputs = self.inputs_of(call);
+        let labels: Vec<Label> = inputs.iter().filter_map(Value::taint).flat_map(|labels| labels.to_vec()).collect();
+        let known = inputs.iter().find_map(|input| input.texts().into_iter().next());
+        if let Some(input) = known.or_else(|| (!labels.is_empty()).then(|| UNKNOWN.to_string().into())) {
             for line in lines {
                 *line = fed_by(&input, line);
             }
         }
+        labels
     }
 
     /// What a command is fed.
-    fn input_of(&self, call: &Call) -> Option<Rc<str>> {
+    fn inputs_of(&self, call: &Call) -> Vec<Value> {
         const KEYS: [&str; 2] = ["input", "stdin"];
         let named = call.named.iter().filter(|(key, _)| key.texts().iter().any(|text| KEYS.contains(&&**text)));
-        let mut input: Vec<Rc<str>> = named.flat_map(|(_, value)| value.texts()).collect();
+        let mut inputs: Vec<Value> = named.map(|(_, value)| value.clone()).collect();
         for object in call.args.iter().flat_map(|arg| arg.get().objs.clone()) {
             let fields = self.objects.get(object as usize).map(|object| &object.fields);
             let fields = fields.into_iter().flatten().filter(|(key, _)| KEYS.contains(&&*self.names.get(**key)));
-            input.extend(fields.flat_map(|(_, value)| value.texts()));
+            inputs.extend(fields.map(|(_, value)| value.clone()));
         }
-        input.into_iter().next()
+        inputs
     }
 
     /// A process gets the variables that it is started with.
@@ -164,7 +170,8 @@ impl Interpreter<'_> {
             if names(&READERS, &name) || words.any(|word| matches!(&*word, "-o" | "-out" | "--output")) {
                 given = taints(&given, &self.label("clipboard", &name, call.place, path));
             } else {
-                let content = self.input_of(call).into_iter().collect();
+                let content = self.inputs_of(call).iter().find_map(|input| input.texts().into_iter().next());
+                let content = content.into_iter().collect();
                 let reached =
                     Reached { to: Vec::new(), paths: Vec::new(), content, labels: Vec::new(), is_chosen: false };
                 self.hit("clipboard-write".to_owned(), Rc::clone(path), call.place, reached);

@@ -76,6 +76,10 @@ fn gzip(bytes: &[u8], most: usize) -> Unpacked {
             let mut unpacked = finish(out, end, most);
             (unpacked.name, unpacked.comment) = (name, comment);
             unpacked.end = (end == End::Whole && !rest.is_empty()).then_some(used);
+            if end == End::Whole && goes_on && unpacked.skipped.is_none() {
+                let why = format!("only the first {} streams in it were read", member + 1);
+                unpacked.skipped = Some((GapKind::OverLimit, why));
+            }
             return unpacked;
         }
     }

@@ -83,7 +83,12 @@ impl Reader<'_> {
             self.behind(at, is_last);
             is_last = false;
             // Data before the archive (a program that unpacks itself, say) shifts every offset.
-            let shift = start.saturating_sub(usize::try_from(offset).unwrap_or(usize::MAX));
+            let declared = usize::try_from(offset).unwrap_or(usize::MAX);
+            if declared != start && self.bytes.get(declared..).is_some_and(|rest| rest.starts_with(CENTRAL)) {
+                let note = "two readers find its directory in two places".to_owned();
+                self.archive.odd("header-mismatch", at..at + 22, note);
+            }
+            let shift = start.saturating_sub(declared);
             self.directory(start..start.saturating_add(size), shift);
         }
         found

@@ -135,11 +135,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let plan = plan(args, &vetted, &workdir, &pins);
     let before = plan.as_ref().and_then(|plan| plan.as_ref().ok()).and_then(|plan| installed(&scanner, plan));
     let (reports, before) = scan(&scanner, std::mem::take(&mut vetted.views), before)?;
-    let settings = Settings {
-        allow_warn: args.allow.contains(&Allow::Warn),
-        allow_incomplete: args.allow.contains(&Allow::Incomplete),
-        stop_review: FailOn::stops_review(args.fail_on, &choices),
-    };
+    let settings = settings(args, &choices);
     let mut ledger = Ledger::default();
     reports.iter().for_each(|report| ledger.add(choices.policy.suppressions(), report));
     notes.extend(ledger.notes(choices.policy.suppressions()));
@@ -160,14 +156,10 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         out.flush()?;
     }
     let mut written = Written::default();
-    if let (true, true, Some(plan), Some((registry, choice))) = (writes, decision.is_admitted, plan, registry) {
-        written = match plan.and_then(|plan| put(args, plan, candidate, registry, choice, difference.as_ref())) {
-            Ok(written) => {
-                pin(&environment, candidate, &written);
-                written
-            }
-            Err(problem) => Written { problem: Some(problem), ..Written::default() },
-        };
+    if let (true, Some(plan), Some((registry, choice))) = (writes && decision.is_admitted, plan, registry) {
+        let put = plan.and_then(|plan| put(args, plan, candidate, registry, choice, difference.as_ref()));
+        written = put.unwrap_or_else(|problem| Written { problem: Some(problem), ..Written::default() });
+        pin(&environment, candidate, &written);
     }
     match args.format {
         Format::Json => {
@@ -177,6 +169,14 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     Ok(exit(&outcome, &written))
+}
+
+fn settings(args: &Args, choices: &Choices) -> Settings {
+    Settings {
+        allow_warn: args.allow.contains(&Allow::Warn),
+        allow_incomplete: args.allow.contains(&Allow::Incomplete),
+        stop_review: FailOn::stops_review(args.fail_on, choices),
+    }
 }
 
 /// Flagged beats incomplete beats clean.
@@ -361,6 +361,13 @@ fn put(
             questions.push(format!("version {} is installed, which is newer", escape::line(old)));
         }
     }
+    let owner = candidate.identity.as_ref().and_then(|identity| identity.name.owner.as_deref());
+    if let (Some(old), Some(new)) = (plan.owner.as_deref(), owner)
+        && old != new
+    {
+        let (old, new) = (escape::line(old), escape::line(new));
+        questions.push(format!("what is installed is of @{old}, and this of @{new}"));
+    }
     confirm(args, &plan.target, &questions)?;
     if args.exec {
         let quarantine = installer(args, candidate, registry, choice, &plan.workdir)?;
@@ -380,7 +387,13 @@ fn pin(environment: &Environment, candidate: &Candidate, written: &Written) {
     let kept = std::fs::canonicalize(path).map_err(|error| error.to_string()).and_then(|place| {
         let mut pins = Pins::load(&file)?;
         let version = candidate.identity.as_ref().map(|identity| identity.version.clone());
-        pins.set(&place, Pin::of(&Tree::read(&place, &Limits::default()), version));
+        // What was vetted, whatever became of it since; only the record was made here.
+        const RECORD: &str = ".clawhub/origin.json";
+        let record = Tree::read(&place, &Limits::default()).file(RECORD).map(|file| file.hash.clone());
+        let mut files = candidate.contents.hashes();
+        files.retain(|file| file.path != RECORD);
+        files.extend(record);
+        pins.set(&place, Pin { version, files });
         pins.save(&file).map_err(|error| error.to_string())
     });
     if let Err(why) = kept {

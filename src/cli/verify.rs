@@ -86,23 +86,16 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let pins = load_pins(file.as_deref())?;
     let limits = Limits::default();
     let shared = Arc::new(pins.clone());
-    let (roots, places) = targets(args, &limits, &shared, &environment)?;
-    let readable: Vec<PathBuf> = roots.iter().flat_map(readable).collect();
-    let read = || -> Vec<Verified> {
-        sandbox::confine(&readable);
-        roots.iter().flat_map(|root| verified(root, &limits)).collect()
-    };
-    // What writes pins or asks the registry must not be what reads skills.
-    let read = std::thread::scope(|scope| scope.spawn(read).join());
-    let mut skills = read.map_err(|_| anyhow::anyhow!("the comparison failed"))?;
-    if skills.is_empty() {
-        bail!("no installed skills there; see --help");
-    }
-    shadow(&mut skills, &places);
+    let (roots, mut places) = targets(args, &limits, &shared, &environment)?;
+    let mut skills = compared(&roots, &limits)?;
     if args.pin {
         let Some(file) = file else { bail!("--pin: no home directory to keep pins in; name a file with --pins") };
-        pin(&mut skills, pins, &file, &limits)?;
+        let pins = pin(&mut skills, pins, &file, &limits)?;
+        // What is told is what holds from now on.
+        let (roots, found) = targets(args, &limits, &Arc::new(pins), &environment)?;
+        (skills, places) = (compared(&roots, &limits)?, found);
     }
+    shadow(&mut skills, &places);
     if args.online.online {
         online::ask(&args.online, &environment, &mut skills)?;
     }
@@ -110,6 +103,22 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     print(args, &skills, &mut out)?;
     out.flush()?;
     Ok(exit(&skills, args.online.online))
+}
+
+/// All skills with what their records say.
+fn compared(roots: &[Discovered], limits: &Limits) -> anyhow::Result<Vec<Verified>> {
+    let readable: Vec<PathBuf> = roots.iter().flat_map(readable).collect();
+    let read = || -> Vec<Verified> {
+        sandbox::confine(&readable);
+        roots.iter().flat_map(|root| verified(root, limits)).collect()
+    };
+    // What writes pins or asks the registry must not be what reads skills.
+    let read = std::thread::scope(|scope| scope.spawn(read).join());
+    let skills = read.map_err(|_| anyhow::anyhow!("the comparison failed"))?;
+    if skills.is_empty() {
+        bail!("no installed skills there; see --help");
+    }
+    Ok(skills)
 }
 
 /// The user's pins.
@@ -226,8 +235,8 @@ fn shadow(skills: &mut [Verified], places: &Places) {
     skills.iter_mut().zip(hidden).for_each(|(skill, by)| skill.shadowed_by = by);
 }
 
-/// Records every skill that could be read whole, and compares it with that.
-fn pin(skills: &mut [Verified], mut pins: Pins, file: &Path, limits: &Limits) -> anyhow::Result<()> {
+/// Records every skill that could be read whole; all pins then.
+fn pin(skills: &mut [Verified], mut pins: Pins, file: &Path, limits: &Limits) -> anyhow::Result<Pins> {
     for skill in skills.iter_mut() {
         let Some(subject) = &skill.subject else { continue };
         let tree = skill.tree.take().unwrap_or_else(|| Tree::read(&subject.folder, limits));
@@ -237,7 +246,8 @@ fn pin(skills: &mut [Verified], mut pins: Pins, file: &Path, limits: &Limits) ->
         pins.set(&subject.place, Pin::of(&tree, skill.integrity.version.clone()));
     }
     let shown = escape::line(&file.display().to_string());
-    pins.save(file).with_context(|| shown)
+    pins.save(file).with_context(|| shown)?;
+    Ok(pins)
 }
 
 fn exit(skills: &[Verified], is_online: bool) -> Exit {

@@ -15,7 +15,7 @@ use crate::verify::record::{FOLDERS, Meta};
 /// Written by the registry into each download.
 const META: &str = "_meta.json";
 /// Written by the registry after it scanned a version.
-const CARD: &str = "skill-card.md";
+pub(super) const CARD: &str = "skill-card.md";
 /// Longest path that the registry takes.
 const PATH: usize = 500;
 /// Problems of one kind that are told.
@@ -50,24 +50,44 @@ impl Contents {
 
 /// Unpacks an archive in memory; `None` if the bytes are none.
 pub fn unpack(bytes: &[u8], limits: &Limits) -> Option<Contents> {
-    let room = Room::of_package(limits);
-    let mut format = Format::of(bytes)?;
-    let mut contents = Contents::default();
-    let inner = stream::read(format, bytes, room);
-    let archive = match inner.filter(|inner| Format::of(&inner.bytes) == Some(Format::Tar)) {
-        Some(inner) => {
-            format = Format::Tar;
-            contents.problems.extend(inner.skipped.map(|(_, why)| why));
-            archive::open(format, &inner.bytes, room)?
-        }
-        None => archive::open(format, bytes, room)?,
-    };
+    let (archive, problems) = opened(bytes, limits)?;
+    let mut contents = Contents { problems, ..Contents::default() };
     contents.fill(archive);
     Some(contents)
 }
 
+/// Unpacks what lies in one folder below the top of a repository's archive: what else is in it is not installed.
+pub fn unpack_folder(bytes: &[u8], limits: &Limits, folder: &str) -> Option<Contents> {
+    let (mut archive, problems) = opened(bytes, limits)?;
+    let first = archive.members.first().map_or(&b""[..], |member| member.name.as_slice());
+    let top = String::from_utf8_lossy(first.split(|byte| *byte == b'/').next().unwrap_or(b"")).into_owned();
+    let folder = format!("{top}/{folder}");
+    let prefix = format!("{}/", folder.trim_end_matches('/'));
+    archive.members.retain(|member| member.name.starts_with(prefix.as_bytes()));
+    let mut contents = Contents { problems, ..Contents::default() };
+    contents.fill(archive);
+    Some(contents.below(&folder))
+}
+
+/// An archive, compressed or not, and what is odd about the compression.
+fn opened(bytes: &[u8], limits: &Limits) -> Option<(Archive, Vec<String>)> {
+    let room = Room::of_package(limits);
+    let format = Format::of(bytes)?;
+    let inner = stream::read(format, bytes, room);
+    let Some(inner) = inner.filter(|inner| Format::of(&inner.bytes) == Some(Format::Tar)) else {
+        return Some((archive::open(format, bytes, room)?, Vec::new()));
+    };
+    let mut problems: Vec<String> = inner.skipped.map(|(_, why)| why).into_iter().collect();
+    if inner.end.is_some() {
+        problems.push("more bytes follow the compressed archive".to_owned());
+    }
+    Some((archive::open(Format::Tar, &inner.bytes, room)?, problems))
+}
+
 impl Contents {
     fn fill(&mut self, archive: Archive) {
+        // A scan takes such an archive for one document; an installer writes its files.
+        self.is_changed |= archive.is_document();
         self.problems.extend(archive.oddities.iter().map(|oddity| oddity.note.clone()));
         self.problems.extend(archive.skipped.iter().map(|(_, why)| why.clone()));
         if archive.end.is_some() {

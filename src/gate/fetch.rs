@@ -1,6 +1,7 @@
 //! Fetches one exact version and all that the registry says of it. Whatever
 //! goes wrong is a reason to stop, never an absence of reasons.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use data_encoding::BASE64;
@@ -9,7 +10,7 @@ use sha2::Digest;
 use super::contents::{self, Contents};
 use super::{Candidate, Identity, Weight};
 use crate::Verdict as Grade;
-use crate::hashes::{self, Lines, Sha256};
+use crate::hashes::{self, FileHash, Lines, Sha256};
 use crate::limits::Limits;
 use crate::net::Error;
 use crate::net::registry::{Download, GitHub, Install, Named, Registry, Release, ScanStatus, Skill, Verdict};
@@ -223,7 +224,10 @@ impl Fetch<'_> {
         if verdict.files.is_empty() {
             return Ok(());
         }
-        let is_same = verdict.files.iter().all(|file| release.files.contains(file));
+        let listed: BTreeMap<&str, &FileHash> = release.files.iter().map(|file| (file.path.as_str(), file)).collect();
+        let told: BTreeSet<&str> = verdict.files.iter().map(|file| file.path.as_str()).collect();
+        let is_same = verdict.files.iter().all(|file| listed.get(file.path.as_str()) == Some(&file))
+            && listed.keys().all(|path| *path == contents::CARD || told.contains(path));
         let is_hash = |hash: Sha256| hashes::is_hash_of(hash, &verdict.files, Lines::Fingerprint);
         if !is_same || !verdict.fingerprint.is_none_or(is_hash) {
             let text = "the registry contradicts itself about the files of this version";
@@ -309,13 +313,11 @@ impl Fetch<'_> {
     fn repository(&mut self, github: &GitHub) -> Step<()> {
         let result = self.registry.repository(github);
         let bytes = self.ok(result)?;
-        let Some(whole) = contents::unpack(&bytes, self.limits) else {
+        // The archive of a commit has one folder at its top.
+        let path = if github.path == "." { "" } else { github.path.as_str() };
+        let Some(mut contents) = contents::unpack_folder(&bytes, self.limits, path) else {
             return self.stop(Weight::Refused, "archive/unreadable", "what was downloaded is no archive");
         };
-        // The archive of a commit has one folder at its top.
-        let top = whole.files.first().and_then(|file| file.path.split('/').next()).unwrap_or("").to_owned();
-        let path = if github.path == "." { "" } else { github.path.as_str() };
-        let mut contents = whole.below(format!("{top}/{path}").trim_end_matches('/'));
         if path.is_empty() {
             // Of a repository that is a skill itself the registry hashes what lies at its top.
             contents.files.retain(|file| !file.path.contains('/'));

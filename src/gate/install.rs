@@ -14,7 +14,7 @@ use super::{Candidate, Identity};
 use crate::hashes::{self, Cover, FileHash, IGNORE_FILES, Sha256};
 use crate::limits::Limits;
 use crate::report::escape;
-use crate::verify::record::{FOLDERS, Lock, LockEntry, Origin, Reference};
+use crate::verify::record::{FOLDERS, Lock, LockEntry, Origin, Reference, owner_handle};
 use crate::verify::{self, Pins, Records, Status, Subject};
 
 mod disk;
@@ -35,6 +35,8 @@ pub struct Plan {
     pub key: String,
     /// The version that the lock file names, if it names the skill.
     pub recorded: Option<String>,
+    /// The owner whom the lock file names.
+    pub owner: Option<String>,
     /// What stands at the target.
     pub present: Present,
 }
@@ -80,7 +82,8 @@ pub fn plan(workdir: &Path, root: &Path, identity: &Identity, pins: &Arc<Pins>) 
         },
     };
     let recorded = entry.and_then(LockEntry::version).map(str::to_owned);
-    Ok(Plan { workdir: workdir.to_owned(), target, key, recorded, present })
+    let owner = entry.and_then(LockEntry::owner).and_then(owner_handle);
+    Ok(Plan { workdir: workdir.to_owned(), target, key, recorded, owner, present })
 }
 
 /// The lock file, or the one that older clients wrote.

@@ -229,7 +229,9 @@ impl Client {
 
 /// Whether a proxy is in use: it looks up names itself, and its own may be private.
 fn has_proxy() -> bool {
-    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].iter().any(|name| std::env::var_os(name).is_some())
+    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 enum Answer {

@@ -10,7 +10,6 @@ use url::Url;
 
 use super::error::Error;
 use super::http::{Client, Follow, Request};
-use crate::hashes::Sha256;
 
 pub mod choice;
 pub mod wire;
@@ -213,19 +212,6 @@ impl Registry {
         let accept = "application/zip";
         let request = Request { url, body: None, accept, token: None, limit: LARGE_ARCHIVE, follow: Follow::Elsewhere };
         Ok(self.client.send(&request)?.bytes)
-    }
-
-    /// The published version that has exactly these files, by their fingerprint.
-    ///
-    /// # Errors
-    /// If there is no usable answer.
-    pub fn resolve(&self, name: &Named, fingerprint: Sha256) -> Result<Option<String>, Error> {
-        let hash = fingerprint.to_string();
-        let mut query = vec![("slug", name.slug.as_str())];
-        query.extend(Self::of(name, &[("hash", &hash)]));
-        let (_, map) = self.get(&["resolve"], &query)?;
-        let version = map.get("match").and_then(|found| found.get("version")).and_then(Value::as_str);
-        Ok(version.map(str::to_owned))
     }
 
     /// The latest version of a plugin.

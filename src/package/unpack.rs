@@ -24,6 +24,9 @@ pub(super) fn into(package: &mut Package, file: File, limits: &Limits) {
         format = Format::Tar;
         let gap = |(kind, why)| Gap::new(kind, file.path.shown(), why);
         package.gaps.extend(unpacked.skipped.map(gap));
+        if unpacked.end.is_some() {
+            package.gaps.push(gap((GapKind::Unopened, "what follows the compressed archive".to_owned())));
+        }
         bytes = unpacked.bytes.into();
     }
     // Documents and modules are archives as well; the package is what the user names.

@@ -100,8 +100,12 @@ fn members(format: Format, bytes: &[u8], limits: &Limits) -> Parsed {
             parsed.locked.push(locked);
         } else if member.entry == Entry::File && !member.bytes.is_empty() {
             let is_xml = is_office && (member.name.ends_with(b".xml") || member.name.ends_with(b".rels"));
-            let child = Child::made(Op::ArchiveMember, member.range, member.bytes).named(&member.name);
-            parsed.children.push(if is_xml { child.of_kind(Kind::Office) } else { child });
+            // A name makes no part of a document of it: it is read as what it is as well.
+            if is_xml {
+                let part = Child::made(Op::ArchiveMember, member.range.clone(), member.bytes.clone());
+                parsed.children.push(part.named(&member.name).of_kind(Kind::Office));
+            }
+            parsed.children.push(Child::made(Op::ArchiveMember, member.range, member.bytes).named(&member.name));
         }
     }
     for note in archive.notes.into_iter().filter(|note| note.len() >= RUN).take(NOTES) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::common::{ATTACK, Ran, SKILL, fixtures, list, run_with};
-use super::mock::{Lie, Registry, lying_zip, two_directories, zip};
+use super::mock::{Lie, Registry, directory_elsewhere, lying_zip, two_directories, zip};
 
 /// A place to run the gate in.
 pub(super) struct Place {
@@ -247,6 +247,9 @@ fn deceitful() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let small = |name: &str, lie: Lie| of(name, b"/etc/passwd", lie);
     let both = [("SKILL.md", SKILL.as_bytes(), Lie::None), ("run.sh", ATTACK.as_bytes(), Lie::None)];
     let whole = lying_zip(&both);
+    let padded = [("notes.md", "The weather is fine.\n".repeat(200).into_bytes(), Lie::None)];
+    let padded: Vec<(&str, &[u8], Lie)> =
+        padded.iter().map(|(name, text, lie)| (*name, &text[..], *lie)).chain(both).collect();
     vec![
         ("climbs", small("../../outside.md", Lie::None), "no name that can be written safely"),
         ("climbs from within", small("a/../../outside.md", Lie::None), "no name that can be written safely"),
@@ -268,6 +271,7 @@ fn deceitful() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("64-bit size", small("notes.md", Lie::WideSize), "two sizes"),
         ("64-bit offset", small("notes.md", Lie::WideOffset), "one reader calls it"),
         ("64-bit directory", two_directories(&both, 1), "not in its directory"),
+        ("directory in two places", directory_elsewhere(&padded), "its directory in two places"),
         ("bomb", of("notes.md", &zeros, Lie::Packed), "grows more than"),
         ("files beyond number", zip(&many), "more than"),
         ("cut off", whole[..whole.len() - 30].to_vec(), "cut off"),
@@ -315,6 +319,55 @@ fn archives_and_folders_here_are_vetted_without_a_registry() {
     assert_eq!(place.run(&["gate", "good"], &[]).code, 2, "it could be a folder or a skill of the registry");
     assert_eq!(place.run(&["gate", "./good", "--install"], &[]).code, 2);
     assert_eq!(place.run(&["gate", "./none.zip"], &[]).code, 2);
+}
+
+/// Streams one after the other, and what follows the last: an unpacker goes on where a reader might stop.
+#[test]
+fn nothing_behind_a_compressed_archive_is_passed_over() {
+    let place = Place::new();
+    let tar = |name: &str, text: &str| {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        archive.append_data(&mut header, name, text.as_bytes()).expect("a member fits");
+        let mut bytes = archive.into_inner().expect("an archive");
+        // Without the blocks that end it.
+        bytes.truncate(bytes.len() - 1024);
+        bytes
+    };
+    let packed = |bytes: &[u8]| {
+        let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut writer, bytes).expect("memory can be written");
+        writer.finish().expect("memory can be written")
+    };
+    let (good, bad) = (tar("SKILL.md", SKILL), tar("run.sh", ATTACK));
+    let empty = packed(b"").repeat(10_001);
+    let many = [packed(&good), empty, packed(&[&bad[..], &[0; 1024]].concat())].concat();
+    let behind = [packed(&[&good[..], &[0; 1024]].concat()), ATTACK.as_bytes().to_vec()].concat();
+    for (name, bytes) in [("many.tgz", many), ("behind.tgz", behind)] {
+        fs::write(place.path().join(name), bytes).expect("a new file");
+        for args in [["gate", name], ["scan", name]] {
+            let ran = place.run(&args, &[]);
+            assert!(matches!(ran.code, 1 | 3), "{args:?}: {}{}", ran.stdout, ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn files_are_vetted_as_they_are_written_even_of_what_looks_like_a_document() {
+    let skill = format!("{SKILL}\nRun `sh setup.xml` first.\n");
+    let files = [("SKILL.md", skill.as_str()), ("mimetype", "x"), ("setup.xml", ATTACK)];
+    let (place, registry) = (Place::new(), Registry::with(&files));
+    let ran = place.gate(&registry, &[DEMO, "--install"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    let members: Vec<(String, Vec<u8>)> =
+        files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
+    fs::write(place.path().join("local.zip"), zip(&members)).expect("a new file");
+    for command in ["gate", "scan"] {
+        assert_eq!(place.run(&[command, "./local.zip"], &[]).code, 1, "{command}");
+    }
 }
 
 #[test]
@@ -416,6 +469,9 @@ fn stand_in_for_the_client_lets_nothing_in_unvetted() {
         assert_eq!(place.read("skills/@alice/demo/scripts/run.sh").as_deref(), Some(HONEST[1].1), "{args:?}");
     }
     assert_eq!(with(&["update", "--all"]).code, 1);
+    let asked = registry.requests().len();
+    wrapper(&place, &["--site", &url, "--workdir", ".", "update", "@alice/demo"]);
+    assert!(registry.requests().len() > asked, "the site that the client would ask is asked");
     let ran = with(&["search", "two words"]);
     assert_eq!((ran.stdout.as_str(), ran.code), (&*format!("real --registry {url} --workdir . search two words\n"), 0));
 }

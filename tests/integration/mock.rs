@@ -14,7 +14,7 @@ use skillscan::hashes::{self, FileHash, Sha256};
 #[path = "mock/zip.rs"]
 pub(crate) mod zip;
 
-pub(crate) use zip::{Lie, lying_zip, two_directories, zip};
+pub(crate) use zip::{Lie, directory_elsewhere, lying_zip, two_directories, zip};
 
 /// When every version was published.
 pub(crate) const PUBLISHED: u64 = 1_770_000_000_000;
@@ -365,9 +365,11 @@ impl Registry {
         let Some((path, files)) = state.skills.values().find_map(|skill| skill.github.clone()) else {
             return missing();
         };
-        let mut members = vec![("tools-0/README.md".to_owned(), b"# Tools\n".to_vec())];
-        members.extend(files.into_iter().map(|(name, bytes)| (format!("tools-0/{path}/{name}"), bytes)));
-        (200, "application/zip", zip(&members))
+        let files: Files = files.into_iter().map(|(name, bytes)| (format!("tools-0/{path}/{name}"), bytes)).collect();
+        let mut members: Vec<(&str, &[u8], Lie)> =
+            vec![("tools-0/README.md", b"# Tools\n", Lie::None), ("tools-0/CLAUDE.md", b"README.md", Lie::Link)];
+        members.extend(files.iter().map(|(name, bytes)| (name.as_str(), &bytes[..], Lie::None)));
+        (200, "application/zip", lying_zip(&members))
     }
 
     fn package(&self, name: &str, rest: &[&str]) -> Answer {

@@ -376,6 +376,7 @@ fn pinned_skill_is_compared_file_by_file() {
     workdir.assert_outcome("no-record", 3, &[]);
     let pinned = workdir.run(&["verify", "work", "--pin"]);
     assert!(pinned.stdout.contains("Pinned"), "{}{}", pinned.stdout, pinned.stderr);
+    assert!(pinned.code == 0 && pinned.stdout.contains("matches"), "what is told holds from now on: {}", pinned.stdout);
     workdir.assert_outcome("matches", 0, &[]);
     workdir.write("skills/own/run.sh", "echo other\n");
     workdir.write("skills/own/.new.sh", SCRIPT);

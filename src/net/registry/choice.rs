@@ -15,7 +15,7 @@ use crate::verify::strict;
 /// The registry's own address.
 const DEFAULT: &str = "https://clawhub.ai";
 /// Addresses of the past, which the client passes over.
-const LEGACY: [&str; 2] = ["clawdhub.com", "www.clawdhub.com"];
+const LEGACY: [&str; 4] = ["auth.clawdhub.com", "auth.clawhub.com", "auth.clawhub.ai", "registry.clawhub.ai"];
 /// Where the host of repositories gives archives.
 const CODELOAD: &str = "https://codeload.github.com";
 /// Longest configuration that is read, in bytes.

@@ -83,8 +83,6 @@ pub struct Skill {
     pub tags: BTreeMap<String, String>,
     /// Whether it is blocked as malware.
     pub is_malware: bool,
-    /// Reasons that the registry's moderation gives, of whatever version.
-    pub moderation: Vec<String>,
 }
 
 impl Skill {
@@ -92,7 +90,6 @@ impl Skill {
         let skill = object(map, "skill")?;
         let moderation = map.get("moderation");
         let flag = |key: &str| moderation.and_then(|m| m.get(key)).and_then(Value::as_bool).unwrap_or(false);
-        let reasons = moderation.and_then(|m| m.get("reasonCodes")).and_then(Value::as_array);
         let tags = skill.get("tags").and_then(Value::as_object);
         Ok(Self {
             slug: text(skill, "slug").ok_or("the answer names no skill")?,
@@ -104,7 +101,6 @@ impl Skill {
                 .filter_map(|(tag, version)| Some((tag.clone(), version.as_str()?.to_owned())))
                 .collect(),
             is_malware: flag("isMalwareBlocked"),
-            moderation: reasons.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
         })
     }
 }
@@ -155,10 +151,6 @@ impl Release {
 pub struct Verdict {
     /// The version that it is about; none if there is no such version.
     pub version: Option<String>,
-    /// The publisher's handle, in lower case.
-    pub publisher: Option<String>,
-    /// When the version was published, in milliseconds since 1970.
-    pub created_at: Option<u64>,
     /// What the registry's scanners made of it.
     pub status: ScanStatus,
     /// Why it fails, apart from a missing card, which says nothing.
@@ -187,8 +179,6 @@ impl Verdict {
         let unexplained = unexplained.map(|word| format!("decision:{word}"));
         Ok(Self {
             version: word("version"),
-            publisher: word("publisherHandle").map(|handle| handle.to_lowercase()),
-            created_at: map.get("createdAt").and_then(Value::as_u64),
             status: ScanStatus::in_security(security),
             reasons: told.into_iter().filter(|reason| reason != "card.missing").chain(unexplained).collect(),
             error: map.get("error").and_then(|error| text(error, "code")),
@@ -320,8 +310,6 @@ pub struct PluginRelease {
     pub sha256: Option<Sha256>,
     /// SHA-512 of the archive, as npm writes it.
     pub integrity: Option<String>,
-    /// When it was published, in milliseconds since 1970.
-    pub created_at: Option<u64>,
     /// What the registry's scanners made of it.
     pub status: ScanStatus,
     /// Whether the registry gives it to no one.
@@ -345,7 +333,6 @@ impl PluginRelease {
             version: text(release, "version").ok_or("the answer names no version")?,
             sha256: text(release, "artifactSha256").and_then(|hash| hash.parse().ok()),
             integrity: text(release, "npmIntegrity"),
-            created_at: release.get("createdAt").and_then(Value::as_u64),
             status,
             is_blocked: flag("blockedFromDownload") || matches!(state.as_deref(), Some("quarantined" | "revoked")),
             reasons: reasons.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),

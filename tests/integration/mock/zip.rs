@@ -76,13 +76,7 @@ pub(crate) fn lying_zip(members: &[(&str, &[u8], Lie)]) -> Vec<u8> {
 /// An archive whose 64-bit directory lists all members, and whose other one the first `shown` of them.
 pub(crate) fn two_directories(members: &[(&str, &[u8], Lie)], shown: usize) -> Vec<u8> {
     let (all, few) = (lying_zip(members), lying_zip(&members[..shown]));
-    let at = |bytes: &[u8]| {
-        let end = bytes.len() - 22;
-        let field =
-            |at: usize| u32::from_le_bytes(bytes[end + at..end + at + 4].try_into().expect("four bytes")) as usize;
-        (field(16), field(12))
-    };
-    let ((start, size), (few_start, few_size)) = (at(&all), at(&few));
+    let ((start, size), (few_start, few_size)) = (directory_of(&all), directory_of(&few));
     let mut out = all[..start + size].to_vec();
     let end64 = out.len() as u64;
     let count = wide(members.len() as u64);
@@ -94,6 +88,35 @@ pub(crate) fn two_directories(members: &[(&str, &[u8], Lie)], shown: usize) -> V
     let count = u16::try_from(shown).expect("they are few").to_le_bytes();
     out.extend([b"PK\x05\x06\0\0\0\0", &count[..], &count, &of_32(few_size), &second, &[0, 0]].concat());
     out
+}
+
+/// An archive whose end names the place of one directory, while another one, without the first member, stands right
+/// before it.
+pub(crate) fn directory_elsewhere(members: &[(&str, &[u8], Lie)]) -> Vec<u8> {
+    let all = lying_zip(members);
+    let (start, size) = directory_of(&all);
+    let first = 46 + members[0].0.len();
+    let mut second = all[start + first..start + size].to_vec();
+    let mut at = 0;
+    for (name, ..) in &members[1..] {
+        // Who takes the second one for the directory takes the first one for data that shifts all offsets.
+        let offset = number(&second, at + 42) - size;
+        second[at + 42..at + 46].copy_from_slice(&of_32(offset));
+        at += 46 + name.len();
+    }
+    let count = u16::try_from(members.len() - 1).expect("they are few").to_le_bytes();
+    let end = [b"PK\x05\x06\0\0\0\0", &count[..], &count, &of_32(second.len()), &of_32(start), &[0, 0]].concat();
+    [&all[..start + size], &second, &end].concat()
+}
+
+/// Where the directory of an archive without a comment begins, and how long it is.
+fn directory_of(bytes: &[u8]) -> (usize, usize) {
+    let end = bytes.len() - 22;
+    (number(bytes, end + 16), number(bytes, end + 12))
+}
+
+fn number(bytes: &[u8], at: usize) -> usize {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize
 }
 
 fn deflated(bytes: &[u8]) -> Vec<u8> {

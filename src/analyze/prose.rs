@@ -149,6 +149,15 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     found
 }
 
+/// What belongs together in a program stands within so many bytes: a line of a bundle holds everything somewhere.
+const PASSAGE: usize = 2000;
+
+/// From the first place to the last, in bytes.
+fn spread(seen: &[Seen]) -> usize {
+    let first = seen.iter().map(|(range, _)| range.start).min().unwrap_or(0);
+    seen.iter().map(|(range, _)| range.end).max().unwrap_or(0) - first
+}
+
 fn judge(input: &Input<'_>, artifact: &Artifact, document: &Document, found: &mut Vec<Finding>) {
     let judge = Judge::new(input, document);
     for (id, rule) in &input.rules.prose {
@@ -163,6 +172,9 @@ fn judge(input: &Input<'_>, artifact: &Artifact, document: &Document, found: &mu
         let mut last_end = 0;
         for unit in judge.units(rule) {
             let Some((score, seen)) = judge.unit(rule, &unit) else { continue };
+            if artifact.kind.is_code() && spread(&seen) > PASSAGE {
+                continue;
+            }
             let grade = rule.grades.iter().find(|grade| score >= grade.score);
             let finding = report(id, meta, grade, artifact, seen);
             // Overlapping units of one passage are one finding.

@@ -92,13 +92,16 @@ fn zero_width(text: &str, chars: &[(usize, char)], found: &mut Vec<Run>) {
     let mut first = None;
     let mut last = 0;
     let mut count = 0;
-    let mut flush = |first: &mut Option<usize>, last: usize, count: &mut usize| {
+    let mut controls = 0;
+    let mut flush = |first: &mut Option<usize>, last: usize, count: &mut usize, controls: &mut usize| {
+        // With more control characters than that the line is bytes, not words.
         if let Some(start) = first.take()
             && *count >= 3
+            && *controls <= *count
         {
             found.push(Run { label: "zero-width", range: start..last, count: *count, decoded: None });
         }
-        *count = 0;
+        (*count, *controls) = (0, 0);
     };
     // Whether a letter or digit stands after each place, and before the present one, past what does not render.
     let mut after = vec![false; chars.len() + 1];
@@ -111,8 +114,9 @@ fn zero_width(text: &str, chars: &[(usize, char)], found: &mut Vec<Run>) {
             before = c.is_ascii_alphanumeric();
         }
         if c == '\n' {
-            flush(&mut first, last, &mut count);
+            flush(&mut first, last, &mut count, &mut controls);
         }
+        controls += usize::from(c.is_control() && !c.is_whitespace());
         if !matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' | '\u{00AD}' | '\u{FEFF}') {
             continue;
         }
@@ -122,7 +126,7 @@ fn zero_width(text: &str, chars: &[(usize, char)], found: &mut Vec<Run>) {
             count += 1;
         }
     }
-    flush(&mut first, last.min(text.len()), &mut count);
+    flush(&mut first, last.min(text.len()), &mut count, &mut controls);
     // So many in a row are no spelling, wherever they stand: they carry bits.
     let is_bit = |c: char| matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}');
     for run in chars.chunk_by(|(_, one), (_, next)| is_bit(*one) && is_bit(*next)).filter(|run| run.len() >= BITS) {

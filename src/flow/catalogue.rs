@@ -122,6 +122,8 @@ pub enum Effect {
     Promise,
     /// Reads JSON.
     Json,
+    /// Writes what it is given as a literal.
+    Quote,
     /// Runs the file that the first argument names.
     RunFile,
     /// Gives the module that the first argument names.

@@ -169,12 +169,23 @@ pub struct Label {
     pub name: Sym,
     /// The way so far.
     pub trail: Rc<Step>,
+    /// Whether it was written as a literal of the language, so that it is no code where it stands in code.
+    pub is_quoted: bool,
 }
 
 impl Label {
-    fn key(&self) -> (Sym, Sym) {
-        (self.class, self.name)
+    fn key(&self) -> (Sym, Sym, bool) {
+        (self.class, self.name, self.is_quoted)
     }
+}
+
+/// Labels of what is written as a literal, or read from one.
+pub fn quoted(taint: &Taint, is_quoted: bool) -> Taint {
+    let labels = taint.as_ref()?;
+    if labels.iter().all(|label| label.is_quoted == is_quoted) {
+        return taint.clone();
+    }
+    Some(Rc::new(labels.iter().map(|label| Label { is_quoted, ..label.clone() }).collect()))
 }
 
 /// Labels of a value, in order of class and name.

@@ -6,7 +6,14 @@ rule balance_goes_to_fixed_recipient {
         $send = /\b(sendTransaction|sendAndConfirmTransaction|send_raw_transaction|sendRawTransaction|send_transaction|signAndSendTransaction|sendSignedTransaction)\(/
         $value = /\b(value|lamports|amount)['"]?\s?[:=]\s?\w{0,20}(balance|bal)\b/ nocase
     condition:
-        (kind == "javascript" or kind == "typescript" or kind == "tsx" or kind == "python") and all of them
+        (kind == "javascript" or kind == "typescript" or kind == "tsx" or kind == "python") and $value and
+        // Large programs hold all of it somewhere, far apart.
+        for any i in (1..#to_literal) : (
+            for any j in (1..#send) : (
+                @send[j] - @to_literal[i] < 4000 and @to_literal[i] - @send[j] < 4000 and
+                for any k in (1..#balance) : (@send[j] - @balance[k] < 4000 and @balance[k] - @send[j] < 4000)
+            )
+        )
 }
 
 // A fixed recipient without a question.

@@ -31,9 +31,11 @@ rule script_in_svg_reads_what_the_page_keeps {
 rule script_scheme_in_link {
     strings:
         $scheme = /<[a-z][^>]{0,400}(href|src|action|from|to|values)\s{0,4}=\s{0,4}["']\s{0,8}javascript:/ nocase
+        // Links that do nothing.
+        $nothing = /<[a-z][^>]{0,400}(href|src|action|from|to|values)\s{0,4}=\s{0,4}["']\s{0,8}javascript:\s{0,4}(void\s?\(?\s?0\s?\)?)?\s?;?\s{0,4}["']/ nocase
         $svg = /<([a-z]{1,10}:)?svg[\s>]/ nocase
     condition:
-        $scheme and (derived or $svg in (0..2048))
+        #scheme > #nothing and (derived or $svg in (0..2048))
 }
 
 rule external_reference_in_svg {

@@ -5,7 +5,12 @@ rule low_bits_are_run {
         $bits = /[\w\])][ ]?& ?(0x01|0x1|0b1|1)\b[^\d]/
         $runs = /[^.\w$](eval|exec|Function)\(\s{0,4}[\w'"`]|\.(runInThisContext|runInNewContext|_compile)\(|\b(os\.system|subprocess\.\w{3,12}|execSync|spawnSync)\(\s{0,4}\w{1,30}\s{0,2}[,)]/
     condition:
-        all of them
+        // Large programs hold all of it somewhere, far apart.
+        for any i in (1..#samples) : (
+            for any j in (1..#runs) : (
+                @samples[i] - @runs[j] < 4000 and @runs[j] - @samples[i] < 4000 and for any k in (1..#bits) : (@samples[i] - @bits[k] < 4000 and @bits[k] - @samples[i] < 4000)
+            )
+        )
 }
 
 rule reveals_and_runs {

@@ -3,15 +3,25 @@ rule javascript_name_is_built {
         $member = /\b(process|globalThis|global|window|self|module|require|child_process|exports)\[\s?['"`]\w{1,20}['"`]\s?\+\s?['"`]\w/
         $decoded = /\b(process|globalThis|global|window|self|module)\[\s?(atob|Buffer\.from|String\.fromCharCode|unescape|decodeURIComponent)\(/
         $list = /\b(process|globalThis|global|module|window|self)\[\s?\[\s?['"`]\w{1,12}['"`]\s?,[^\]\n]{1,80}\]\.(join|reverse)\(/
-        $require = /\b(require|import)\(\s?['"`][\w:]{1,20}['"`]\s?\+\s?['"`]\w/
         $require_decoded = /\b(require|import)\(\s?(atob|Buffer\.from|String\.fromCharCode|unescape)\(/
-        $require_list = /\b(require|import)\(\s?\[\s?['"`]\w{1,12}['"`]\s?,[^\]\n]{1,120}\]\.(join|reverse|map)\(/
-        $require_reversed = /\b(require|import)\(\s?['"`]\w{2,30}['"`]\.split\(['"`]{2}\)\.reverse\(/
         $reflect = /\bReflect\.(get|apply)\(\s?(globalThis|process|global|window|module|require)\s?,\s?(['"`]\w{1,12}['"`]\s?\+|\[\s?['"`]\w{1,12}['"`]\s?,|atob\(|String\.fromCharCode\(|Buffer\.from\()/
         $constructor = /\.constructor\.constructor\(|\[['"`]constructor['"`]\]\s?\[['"`]constructor['"`]\]/
         $hex = /\\x65\\x76\\x61\\x6c|\\x65\\x78\\x65\\x63|\\x63\\x68\\x69\\x6c\\x64\\x5f|\\x72\\x65\\x71\\x75\\x69\\x72\\x65/ nocase
         $unicode = /\\u0065\\u0076\\u0061\\u006c|\\u0065val\b|e\\u0076al\b|\\u0065\\u0078\\u0065\\u0063|\\u0046unction\(/ nocase
         $mixed = /\['(e'\s?\+\s?'xec|ex'\s?\+\s?'ec|exe'\s?\+\s?'c|e'\s?\+\s?'val|ev'\s?\+\s?'al|eva'\s?\+\s?'l|sp'\s?\+\s?'awn|spa'\s?\+\s?'wn)/
+    condition:
+        any of them
+}
+
+// What the module does is followed; a name in pieces alone is odd.
+rule javascript_module_name_is_built {
+    meta:
+        severity = "medium"
+        message = "puts the name of a module together so that a search does not find it"
+    strings:
+        $require = /\b(require|import)\(\s?['"`][\w:]{1,20}['"`]\s?\+\s?['"`]\w/
+        $require_list = /\b(require|import)\(\s?\[\s?['"`]\w{1,12}['"`]\s?,[^\]\n]{1,120}\]\.(join|reverse|map)\(/
+        $require_reversed = /\b(require|import)\(\s?['"`]\w{2,30}['"`]\.split\(['"`]{2}\)\.reverse\(/
     condition:
         any of them
 }

@@ -1,4 +1,7 @@
+// What is known of the pieces is followed; of the rest, programs that write programs do the same.
 rule pieces_are_joined_and_run {
+    meta:
+        severity = "medium"
     strings:
         $join = /([^.\w$](exec|eval|compile|Function)|\.(runInThisContext|runInNewContext|_compile))\(\s{0,4}['"]{2}\.join\(/
         $js_join = /([^.\w$](eval|Function)|\.(runInThisContext|runInNewContext|_compile))\(\s{0,4}[\w.$]{1,30}\.join\(\s?['"`]{2}\s?\)/

@@ -6,7 +6,7 @@ use super::call::{Call, Reached, copy};
 use super::object::Object;
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::{Arg, Effect};
-use crate::flow::value::{Inner, Lit, ObjId, Place, UNKNOWN, Value, Verb};
+use crate::flow::value::{Inner, Lit, ObjId, Place, UNKNOWN, Value, Verb, quoted};
 
 /// Deepest chain of redirected calls.
 const REDIRECTS: usize = 24;
@@ -46,7 +46,11 @@ impl Interpreter<'_> {
             Effect::Shift | Effect::Pop => self.taken(effect == Effect::Shift, call),
             Effect::Promise => self.promise(call),
             Effect::Enumerate => self.enumerated(&arg(0), call),
-            Effect::Json => return self.json(&subject(), call),
+            Effect::Json => {
+                let value = self.json(&subject(), call)?;
+                value.relabelled(quoted(&value.taint(), false))
+            }
+            Effect::Quote => Value::unknown().with(&quoted(&self.through(call), true)),
             Effect::RunFile => {
                 self.run_file(call);
                 return None;

@@ -314,9 +314,14 @@ impl Interpreter<'_> {
 
     /// Labels of a value and of all that it holds.
     pub(super) fn deep(&self, value: &Value, depth: usize) -> Taint {
+        self.deep_without(value, depth, None)
+    }
+
+    /// The same, without members of one name.
+    pub(super) fn deep_without(&self, value: &Value, depth: usize, without: Option<Sym>) -> Taint {
         let mut budget = 2048;
         let inner = value.get();
-        let all = self.deep_inside(value, depth.min(DEPTH), &mut budget);
+        let all = self.deep_inside(value, depth.min(DEPTH), without, &mut budget);
         self.spend(16 * (2048 - budget));
         if inner.via.is_empty() || all.is_none() {
             return all;
@@ -327,7 +332,7 @@ impl Interpreter<'_> {
         taints(&inner.taint, &moved)
     }
 
-    fn deep_inside(&self, value: &Value, depth: usize, budget: &mut usize) -> Taint {
+    fn deep_inside(&self, value: &Value, depth: usize, without: Option<Sym>, budget: &mut usize) -> Taint {
         let inner = value.get();
         let mut all = inner.taint.clone();
         if depth == 0 || *budget == 0 {
@@ -335,13 +340,14 @@ impl Interpreter<'_> {
         }
         for id in &inner.objs {
             let Some(object) = self.objects.get(*id as usize) else { continue };
-            let members = object.fields.values().chain(&object.items).chain([&object.rest]);
+            let fields = object.fields.iter().filter(|(name, _)| Some(**name) != without).map(|(_, value)| value);
+            let members = fields.chain(&object.items).chain([&object.rest]);
             for member in members {
                 *budget = budget.saturating_sub(1);
                 if *budget == 0 {
                     break;
                 }
-                all = taints(&all, &self.deep_inside(member, depth - 1, budget));
+                all = taints(&all, &self.deep_inside(member, depth - 1, without, budget));
             }
         }
         all

@@ -69,7 +69,7 @@ impl Interpreter<'_> {
     pub(super) fn label(&mut self, class: &str, name: &str, place: Place, what: &str) -> Taint {
         let (class, name, what) = (self.names.intern(class), self.names.intern(name), self.names.intern(what));
         let trail = Rc::new(Step { place, verb: Verb::Read, what, before: None, count: 1 });
-        Some(Rc::new(vec![Label { class, name, trail }]))
+        Some(Rc::new(vec![Label { class, name, trail, is_quoted: false }]))
     }
 }
 

@@ -6,7 +6,11 @@ use super::*;
 impl Interpreter<'_> {
     /// Something gets to a sink; what a command that is started there gives.
     pub(super) fn reach(&mut self, sink: &Sink, path: &Rc<str>, call: &Call) -> Taint {
-        let args: Vec<Value> = sink.args.iter().filter_map(|which| call.arg(which)).collect();
+        let mut args: Vec<Value> = sink.args.iter().filter_map(|which| call.arg(which)).collect();
+        if sink.class == "process" {
+            // How it is started is no part of the command.
+            args.retain(|arg| !self.is_settings(arg));
+        }
         let mut labels: Vec<Label> = Vec::new();
         for arg in &args {
             for label in self.labels(arg) {
@@ -22,8 +26,8 @@ impl Interpreter<'_> {
             _ => FoldedRole::Plain,
         };
         // What a timer is given is a function, unless it is known to be a text.
-        if sink.class == "code" && path.starts_with("set") {
-            labels.clear();
+        if sink.class == "code" {
+            labels.retain(|label| !label.is_quoted && !path.starts_with("set"));
         }
         let mut given = None;
         let mut content: Vec<Rc<str>> = args.iter().flat_map(|arg| self.commands_of(arg, role)).collect();
@@ -103,9 +107,13 @@ impl Interpreter<'_> {
     /// Program and arguments as one line, where a call takes them apart.
     fn command_line(&mut self, sink: &Sink, call: &Call, content: Vec<Rc<str>>) -> Vec<Rc<str>> {
         let program = sink.args.first().and_then(|which| call.arg(which)).unwrap_or_default();
-        let words = sink.args.get(1).and_then(|which| call.arg(which)).and_then(|args| self.list(&args));
-        let Some(words) = words else { return content };
-        let words: Vec<String> = words.iter().map(|word| quoted(&word.text())).collect();
+        let Some(args) = sink.args.get(1).and_then(|which| call.arg(which)) else { return content };
+        let words = match self.list(&args) {
+            Some(words) => words.iter().map(|word| quoted(&word.text())).collect(),
+            // Some arguments there are, unless these are settings.
+            None if self.is_settings(&args) => return content,
+            None => vec![UNKNOWN.to_string()],
+        };
         let mut programs = program.texts();
         if programs.is_empty() {
             programs.push(UNKNOWN.to_string().into());
@@ -113,8 +121,19 @@ impl Interpreter<'_> {
         programs.iter().map(|program| format!("{program} {}", words.join(" ")).into()).collect()
     }
 
+    /// Whether an argument is a table of settings, or a function that is called at the end.
+    fn is_settings(&self, value: &Value) -> bool {
+        let inner = value.get();
+        let mut objects = inner.objs.iter().filter_map(|id| self.objects.get(*id as usize));
+        let is_table = inner.apis.is_empty() && objects.any(|object| !object.is_list && !object.fields.is_empty());
+        inner.lits.is_empty() && (!inner.fns.is_empty() || is_table)
+    }
+
     /// What a command is fed comes before it, as in a pipe; its labels.
     fn fed(&self, call: &Call, lines: &mut [Rc<str>]) -> Vec<Label> {
+        if lines.is_empty() {
+            return Vec::new();
+        }
         let inputs = self.inputs_of(call);
         let labels: Vec<Label> = inputs.iter().filter_map(Value::taint).flat_map(|labels| labels.to_vec()).collect();
         let known = inputs.iter().find_map(|input| input.texts().into_iter().next());

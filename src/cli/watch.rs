@@ -251,7 +251,10 @@ impl Session<'_> {
         if found.is_empty() {
             return Ok(());
         }
-        self.args.look.refuse_scanned(self.choices, &found)?;
+        // Choices are read: what appears later can neither change them nor end the watch.
+        if first.is_some() {
+            self.args.look.refuse_scanned(self.choices, &found)?;
+        }
         let count = found.iter().map(|root| root.packages.len()).sum();
         let mut reports: Vec<PackageReport> = Vec::new();
         scan::confined(&found, self.args.look.threads(), || {

@@ -282,6 +282,12 @@ pub struct Run {
     pub exit: u8,
     /// Channels that did not take its message.
     pub undelivered: Vec<String>,
+    /// Channels that took it.
+    #[serde(default)]
+    pub delivered: Vec<String>,
+    /// Digest over what could not be listed or read beside skills; empty if nothing.
+    #[serde(default)]
+    pub complaints: String,
 }
 
 /// An answer of the host audit.

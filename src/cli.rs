@@ -48,7 +48,8 @@ Exit codes:
 
 /// Decides whether an AI agent skill may be trusted on this machine.
 ///
-/// Reads everything, runs nothing that it scans; only `gate` asks the network. `skillscan PATH` is short for `skillscan scan PATH`.
+/// Reads everything, runs nothing that it scans. The network is asked by `gate`, and elsewhere only where an option
+/// says so. `skillscan PATH` is short for `skillscan scan PATH`.
 #[derive(Debug, Parser)]
 #[command(name = "skillscan", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Cli {

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest, Sha256};
+
 use crate::diff::{Behaviour, Difference, Mark};
 use crate::policy::Verdict;
 use crate::report::escape;
@@ -10,6 +12,8 @@ use crate::state::{Answer, Event, Files, History, Kind, Run, Skill, Update};
 
 /// Findings and abilities that are told of a new skill.
 const SHOWN: usize = 6;
+/// Places that are told of as not to be listed.
+const COMPLAINTS: usize = 20;
 
 /// What a scan saw, and how it is to be compared.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +34,8 @@ pub struct Seen {
     pub audit: Option<BTreeMap<(String, String), Answer>>,
     /// Verdict from which a skill counts as flagged.
     pub threshold: Option<Verdict>,
+    /// What could not be listed or read, beside skills.
+    pub complaints: Vec<String>,
 }
 
 /// A skill that is as it was, and flagged or not seen whole.
@@ -133,12 +139,29 @@ pub fn compare(history: &History, seen: Seen) -> (Night, Update) {
     if let Some(answers) = &seen.audit {
         (night.turned, night.failing) = audited(&history.audit, answers);
     }
+    let complaints;
+    (complaints, night.notes) = complained(last, seen.complaints);
     let roots = seen.roots.union(&seen.unlisted).cloned().collect();
     let events = night.events.len();
     let (at, scope, rules) = (seen.at, seen.scope, seen.rules);
-    night.run = Run { number, at, scope, roots, rules, skills, verdicts, events, ..Run::default() };
+    night.run = Run { number, at, scope, roots, rules, skills, verdicts, events, complaints, ..Run::default() };
     let update = Update { run: night.run.clone(), skills: kept, events: night.events.clone(), audit: seen.audit };
     (night, update)
+}
+
+/// A digest over what could not be listed, and what is to be told of it: all, unless the last run said the same.
+fn complained(last: Option<&Run>, mut complaints: Vec<String>) -> (String, Vec<String>) {
+    if complaints.is_empty() {
+        return Default::default();
+    }
+    let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(complaints.join("\0"))[..8]);
+    if last.is_some_and(|last| last.complaints == digest) {
+        return (digest, Vec::new());
+    }
+    let more = complaints.len().saturating_sub(COMPLAINTS);
+    complaints.truncate(COMPLAINTS);
+    complaints.extend((more > 0).then(|| format!("and {more} more that could not be listed or read")));
+    (digest, complaints)
 }
 
 fn standing(skill: &Skill, threshold: Option<Verdict>) -> Option<Standing> {

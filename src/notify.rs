@@ -97,6 +97,27 @@ impl Channel {
         }
     }
 
+    /// Checks a channel that is to be used where none of the user's variables are, as by a timer. Reads nothing.
+    ///
+    /// # Errors
+    /// In our words, if it is none that could work there. Never says the secret.
+    pub fn check(text: &str) -> Result<(), String> {
+        let wrong = || format!("expected {FORMS}");
+        let (kind, rest) = text.split_once(':').ok_or_else(wrong)?;
+        let secret = match kind {
+            "command" if rest.starts_with('/') => return Ok(()),
+            "mail" if is_address(rest) => return Ok(()),
+            "webhook" | "slack" | "discord" => rest,
+            "telegram" => rest.split_once(':').ok_or_else(wrong)?.1,
+            _ => return Err(wrong()),
+        };
+        match secret.split_once(':') {
+            Some(("file", path)) if path.starts_with('/') => Ok(()),
+            Some(("env", _)) => Err("a timer has none of your variables; name a file with file:/PATH".to_owned()),
+            _ => Err(wrong()),
+        }
+    }
+
     /// What it is called in messages; says nothing secret.
     pub fn name(&self) -> String {
         match self {

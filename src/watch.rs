@@ -218,6 +218,13 @@ impl Memory {
         self.known.get_mut(root).map(|known| known.remove(path));
     }
 
+    /// Forgets what one package looked like, so that it is scanned again at the next look.
+    pub fn retry(&mut self, root: &Path, path: &str) {
+        if let Some(known) = self.known.get_mut(root).and_then(|known| known.get_mut(path)) {
+            known.signature = [0; 32];
+        }
+    }
+
     /// Forgets what everything looked like, so that all of it is scanned again.
     pub fn doubt(&mut self) {
         self.known.values_mut().flat_map(BTreeMap::values_mut).for_each(|known| known.signature = [0; 32]);

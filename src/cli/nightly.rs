@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use super::{Exit, scan};
 use crate::nightly::{self, Night, Seen};
-use crate::notify::Channel;
+use crate::notify::{Channel, Message};
 use crate::package::Discovered;
-use crate::place::Environment;
-use crate::report::{Tally, escape, nightly as report, terminal};
+use crate::place::{self, Environment, Places};
+use crate::report::{Tally, escape, nightly as report, placed, terminal};
 use crate::state::Skill;
-use crate::{Report, Verdict};
+use crate::{Report, Scanner, Verdict};
 
 mod look;
 mod memory;
@@ -27,8 +27,9 @@ pub const EXIT_CODES: &str = "\
 Exit codes:
   0  nothing at or above --fail-on (default: warn), whether or not something changed
   1  something at or above --fail-on, new or standing, or with --audit a failed check
-  2  usage error, internal error, nothing found to look at, another run under
-     way, or nothing flagged and what was seen could not be remembered
+  2  usage error, internal error, nothing found to look at, now or before,
+     another run under way, or nothing flagged and what was seen could not be
+     remembered
   3  parts were not looked at, and nothing is flagged";
 
 #[derive(Debug, clap::Args)]
@@ -122,20 +123,36 @@ fn shown(path: &Path) -> String {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
+    let channels = channels(args)?;
+    let ran = look_and_tell(args, &channels);
+    if let Err(error) = &ran {
+        // Silence would be taken for a quiet night.
+        let channels: Vec<Channel> = channels.into_iter().filter(|channel| is_own(args, channel)).collect();
+        deliver(&channels, &report::failed(&format!("{error:#}"), &host()), "");
+    }
+    ran
+}
+
+fn look_and_tell(args: &Args, channels: &[Channel]) -> anyhow::Result<Exit> {
     let now = args.now.unwrap_or_else(jiff::Timestamp::now);
     let at = jiff::Timestamp::from_second(now.as_second())?.to_string();
     let environment = args.environment()?;
-    let channels = channels(args)?;
     // Choices and pins are those of whoever runs this, also where somebody else's skills are looked at.
     let (scanner, choices, mut notes) = args.look.scanner(&Environment::of_process())?;
     if args.paths.iter().any(|path| path == Path::new("-")) {
         bail!("standard input is another one each time; name a file");
     }
-    let (roots, places) = scan::targets(&scanner, &args.paths, &environment)?;
+    let (roots, places) = targets(args, &scanner, &environment)?;
+    let complaints = places.as_ref().map(|places| places.complaints.clone()).unwrap_or_default();
+    complaints.iter().for_each(|why| anstream::eprintln!("skillscan: {}", escape::line(why)));
     args.look.refuse_scanned(&choices, &roots)?;
     let folder = folder(args.state.as_deref())?;
-    refuse(args, &folder, &channels, &roots)?;
+    refuse(args, &folder, channels, &roots)?;
     let mut memory = Memory::open(&folder)?;
+    // Where the last skill went, there is something to tell.
+    if roots.is_empty() && memory.history.last(&look::scope(args, &roots)).is_none() {
+        bail!("no PATH given, and no skills where OpenClaw loads them from; see --help");
+    }
     let audit = args.audit.then(|| super::audit::plain(at.get(..10).unwrap_or(&at).to_owned())).transpose()?;
     let mut scanned = look::look(&scanner, &roots, (places.as_ref(), &choices.policy), args)?;
     notes.append(&mut scanned.notes);
@@ -148,6 +165,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         skills: std::mem::take(&mut scanned.skills),
         audit: audit.as_ref().map(|(audit, _)| look::answers(audit)),
         threshold: Some(threshold),
+        complaints,
         ..Seen::default()
     };
     (seen.roots, seen.unlisted) = look::listed(&roots, places.as_ref(), memory.history.last(&seen.scope));
@@ -166,7 +184,8 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     (night.run.exit, update.run.exit) = (exit as u8, exit as u8);
     print(args, &night, &scanned.report, all)?;
     warn(&night);
-    update.run.undelivered = send(&channels, &night, memory.undelivered());
+    let names: Vec<String> = channels.iter().map(Channel::name).collect();
+    (update.run.delivered, update.run.undelivered) = send(channels, &night, &memory.owed(&names));
     Ok(memory.keep(&update, exit))
 }
 
@@ -179,6 +198,28 @@ fn channels(args: &Args) -> anyhow::Result<Vec<Channel>> {
         Channel::parse(text, &environment).map_err(|why| anyhow::anyhow!("--notify {kind}: {why}"))
     };
     args.notify.iter().map(parse).collect()
+}
+
+/// What is looked at, which may be nothing any more, and the places if nobody named a path.
+fn targets(
+    args: &Args,
+    scanner: &Scanner,
+    environment: &Environment,
+) -> anyhow::Result<(Vec<Discovered>, Option<Places>)> {
+    if !args.paths.is_empty() {
+        return scan::targets(scanner, &args.paths, environment);
+    }
+    let mut places = place::places(environment);
+    Ok((placed::discover(scanner, &mut places), Some(places)))
+}
+
+/// Whether a channel is no program that lies in what is looked at, as far as that is known where a run failed.
+fn is_own(args: &Args, channel: &Channel) -> bool {
+    let Channel::Command(path) = channel else { return true };
+    let places = args.environment().map(|environment| place::places(&environment)).unwrap_or_default();
+    let roots = args.paths.iter().chain(places.found.iter().map(|place| &place.root));
+    let roots: Vec<&Path> = roots.map(PathBuf::as_path).collect();
+    scan::around(path, &roots).is_ok_and(|root| root.is_none())
 }
 
 /// Nothing that is scanned is run, and what is remembered does not lie in it.
@@ -236,23 +277,38 @@ fn warn(night: &Night) {
     }
 }
 
-/// Sends what is told; which channels did not take it.
-fn send(channels: &[Channel], night: &Night, owed: Option<(u64, &[String])>) -> Vec<String> {
-    let owed = owed.map(|(run, names)| format!("the message of run {run} did not reach {}", names.join(", ")));
-    if channels.is_empty() || !(night.is_worth_telling() || owed.is_some()) {
-        return Vec::new();
+/// Sends what is told; which channels took it, and which did not.
+fn send(channels: &[Channel], night: &Night, owed: &[(u64, String)]) -> (Vec<String>, Vec<String>) {
+    if !night.is_worth_telling() && owed.is_empty() {
+        return Default::default();
     }
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let mut message = report::message(night, if host.trim().is_empty() { "this host" } else { host.trim() });
+    let mut message = report::message(night, &host());
+    let owed = owed.iter().map(|(run, name)| format!("the message of run {run} did not reach {name}"));
     message.about.extend(owed.map(|owed| escape::line(&owed)));
-    let mut undelivered = Vec::new();
+    deliver(channels, &message, "; the next message will say that")
+}
+
+/// Sends a message; which channels took it, and which did not.
+fn deliver(channels: &[Channel], message: &Message, or_else: &str) -> (Vec<String>, Vec<String>) {
+    let (mut delivered, mut undelivered) = (Vec::new(), Vec::new());
     for channel in channels {
-        if let Err(why) = channel.send(&message) {
-            anstream::eprintln!("skillscan: --notify {}: {why}; the next run will say that", channel.name());
-            undelivered.push(channel.name());
+        match channel.send(message) {
+            Ok(()) => delivered.push(channel.name()),
+            Err(why) => {
+                anstream::eprintln!("skillscan: --notify {}: {why}{or_else}", channel.name());
+                undelivered.push(channel.name());
+            }
         }
     }
-    undelivered
+    // Two channels may have one name.
+    delivered.retain(|name| !undelivered.contains(name));
+    (delivered, undelivered)
+}
+
+/// What this machine is called in messages.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "this host".to_owned() } else { name.trim().to_owned() }
 }
 
 /// Flagged beats incomplete beats clean; an audit that found nothing to look at is incomplete.

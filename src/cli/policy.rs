@@ -53,14 +53,15 @@ impl Args {
     pub(super) fn load_without(&self, environment: &Environment, baseline: bool) -> anyhow::Result<Choices> {
         let mut files = Vec::new();
         let config = self.config(environment)?;
-        files.extend(config.file.clone().map(|file| ("--config", file)));
+        // A link to a file may lie in what is scanned, and so may what it leads to.
+        files.extend(self.config.iter().chain(&config.file).map(|file| ("--config", file.clone())));
         let mut known = Vec::new();
         let wanted = self.baseline.as_ref().or(config.baseline.as_ref()).filter(|_| !baseline);
         if let Some(file) = wanted {
             let found = Baseline::load(file).map_err(|why| anyhow!(why))?;
             // Without it, all that was accepted would count at once; someone should know why.
             let (real, baseline) = found.with_context(|| format!("--baseline {}: no such file", shown(file)))?;
-            files.push(("--baseline", real));
+            files.extend([("--baseline", file.clone()), ("--baseline", real)]);
             known = baseline.suppressions();
         }
         let today = jiff::ZonedDateTime::now().date();

@@ -202,15 +202,24 @@ fn workers(threads: usize) -> rayon::ThreadPoolBuilder {
 
 /// Refuses what lies in a scanned root.
 pub(super) fn refuse_scanned(option: &str, packs: &[PathBuf], roots: &[Discovered]) -> anyhow::Result<()> {
-    let scanned: Vec<PathBuf> = readable(roots).iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
+    let roots: Vec<&Path> = roots.iter().map(|root| root.root.as_path()).collect();
     for pack in packs {
-        let real = std::fs::canonicalize(pack)?;
-        if let Some(root) = scanned.iter().find(|root| real.starts_with(root)) {
+        if let Some(root) = around(pack, &roots)? {
             let (pack, root) = (pack.display().to_string(), root.display().to_string());
             bail!("{option} {}: lies in {}, which is scanned", escape::line(&pack), escape::line(&root));
         }
     }
     Ok(())
+}
+
+/// The root that a file lies in, by its name or really. Where a link in a root leads is not asked: whoever writes there
+/// may link to anything, and must not stop the scan of all else.
+pub(super) fn around<'r>(file: &Path, roots: &[&'r Path]) -> std::io::Result<Option<&'r Path>> {
+    let ways = [std::path::absolute(file)?, std::fs::canonicalize(file)?];
+    let holds = |root: PathBuf| ways.iter().any(|file| file.starts_with(&root));
+    let is_around =
+        |root: &Path| std::path::absolute(root).is_ok_and(holds) || std::fs::canonicalize(root).is_ok_and(holds);
+    Ok(roots.iter().copied().find(|root| is_around(root)))
 }
 
 fn limits() -> anyhow::Result<Exit> {

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args as _, FromArgMatches, Subcommand};
 
 use super::{Exit, nightly};
+use crate::notify::Channel;
 use crate::place::Environment;
 use crate::process::{self, Caps, Given};
 use crate::report::escape;
@@ -187,11 +188,16 @@ fn arguments(install: &Install) -> anyhow::Result<nightly::Args> {
     if let Some(path) = named.chain(install.arguments.iter().filter_map(|word| relative(word))).next() {
         bail!("{}: a timer starts somewhere else; give absolute paths", escape::line(&path));
     }
-    if args.channels().iter().any(|channel| channel.contains(":env:")) {
-        bail!("a timer has none of your variables; name a file with file:/PATH");
+    for channel in args.channels() {
+        // Whoever may read units reads their arguments: a secret must not be printed, nor written down.
+        let kind = escape::line(channel.split(':').next().unwrap_or_default());
+        Channel::check(channel).map_err(|why| anyhow::anyhow!("--notify {kind}: {why}"))?;
     }
     if install.target.system && args.looked_at().next().is_none() {
         bail!("--system: whose skills? Add `-- --home /home/NAME`, or paths");
+    }
+    if install.target.system && args.has_state() {
+        bail!("--system: the service keeps its history in {}; leave out --state", systemd::STATE);
     }
     Ok(args)
 }
@@ -222,7 +228,7 @@ fn timer(install: &Install, out: &mut dyn Write) -> anyhow::Result<Exit> {
         bail!("--user {}: is no name of a user", escape::line(user));
     }
     let mut words = install.arguments.clone();
-    if target.system && !args.has_state() {
+    if target.system {
         words.extend(["--state".to_owned(), systemd::STATE.to_owned()]);
     }
     let is_command = |channel: &String| channel.starts_with("command:") || channel.starts_with("mail:");

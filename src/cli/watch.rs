@@ -251,7 +251,10 @@ impl Session<'_> {
         if found.is_empty() {
             return Ok(());
         }
-        self.args.look.refuse_scanned(self.choices, &found)?;
+        // Choices are read: what appears later can neither change them nor end the watch.
+        if first.is_some() {
+            self.args.look.refuse_scanned(self.choices, &found)?;
+        }
         let count = found.iter().map(|root| root.packages.len()).sum();
         let mut reports: Vec<PackageReport> = Vec::new();
         scan::confined(&found, self.args.look.threads(), || {
@@ -274,27 +277,15 @@ impl Session<'_> {
             if place.as_ref().is_some_and(|place| place.symlink_metadata().is_err()) {
                 continue;
             }
-            if self.memory.is_news(&root, &report.path, &report.digest, report.verdict) {
-                self.report(report, &root, place.as_deref(), is_first)?;
+            let is_news = self.memory.is_news(&root, &report.path, &report.digest, report.verdict);
+            if is_news && (!is_first || report.verdict >= Verdict::Incomplete) {
+                self.print(&report)?;
+                self.report.add(report.clone(), false);
             }
-        }
-        Ok(())
-    }
-
-    fn report(
-        &mut self,
-        report: PackageReport,
-        root: &Path,
-        place: Option<&Path>,
-        is_first: bool,
-    ) -> anyhow::Result<()> {
-        let is_taken = report.verdict == Verdict::Malicious && self.store.is_some();
-        if !is_first || report.verdict >= Verdict::Incomplete {
-            self.print(&report)?;
-            self.report.add(report.clone(), false);
-        }
-        if is_taken {
-            self.take(&report, root, place);
+            // What was told of and could not be taken away is still to be.
+            if report.verdict == Verdict::Malicious {
+                self.take(&report, &root, place.as_deref());
+            }
         }
         Ok(())
     }
@@ -319,7 +310,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Takes a skill away, and says where it is now.
+    /// Takes a skill away, if that is asked for, and says where it is now.
     fn take(&mut self, report: &PackageReport, root: &Path, at: Option<&Path>) {
         let Some(store) = &self.store else { return };
         let place = if report.path == "." { root.to_owned() } else { root.join(&report.path) };
@@ -333,7 +324,10 @@ impl Session<'_> {
                         "skillscan: {place}: taken away; `skillscan quarantine restore {id}` gives it back"
                     );
                 }
-                Err(why) => anstream::eprintln!("skillscan: {place}: not taken away: {}", escape::line(&why)),
+                Err(why) => {
+                    self.memory.retry(root, &report.path);
+                    anstream::eprintln!("skillscan: {place}: not taken away: {}", escape::line(&why));
+                }
             },
             Err(why) => anstream::eprintln!("skillscan: {place}: not taken away: {why}"),
         }

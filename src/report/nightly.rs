@@ -289,6 +289,17 @@ pub fn message(night: &Night, host: &str) -> Message {
     }
 }
 
+/// The message about a run that failed.
+pub fn failed(why: &str, host: &str) -> Message {
+    let why = escape::line(&super::mask::secrets(why));
+    Message {
+        title: escape::line(&format!("skillscan on {host}: the run failed")),
+        about: vec!["Nothing was compared or remembered.".to_owned()],
+        entries: vec![vec![escape::defanged_hosts(&why)]],
+        value: json!({"schema": printed::SCHEMA, "error": why}),
+    }
+}
+
 fn entries_of(night: &Night) -> impl Iterator<Item = Vec<String>> {
     entries(night).into_iter().rev().map(|entry| {
         let head = format!("{}  {}: {}", entry.word, entry.place, entry.what);

@@ -1,5 +1,6 @@
 //! What is kept of skills, runs and what happened. Texts are those of packages: whoever prints them escapes them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,12 @@ use crate::verify;
 const FILES: usize = 5_000;
 /// Findings that are kept of one skill.
 const FINDINGS: usize = 1_000;
+/// Hosts that are kept of one skill, and things that it installs.
+const LISTED: usize = 2_000;
+/// Characters that are kept of its name, and of its version.
+const CHARACTERS: usize = 1_000;
+/// Bytes of text that are kept of each list of one skill.
+const BYTES: usize = 512 * 1024;
 /// Names of files that are kept of one change.
 const NAMES: usize = 8;
 
@@ -50,18 +57,28 @@ impl Skill {
     /// What is kept of a report; `root` is the absolute path of its root.
     pub fn of(root: &str, report: &PackageReport) -> Self {
         let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+        let bytes: usize = report.contents.iter().map(|(path, _)| path.len()).sum();
+        let is_listed = report.contents.len() <= FILES && bytes <= BYTES;
         let mut hasher = Sha256::new();
         let mut files = BTreeMap::new();
         for (path, digest) in &report.contents {
             hasher.update(path.as_bytes());
             hasher.update([0]);
             hasher.update(digest);
-            if report.contents.len() <= FILES {
+            if is_listed {
                 files.insert(path.clone(), hex(digest));
             }
         }
         let mut behaviour = Behaviour::of(report);
-        behaviour.findings.truncate(FINDINGS);
+        for text in [&mut behaviour.name, &mut behaviour.version].into_iter().flatten() {
+            *text = text.chars().take(CHARACTERS).collect();
+        }
+        behaviour.hosts = fitting(behaviour.hosts, LISTED, String::len);
+        behaviour.installs = fitting(behaviour.installs, LISTED, String::len);
+        // The worst stay.
+        behaviour.findings.sort_by_key(|mark| Reverse(verdict(&mark.verdict)));
+        behaviour.findings = fitting(behaviour.findings, FINDINGS, |mark| mark.message.len() + mark.place.0.len());
+        behaviour.findings.sort();
         Self {
             root: root.to_owned(),
             path: report.path.clone(),
@@ -102,6 +119,16 @@ impl Skill {
     pub fn place(&self) -> String {
         place(&self.root, &self.path)
     }
+}
+
+/// The first of these, as far as they are to be kept.
+fn fitting<T, C: FromIterator<T>>(ones: impl IntoIterator<Item = T>, most: usize, size: impl Fn(&T) -> usize) -> C {
+    let mut bytes = 0;
+    let fits = |one: &T| {
+        bytes += size(one);
+        bytes <= BYTES
+    };
+    ones.into_iter().take(most).take_while(fits).collect()
 }
 
 /// A path below a root as a user would write it.
@@ -255,6 +282,12 @@ pub struct Run {
     pub exit: u8,
     /// Channels that did not take its message.
     pub undelivered: Vec<String>,
+    /// Channels that took it.
+    #[serde(default)]
+    pub delivered: Vec<String>,
+    /// Digest over what could not be listed or read beside skills; empty if nothing.
+    #[serde(default)]
+    pub complaints: String,
 }
 
 /// An answer of the host audit.

@@ -1,5 +1,6 @@
 //! `nightly`, `history` and `notify` through the program: what changed, told once, and nothing else.
 
+mod audit;
 mod broken;
 mod replay;
 mod send;

@@ -323,6 +323,19 @@ fn nothing_that_is_scanned_chooses_anything() {
 }
 
 #[test]
+fn a_link_to_the_users_choices_stops_nothing() {
+    let sandbox = skill_that_runs(REVIEWED);
+    let own = sandbox.path().join("own");
+    fs::create_dir(&own).expect("a new directory");
+    fs::write(own.join("skillscan.toml"), "fail-on = \"review\"\n").expect("a new file");
+    sandbox.link("out", &own);
+    let ran = run(sandbox.path(), &["scan", "skills", "--config", "own/skillscan.toml"]);
+    assert!(ran.code == 1 && ran.stdout.contains("exec/remote-pipe"), "{}{}", ran.stdout, ran.stderr);
+    let ran = run(sandbox.path(), &["scan", "skills", "--config", "skills/out/skillscan.toml"]);
+    assert!(ran.code == 2 && ran.stderr.contains("which is scanned"), "by the link it lies there: {}", ran.stderr);
+}
+
+#[test]
 fn configuration_that_others_may_write_is_refused() {
     let sandbox = skill_that_runs(REVIEWED);
     let file = configure(&sandbox, "");

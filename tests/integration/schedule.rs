@@ -136,15 +136,27 @@ fn what_a_timer_could_not_do_is_refused() {
         (&["--", "--rules", "here"], "absolute"),
         (&["--", "--rules=here"], "absolute"),
         (&["--", "--notify", "slack:env:HOOK"], "none of your variables"),
+        (&["--", "--notify", "slack:https://hooks.example.com/secretpath"], "expected command:"),
+        (&["--", "--notify", "telegram:1:2:secretpath"], "expected command:"),
+        (&["--", "--notify", "telegram:1:env:TOKEN"], "none of your variables"),
+        (&["--", "--notify", "webhook:file:secretpath"], "expected command:"),
+        (&["--", "--notify", "mail:-oQ/tmp"], "expected command:"),
         (&["--", "--no-such-option"], "arguments of nightly"),
         (&["--", "--state", "/a\nb"], "control characters"),
         (&["--at", "25:00"], "no hour"),
         (&["--system"], "whose skills"),
+        (&["--system", "--", "--home", "/home/a", "--state", "/srv/x"], "leave out --state"),
         (&["--system", "--user", "a b", "--", "--home", "/home/a"], "no name of a user"),
         (&["--user", "name"], "--system"),
     ] {
         let ran = schedule(&sandbox, &[&["install", "--dry-run", "--root", "/nowhere"], arguments].concat());
         assert!(ran.code == 2 && ran.stderr.contains(why), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+        assert!(!ran.stderr.contains("secretpath"), "{}", ran.stderr);
+    }
+    for channel in ["slack:file:/a", "telegram:-1:file:/a", "mail:root@example.com", "command:/bin/true"] {
+        let arguments = ["install", "--dry-run", "--root", "/nowhere", "--", "--notify", channel];
+        let ran = schedule(&sandbox, &arguments);
+        assert_eq!(ran.code, 0, "{channel}: {}", ran.stderr);
     }
 }
 

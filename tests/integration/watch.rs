@@ -234,6 +234,40 @@ fn quarantine_is_where_nothing_is_loaded_from() {
 }
 
 #[test]
+fn what_could_not_be_taken_away_is_tried_again() {
+    let place = Sandbox::with(&[("old/SKILL.md", SKILL)]);
+    let held = place.path().join(".local/state/skillscan/quarantine");
+    fs::create_dir_all(held.parent().expect("it lies in a folder")).expect("a new directory");
+    fs::write(&held, "no folder").expect("a new file");
+    let watching = Watching::start(&place, &["skills", "--quarantine"]);
+    drop_in(&place, "bad", &attack());
+    assert_eq!(watching.told("bad")["verdict"], "malicious");
+    watching.said("not taken away");
+    fs::remove_file(&held).expect("it is there");
+    drop_in(&place, "other", SKILL);
+    watching.said("skills/bad: taken away");
+    assert!(!place.root().join("bad").exists());
+    assert_eq!(watching.told("other")["verdict"], "pass", "and nothing is told twice");
+}
+
+#[test]
+fn a_root_that_leads_to_the_users_choices_does_not_end_it() {
+    let place = Sandbox::new();
+    for folder in ["first/old", "own/bad"] {
+        fs::create_dir_all(place.path().join(folder)).expect("a new directory");
+    }
+    fs::write(place.path().join("first/old/SKILL.md"), SKILL).expect("a new file");
+    fs::write(place.path().join("own/bad/SKILL.md"), attack()).expect("a new file");
+    fs::write(place.path().join("own/skillscan.toml"), "").expect("a new file");
+    std::os::unix::fs::symlink("first", place.root()).expect("a new link");
+    let watching = Watching::start(&place, &["skills", "--config", "own/skillscan.toml"]);
+    std::os::unix::fs::symlink("own", place.path().join("next")).expect("a new link");
+    fs::rename(place.path().join("next"), place.root()).expect("it replaces the other link");
+    assert_eq!(watching.told("bad")["verdict"], "malicious");
+    assert_eq!(watching.end(rustix::process::Signal::TERM), 1);
+}
+
+#[test]
 fn what_is_lost_in_an_overflow_is_found_all_the_same() {
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap_or_default();
     let Some(limit) = limit.trim().parse::<usize>().ok().filter(|limit| *limit <= 65_536) else {

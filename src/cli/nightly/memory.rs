@@ -70,10 +70,13 @@ impl Memory {
         }
     }
 
-    /// Channels that did not take the message of the last run, with its number.
-    pub(super) fn undelivered(&self) -> Option<(u64, &[String])> {
-        let last = self.history.runs.values().next_back()?;
-        (!last.undelivered.is_empty()).then_some((last.number, &last.undelivered))
+    /// Those of these channels that missed a message and took none since, each with the first run that it missed.
+    pub(super) fn owed(&self, channels: &[String]) -> Vec<(u64, String)> {
+        let since = |name: &String| {
+            let open = self.history.runs.values().rev().take_while(|run| !run.delivered.contains(name));
+            open.filter(|run| run.undelivered.contains(name)).last().map(|run| (run.number, name.clone()))
+        };
+        channels.iter().filter_map(since).collect()
     }
 
     /// Writes what was seen.

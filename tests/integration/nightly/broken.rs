@@ -47,6 +47,21 @@ fn a_flagged_skill_is_one_line_and_the_exit_code_every_night() {
 }
 
 #[test]
+fn the_last_skill_that_goes_is_told_of() {
+    let home = Home::with_skill();
+    let none = Home::new();
+    assert_eq!(none.night(1, &[]).code, 2, "nothing was ever there");
+    home.night(1, &[]);
+    fs::remove_dir_all(home.skills().join("weather")).expect("it is there");
+    let removed = home.night(2, &[]);
+    assert!(removed.stdout.contains("weather: removed") && removed.code == 0, "{}{}", removed.stdout, removed.stderr);
+    let next = home.night(3, &[]);
+    assert_eq!((next.stdout.as_str(), next.stderr.as_str(), next.code), ("", "", 0));
+    home.skill("other", "1.0.0", "");
+    assert!(home.night(4, &[]).stdout.contains("other: new"));
+}
+
+#[test]
 fn no_verdict_is_read_from_the_history() {
     let home = Home::with_skill();
     assert_eq!(home.night(1, &[]).code, 0);
@@ -191,6 +206,11 @@ fn a_root_that_cannot_be_listed_is_not_taken_for_empty() {
     fs::write(&skills, "text").expect("a new file");
     let ran = home.night(2, &[]);
     assert!(ran.stdout.contains("third") && !ran.stdout.contains("removed"), "{}{}", ran.stdout, ran.stderr);
+    let said = "is no directory";
+    assert!(words(&ran.stdout).contains(said) && ran.stderr.contains(said), "{}{}", ran.stdout, ran.stderr);
+    let again = home.night(2, &[]);
+    assert_eq!((again.stdout.as_str(), again.code), ("", 3), "it is told once");
+    assert!(again.stderr.contains(said), "and said every night: {}", again.stderr);
     fs::remove_file(&skills).expect("it is there");
     let ran = home.night(3, &[]);
     assert_eq!(ran.stdout.matches("removed").count(), 2, "{}{}", ran.stdout, ran.stderr);

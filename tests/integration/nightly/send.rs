@@ -136,13 +136,34 @@ fn a_server_that_hangs_or_fails_costs_its_message_only() {
         assert!(ran.stderr.contains("--notify slack: "), "{}", ran.stderr);
         assert!(!ran.stderr.contains("secretpath"), "{}", ran.stderr);
         assert_eq!(server.got().len(), calls, "{answers:?}");
-        // The run is remembered, and the next message says what was missed.
+        // The run is remembered, and the next message says what was missed, whatever runs came between.
+        assert_eq!(home.night(3, &[]).code, 1);
         let after = Server::start(&[Some(200)]);
         let channel = format!("slack:{}", after.secret(&home, "/x"));
-        let ran = home.night(3, &["--notify", &channel]);
+        let ran = home.night(4, &["--notify", &channel]);
         assert_eq!(ran.stdout, "");
         assert!(after.got()[0].1.to_string().contains("the message of run 2 did not reach slack"));
+        home.night(5, &["--notify", &channel]);
+        assert_eq!(after.got().len(), 1, "and it says so once");
     }
+}
+
+#[test]
+fn a_run_that_fails_is_no_quiet_night() {
+    let (home, server) = (Home::with_skill(), Server::start(&[Some(200)]));
+    home.night(1, &[]);
+    let channel = format!("webhook:{}", server.secret(&home, "/x"));
+    let held = fs::File::options().write(true).open(home.folder().join("lock")).expect("it is there");
+    held.lock().expect("nobody else holds it");
+    assert_eq!(home.night(2, &["--notify", &channel]).code, 2);
+    drop(held);
+    let got = server.got();
+    let text = got[0].1.to_string();
+    assert!(got.len() == 1 && text.contains("the run failed") && text.contains("another run is under way"), "{text}");
+    let ran = home.night(2, &["--notify", &channel, "/nowhere/at.example.com"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    let text = server.got()[1].1["text"].to_string();
+    assert!(text.contains("/nowhere") && !text.contains("at.example.com"), "{text}");
 }
 
 #[test]
@@ -194,8 +215,15 @@ fn a_command_gets_the_message_on_its_standard_input() {
     // Inside a skill it is no program of the user's.
     let inside = home.skills().join("weather/tell.sh");
     fs::copy(&script, &inside).expect("a copy");
+    fs::remove_file(&got).expect("it is there");
     let ran = home.night(3, &["--notify", &format!("command:{}", inside.display())]);
     assert!(ran.code == 2 && ran.stderr.contains("which is scanned"), "{}", ran.stderr);
+    let ran = home.night(3, &["--notify", &format!("command:{}", inside.display()), "/nowhere"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(!got.exists(), "nor is it when the run fails");
+    let ran = home.night(3, &["--notify", &format!("command:{}", script.display()), "/nowhere"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(fs::read_to_string(&got).expect("it got something").contains("the run failed"));
     fs::set_permissions(&script, fs::Permissions::from_mode(0o777)).expect("its own file");
     let ran = home.night(3, &["--notify", &format!("command:{}", script.display())]);
     assert!(ran.code == 2 && ran.stderr.contains("someone else"), "{}", ran.stderr);

@@ -8,8 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition};
+use skillscan::report::ReportedFinding;
+use skillscan::rule::RuleId;
 use skillscan::state::{Disk, Event, Files, History, Kind, Problem, RUNS, Run, Skill, State, System, Update};
+use skillscan::{Limits, Policy, Ruleset, Scanner, Verdict};
 use tempfile::TempDir;
+
+use super::super::common::Sandbox;
+use super::ATTACK;
 
 fn open(folder: &Path, disk: Box<dyn Disk>) -> State {
     State::open(folder, disk, Duration::from_secs(5)).expect("nobody else holds it")
@@ -327,6 +333,36 @@ fn history_is_bounded() {
     let history = load(dir.path()).expect("it is read");
     assert_eq!(history.skills.len(), 19);
     assert!(history.skills.values().all(|skill| skill.removed.is_none()));
+}
+
+#[test]
+fn what_is_kept_of_one_skill_is_bounded_and_the_worst_of_it_stays() {
+    let place = Sandbox::with(&[("bad/SKILL.md", &format!("---\nname: bad\n---\n{ATTACK}"))]);
+    let policy = Policy::new(&[]).expect("no glob is malformed");
+    let scanner = Scanner::new(Ruleset::builtin().expect("built-in rules load"), Limits::default(), policy);
+    let mut report = scanner.scan(&place.root(), &()).expect("it can be scanned").packages.remove(0);
+    report.findings.retain(|finding| finding.verdict == Verdict::Malicious);
+    let worst = report.findings[0].clone();
+    let earlier = RuleId::new("asset/archive").expect("a rule");
+    assert!(earlier < worst.rule, "the worst would be the last by name");
+    let weak = ReportedFinding { rule: earlier, verdict: Verdict::Pass, ..worst.clone() };
+    report.findings = [vec![weak; 1_000], vec![worst.clone()]].concat();
+    report.hosts = (0..50_000).map(|number| format!("{number}.example.com")).collect();
+    report.name = Some("n".repeat(5_000_000));
+    let names = |count: usize, length: usize| -> Vec<(String, [u8; 32])> {
+        (0..count).map(|number| (format!("{number:04}{}", "\u{1}".repeat(length)), [0; 32])).collect()
+    };
+    report.contents = names(5_000, 4_000);
+    let skill = Skill::of("/home/a/skills", &report);
+    assert_eq!(skill.behaviour.findings.len(), 1_000);
+    assert!(skill.behaviour.findings.iter().any(|mark| mark.rule == worst.rule.as_str()), "the worst is lost");
+    let written = serde_json::to_string(&skill).expect("it is written").len();
+    assert!(written < 4 * 1024 * 1024, "{written} bytes");
+    // More of it still makes a difference.
+    report.contents[0].1 = [1; 32];
+    assert_ne!(Skill::of("/home/a/skills", &report).content, skill.content);
+    report.contents = names(5_000, 40);
+    assert_eq!(Skill::of("/home/a/skills", &report).files.len(), 5_000, "names of an honest length are kept");
 }
 
 #[test]

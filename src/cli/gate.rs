@@ -1,6 +1,7 @@
 //! `skillscan gate`: vet what is about to be installed, and install it if asked to.
 
 use std::io::{IsTerminal, Read, Write};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,7 +124,8 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let pins = Arc::new(super::verify::pins(&environment)?);
     let mut rules = super::rules::load(&args.rules)?;
     let mut notes = choices.apply(&mut rules);
-    let scanner = Scanner::new(rules, Limits::default(), choices.policy.clone());
+    // The process ends with it, and freeing all rules takes longer than a small scan.
+    let scanner = ManuallyDrop::new(Scanner::new(rules, Limits::default(), choices.policy.clone()));
     let mut vetted = vet(args, &reference, &environment, &scanner)?;
     for (option, file) in choices.files() {
         super::scan::refuse_scanned(option, std::slice::from_ref(file), &vetted.views)?;

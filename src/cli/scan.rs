@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Read, Write};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -155,6 +156,8 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let environment = Environment::of_process();
     let (scanner, choices, notes) = args.look.scanner(&environment)?;
+    // The process ends with it, and freeing all rules takes longer than a small scan.
+    let scanner = ManuallyDrop::new(scanner);
     let (roots, places) = targets(&scanner, &args.paths, &environment)?;
     args.look.refuse_scanned(&choices, &roots)?;
     confine(&roots, args.look.threads)?;

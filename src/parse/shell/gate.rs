@@ -172,13 +172,14 @@ pub fn names_command(text: &str) -> bool {
 
 /// Whether a block of prose is itself a command with a pipe or substitution into an interpreter.
 pub fn is_command_line(text: &str) -> bool {
-    static INTO: LazyLock<regex::Regex> = LazyLock::new(|| {
-        regex::Regex::new(
-            r"(?i)(?:curl|wget|base64|iwr|irm)\b.{0,2000}?(?:\||<\()|(?:sh|eval|source)\b[^|]{0,40}(?:\$\(|<\(|`)",
+    // Of bytes and without counting: it is compiled for every scan of a single skill.
+    static INTO: LazyLock<regex::bytes::Regex> = LazyLock::new(|| {
+        regex::bytes::Regex::new(
+            r"(?i-u)(?:curl|wget|base64|iwr|irm)\b[^\n]*(?:\||<\()|(?:sh|eval|source)\b[^|]{0,40}(?:\$\(|<\(|`)",
         )
         .expect("pattern is constant")
     });
-    worth_parsing(text) && INTO.is_match(text)
+    worth_parsing(text) && INTO.is_match(text.as_bytes())
 }
 
 /// Whether a line of text starts with a command that fetches, decodes or interprets.

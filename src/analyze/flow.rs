@@ -42,7 +42,7 @@ pub struct FlowCase {
     /// Kinds of hosts, one of which it goes to.
     #[serde(default)]
     pub to: Vec<String>,
-    /// Kinds of hosts, none of which it goes to.
+    /// Kinds of hosts: it goes elsewhere too, to a host that is known.
     #[serde(default)]
     pub not_to: Vec<String>,
     /// Kinds of hosts, one of which it comes from.
@@ -98,7 +98,6 @@ const HOSTS: [&str; 12] = [
     "runtime",
     "chosen",
     "unseen",
-    "plain-http",
 ];
 
 impl FlowRule {
@@ -166,7 +165,7 @@ impl FlowCase {
         (if self.source.is_empty() { looked.label.is_none() } else { any(&self.source, &looked.sources) })
             && self.sink.contains(&looked.hit.class)
             && any(&self.to, &looked.to)
-            && !self.not_to.iter().any(|kind| looked.to.contains(kind))
+            && !self.stays(&looked.to)
             && any(&self.from, &looked.from)
             && any(&self.paths, &looked.paths)
             && any(&self.gates, &looked.gates)
@@ -177,6 +176,15 @@ impl FlowCase {
                 .content
                 .as_ref()
                 .is_none_or(|pattern| looked.hit.content.iter().any(|content| pattern.is_match(content)))
+    }
+}
+
+impl FlowCase {
+    /// Whether it goes to the hosts that are excluded and to no other that is known.
+    fn stays(&self, to: &BTreeSet<String>) -> bool {
+        let is_excluded = |kind: &String| self.not_to.contains(kind);
+        let is_known = |kind: &String| !matches!(kind.as_str(), "runtime" | "chosen" | "unseen");
+        to.iter().any(is_excluded) && to.iter().filter(|kind| is_known(kind)).all(is_excluded)
     }
 }
 
@@ -289,9 +297,6 @@ impl Package<'_> {
             };
             if place.is_throwaway() {
                 kinds.insert("throwaway".to_owned());
-            }
-            if place.plain {
-                kinds.insert("plain-http".to_owned());
             }
             let vendors = &self.input.rules.vendors;
             let is_own = |name: &String| {

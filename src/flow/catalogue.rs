@@ -4,7 +4,7 @@
 //! An interface is named by its path: the module, then members, with `()` for
 //! what a call gives (`http.request().write`). `?.name` is a member of anything.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
@@ -297,27 +297,39 @@ impl Catalogue {
     pub fn parse(text: &str) -> Result<Self, String> {
         let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
         let mut all = Self::default();
+        let mut seen = HashSet::new();
+        let mut once = |table: &str, api: &str, class: &str| match seen.insert(format!("{table} {api} {class}")) {
+            true => Ok(()),
+            false => Err(format!("`{api}` stands twice among [[{table}]]")),
+        };
         for source in file.source {
             known(&SOURCES, &source.class)?;
+            once("source", &source.api, &source.class)?;
             all.entry(&source.api).sources.push(source);
         }
         for sink in file.sink {
             known(&SINKS, &sink.class)?;
+            once("sink", &sink.api, &sink.class)?;
             all.entry(&sink.api).sinks.push(sink);
         }
         for constant in file.constant {
+            once("constant", &constant.api, "")?;
             all.entry(&constant.api).constant = Some(constant.text);
         }
         for fold in file.fold {
+            once("fold", &fold.api, "")?;
             all.entry(&fold.api).fold = Some((fold.op, fold.decodes));
         }
         for effect in file.effect {
+            once("effect", &effect.api, "")?;
             all.entry(&effect.api).effect = Some(effect.does);
         }
         for sanitizer in file.sanitizer {
+            once("sanitizer", &sanitizer.api, "")?;
             all.entry(&sanitizer.api).sanitizes = true;
         }
         for program in file.program {
+            once("program", &program.api, "")?;
             let entry = all.entry(&program.api);
             let files = program.files.iter().map(|option| (option.clone(), false));
             entry.files = files.chain(program.at_files.iter().map(|option| (option.clone(), true))).collect();
@@ -325,7 +337,10 @@ impl Catalogue {
             entry.values.extend(entry.files.iter().map(|(option, _)| option.clone()).chain(program.writes.clone()));
             (entry.writes, entry.is_long, entry.wraps) = (program.writes, program.long, program.wraps);
         }
-        all.aliases = file.alias.into_iter().map(|alias| (alias.api, alias.is)).collect();
+        for alias in file.alias {
+            once("alias", &alias.api, "")?;
+            all.aliases.insert(alias.api, alias.is);
+        }
         Ok(all)
     }
 

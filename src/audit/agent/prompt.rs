@@ -12,7 +12,7 @@ use crate::package::Discovered;
 use crate::report::PackageReport;
 
 use super::super::check::{Answer, Evidence, Repair};
-use super::super::host::{FILE_BYTES, Host, Kind, Unread};
+use super::super::host::{FILE_BYTES, Host, Kind, Unread, quoted};
 use super::super::openclaw::Installation;
 use super::super::run::Context;
 
@@ -170,13 +170,6 @@ fn changeable(host: &Host, installation: &Installation, workspace: &Path, path: 
         }
     }
     answers
-}
-
-/// A path for a shell.
-pub(super) fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
-    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// What the scan's rules find in the texts.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::finding::Severity;
 
 use super::super::check::{Answer, Evidence, Repair, Status};
-use super::super::host::{Access, Host, Kind, Meta, Unread, User};
+use super::super::host::{Access, Host, Kind, Meta, Unread, User, quoted};
 use super::super::openclaw::Installation;
 use super::super::run::Context;
 use super::super::transport::folders;
@@ -224,15 +224,9 @@ fn judged(host: &Host, path: &Path, user: &User, holds: Holds) -> Option<Answer>
         let repair = Repair::Owner { path: path.to_owned(), uid: user.uid, gid: user.gid };
         answer = answer.repair(repair).command(format!("sudo chown {}: {}", user.name, quoted(&subject)));
     } else if let Some(folder) = &access.through {
-        answer = answer.command(format!("chmod go-w {}", quoted(&folder.display().to_string())));
+        answer = answer.command(format!("chmod go-w {}", quoted(folder)));
     }
     Some(answer)
-}
-
-/// A path for a shell.
-fn quoted(path: &str) -> String {
-    let is_plain = path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '~'));
-    if is_plain { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 fn verdict(host: &Host, meta: &Meta, access: &Access, holds: Holds) -> Option<(Severity, String)> {

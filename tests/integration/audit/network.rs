@@ -89,6 +89,7 @@ fn drop_of_what_opens_no_connection_closes_nothing() {
     let machine = Machine::sample("good");
     let rules = "-A INPUT -p tcp ! --syn -m conntrack --ctstate NEW -j DROP\n-A INPUT -p tcp --dport 18789 -j ACCEPT\n";
     machine.write("/etc/iptables/rules.v4", format!("*filter\n:INPUT DROP [0:0]\n{rules}COMMIT\n"));
+    machine.write("/etc/iptables/rules.v6", "*filter\n:INPUT DROP [0:0]\nCOMMIT\n");
     assert_eq!(status(&machine.image(), "L1.gateway-port"), Status::Fail);
 }
 

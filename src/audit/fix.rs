@@ -103,9 +103,18 @@ fn change(host: &Host, users: &[User], path: &Path, repairs: &[&Repair]) -> Resu
         return Err("has other names, which would change too".to_owned());
     }
     let is_theirs = users.iter().any(|user| user.uid == meta.uid && user.uid != 0);
+    let given = repairs.iter().find_map(|repair| match repair {
+        Repair::Owner { uid, .. } => Some(*uid),
+        Repair::Mode { .. } => None,
+    });
+    // Whoever led the way there must be whose file it is, and nobody is given what a link leads to.
+    let leader = given.unwrap_or(meta.uid);
+    let mut way = walk.steps.iter().filter(|step| step.path != walk.real);
+    let is_led = way.all(|step| step.meta.uid == 0 || step.meta.uid == leader)
+        && (given.is_none() || walk.links().next().is_none());
     // What belongs to root is changed only where nobody else could have led the way there.
     let is_roots = walk.links().next().is_none() && walk.steps.iter().all(|step| step.meta.uid == 0);
-    if !is_theirs && !is_roots {
+    if !(is_roots || is_theirs && is_led) {
         return Err(format!("belongs to {}, or a link of someone else leads there", host.user_name(meta.uid)));
     }
     let before = State { mode: meta.mode, uid: meta.uid, gid: meta.gid };

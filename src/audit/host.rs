@@ -77,6 +77,13 @@ impl Unread {
     }
 }
 
+/// One word of a command that is there to be pasted, whatever it holds.
+pub(super) fn quoted(word: impl AsRef<Path>) -> String {
+    let text = word.as_ref().display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 /// A host, and whose OpenClaw on it is looked at.
 pub struct Host {
     root: PathBuf,

@@ -13,6 +13,10 @@ const BYTES: u64 = 32 * 1024 * 1024;
 const ROWS: usize = 50_000;
 /// Largest row, in bytes.
 const ROW_BYTES: usize = 4 * 1024 * 1024;
+/// Most bytes that the rows of one table take in memory.
+const TABLE_BYTES: usize = 64 * 1024 * 1024;
+/// Most values of one row, as in SQLite.
+const CELLS: usize = 2_000;
 /// Deepest tree.
 const DEPTH: usize = 24;
 /// What the file begins with.
@@ -144,11 +148,12 @@ impl Database {
     fn scan(&self, root: u32) -> Result<Vec<(i64, Vec<Cell>)>, Unread> {
         let (mut rows, mut seen) = (Vec::new(), BTreeSet::new());
         let mut left = vec![(root, 0)];
+        let mut room = TABLE_BYTES;
         while let Some((number, depth)) = left.pop() {
             if depth > DEPTH || rows.len() > ROWS || !seen.insert(number) {
                 return Err(Unread::Other("holds a table that is too large or goes in circles".to_owned()));
             }
-            let children = self.node(number, &mut rows).ok_or_else(broken)?;
+            let children = self.node(number, &mut rows, &mut room).ok_or_else(broken)?;
             // The last is taken first, so that rows come in order.
             left.extend(children.into_iter().rev().map(|child| (child, depth + 1)));
         }
@@ -156,7 +161,7 @@ impl Database {
     }
 
     /// Adds the rows of a leaf, or returns the pages below.
-    fn node(&self, page_number: u32, rows: &mut Vec<(i64, Vec<Cell>)>) -> Option<Vec<u32>> {
+    fn node(&self, page_number: u32, rows: &mut Vec<(i64, Vec<Cell>)>, room: &mut usize) -> Option<Vec<u32>> {
         let page = self.page(page_number)?;
         let head = if page_number == 1 { 100 } else { 0 };
         let kind = *page.get(head)?;
@@ -171,7 +176,10 @@ impl Database {
                     let (length, used) = varint(page, at)?;
                     let (id, more) = varint(page, at + used)?;
                     let payload = self.payload(page, at + used + more, usize::try_from(length).ok()?)?;
-                    rows.push((id.cast_signed(), record(&payload)?));
+                    let row = record(&payload)?;
+                    // Rows may share their bytes in the file.
+                    *room = room.checked_sub(payload.len() + row.len() * size_of::<Cell>())?;
+                    rows.push((id.cast_signed(), row));
                 }
                 // Tables without row numbers are laid out otherwise.
                 _ => return None,
@@ -237,6 +245,9 @@ fn record(payload: &[u8]) -> Option<Vec<Cell>> {
     let mut body = head;
     let mut cells = Vec::new();
     while at < head {
+        if cells.len() == CELLS {
+            return None;
+        }
         let (kind, used) = varint(payload, at)?;
         at += used;
         let length = match kind {

@@ -13,10 +13,9 @@ use crate::finding::Severity;
 use crate::ruleset;
 
 use super::super::check::{Answer, Evidence};
-use super::super::host::{FILE_BYTES, Host};
+use super::super::host::{FILE_BYTES, Host, quoted};
 use super::super::openclaw::{Installation, Loaded};
 use super::super::run::Context;
-use super::prompt::quoted;
 use super::skills;
 
 /// Those that the hardening guide asks for; the others are only recognised.
@@ -134,7 +133,7 @@ fn judged(
     let evidence = Evidence::path(folder.join("SKILL.md"));
     if let Some((key, place)) = switched_off(installation, &known.name) {
         let answer = warn(Severity::Medium, format!("is installed and switched off: {key}")).evidence(evidence);
-        return Some(answer.evidence(place).command(format!("openclaw config unset {key}")));
+        return Some(answer.evidence(place).command(format!("openclaw config unset {}", quoted(&key))));
     }
     let text = host.text(folder.join("SKILL.md"), FILE_BYTES).unwrap_or_default();
     if let Some(missing) = broken(host, &text, folder) {

@@ -9,7 +9,7 @@ use crate::place::{self, Environment};
 use crate::report::PackageReport;
 
 use super::super::check::{Answer, Evidence, Missing};
-use super::super::host::{Host, Unread};
+use super::super::host::{Host, Unread, quoted};
 use super::super::openclaw::Installation;
 use super::super::run::Context;
 
@@ -114,6 +114,6 @@ fn skill(root: &Path, report: &PackageReport) -> Option<Answer> {
         Evidence::path(path.join(&place.path)).line(Some(place.line)).note(finding.rule.as_str())
     });
     let answer = answer.all_evidence(evidence.collect::<Vec<_>>());
-    let command = format!("skillscan -v {}", super::prompt::quoted(&path));
+    let command = format!("skillscan -v {}", quoted(&path));
     Some(answer.fix("remove the skill; if it ran, change every key that this machine holds").command(command))
 }

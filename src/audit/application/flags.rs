@@ -9,6 +9,7 @@ use crate::finding::Severity;
 use crate::ruleset;
 
 use super::super::check::Answer;
+use super::super::host::quoted;
 use super::super::openclaw::{Config, Installation, Loaded, Version};
 use super::super::run::Context;
 
@@ -84,7 +85,7 @@ fn set(installation: &Installation, config: &Config, flag: &Flag) -> Vec<Answer>
         let answer = answer.evidence(config.evidence(&key)).fix(&flag.fix);
         // A list is to be mended, a switch to be left out.
         let is_switch = flag.bad.starts_with("= ") && !key.contains('[');
-        if is_switch { answer.command(format!("openclaw config unset {key}")) } else { answer }
+        if is_switch { answer.command(format!("openclaw config unset {}", quoted(&key))) } else { answer }
     });
     answers.collect()
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::finding::Severity;
 
 use super::super::check::{Answer, Evidence, Repair, Status};
-use super::super::host::{Access, Host, Kind, Meta, Unread, User};
+use super::super::host::{Access, Host, Kind, Meta, Unread, User, quoted};
 use super::super::openclaw::Installation;
 use super::super::run::Context;
 use super::super::transport::folders;
@@ -143,7 +143,10 @@ pub(super) fn cloudflared(context: &Context) -> Vec<Answer> {
     for folder in folders(context) {
         let owner = host.users().iter().find(|user| folder.starts_with(&user.home) && user.home.parent().is_some());
         let root = User { name: "root".into(), uid: 0, gid: 0, home: "/root".into(), shell: PathBuf::new() };
-        let owner = owner.cloned().unwrap_or(root);
+        // Of what lies outside of homes, the service is the owner that reads it.
+        let named = context.tunnels().units.iter().filter(|unit| !unit.is_users).find_map(|unit| unit.get("User"));
+        let service = named.and_then(|set| host.users().iter().find(|user| user.name == set.value));
+        let owner = owner.or(service).cloned().unwrap_or(root);
         let wanted = |name: &str| name.ends_with(".json") || name == "cert.pem";
         match host.list_if(&folder, wanted) {
             Ok(entries) => {
@@ -224,15 +227,9 @@ fn judged(host: &Host, path: &Path, user: &User, holds: Holds) -> Option<Answer>
         let repair = Repair::Owner { path: path.to_owned(), uid: user.uid, gid: user.gid };
         answer = answer.repair(repair).command(format!("sudo chown {}: {}", user.name, quoted(&subject)));
     } else if let Some(folder) = &access.through {
-        answer = answer.command(format!("chmod go-w {}", quoted(&folder.display().to_string())));
+        answer = answer.command(format!("chmod go-w {}", quoted(folder)));
     }
     Some(answer)
-}
-
-/// A path for a shell.
-fn quoted(path: &str) -> String {
-    let is_plain = path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '~'));
-    if is_plain { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 fn verdict(host: &Host, meta: &Meta, access: &Access, holds: Holds) -> Option<(Severity, String)> {

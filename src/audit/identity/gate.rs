@@ -9,6 +9,7 @@ use crate::finding::Severity;
 use crate::net::probe::{Client, Method, Reply};
 
 use super::super::check::{Answer, Evidence, Missing, Obtained};
+use super::super::host::quoted;
 use super::super::run::Context;
 use super::super::transport::other_design;
 use super::answer::{Gate, judge};
@@ -60,7 +61,7 @@ fn not_asked(context: &Context) -> Answer {
     }
     let host = name.unwrap_or("openclaw.example.com");
     Answer::unknown(Missing::Probe, "Access", "whether Access stands before the gateway shows only from outside")
-        .command(format!("skillscan audit --probe https://{host}"))
+        .command(format!("skillscan audit --probe {}", quoted(format!("https://{host}"))))
 }
 
 /// What is asked: the page itself in two ways, paths that the gateway knows, one that nobody knows, and a WebSocket.

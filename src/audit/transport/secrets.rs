@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::finding::Severity;
 
 use super::super::check::{Answer, Evidence, Obtained, Repair};
-use super::super::host::{Host, Unread};
+use super::super::host::{Host, Unread, quoted};
 use super::super::openclaw::{Assigned, Secret, Unit};
 use super::super::run::Context;
 use super::cloudflared::{folders, option};
@@ -45,7 +45,7 @@ fn token(host: &Host, unit: &Unit) -> Option<Answer> {
     let is_shown = set.name == "--token";
     let reads = host.access(&set.file, 0).map(|access| access.is_readable()).unwrap_or(true);
     let fix = "put the token into a file of mode 0600 and name it with `--token-file`, then make a new token";
-    let command = format!("sudo chmod 600 {}", set.file.display());
+    let command = format!("sudo chmod 600 {}", quoted(&set.file));
     let answer = match (reads, is_shown) {
         (true, _) => {
             let message = "the token of the tunnel stands in a unit that every user of this machine can read";
@@ -83,7 +83,7 @@ fn certificate(host: &Host, file: &Path) -> Option<Answer> {
     let message =
         "the certificate of the whole account lies on this machine: it is needed to make tunnels, not to run one";
     let answer = Answer::warn(Severity::Medium, file.display().to_string(), message);
-    Some(answer.evidence(Evidence::path(file)).command(format!("rm {}", file.display())))
+    Some(answer.evidence(Evidence::path(file)).command(format!("rm {}", quoted(file))))
 }
 
 /// Files of credentials: those that configurations name, and those of the system.
@@ -122,6 +122,6 @@ fn credential(context: &Context, file: &Path) -> Option<Answer> {
         Answer::fail(Severity::High, &subject, message)
             .evidence(Evidence::path(file).note(format!("mode {:04o}", meta.mode)))
             .repair(Repair::Mode { path: file.to_owned(), remove: 0o077 })
-            .command(format!("chmod go-rwx {subject}")),
+            .command(format!("chmod go-rwx {}", quoted(file))),
     )
 }

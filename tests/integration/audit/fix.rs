@@ -1,11 +1,13 @@
 //! Repairs: what is tightened, what is left alone, and that all of it can be taken back.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, lchown};
+use std::path::Path;
 
 use skillscan::audit::fix::{Plan, Record};
 
-use super::host::{Machine, TODAY};
+use super::super::common::skip;
+use super::host::{CLAW, Machine, TODAY};
 
 const SOUL: &str = "/home/claw/.openclaw/workspace/SOUL.md";
 
@@ -57,12 +59,12 @@ fn repair_tightens_and_can_be_taken_back() {
 fn what_changed_since_the_plan_is_left_alone() {
     let machine = open();
     let mut changes = plan(&machine).changes;
-    changes.retain(|change| change.path == std::path::Path::new(SOUL));
+    changes.retain(|change| change.path == Path::new(SOUL));
     machine.mode(SOUL, 0o777);
     assert!(changes[0].apply(machine.root()).is_err());
     let machine = open();
     let mut changes = plan(&machine).changes;
-    changes.retain(|change| change.path == std::path::Path::new(SOUL));
+    changes.retain(|change| change.path == Path::new(SOUL));
     fs::remove_file(machine.path(SOUL)).expect("the file is there");
     machine.write("/home/claw/secret", "x");
     machine.mode("/home/claw/secret", 0o666);
@@ -85,4 +87,36 @@ fn record_that_someone_else_may_write_is_not_used() {
     let file = Record::new(TODAY).save(&machine.path("/records")).expect("it can be saved");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("permissions can be set");
     assert!(Record::read(&file).is_err());
+}
+
+/// Gives a folder with all that is in it to a user.
+fn give(path: &Path, uid: u32) -> std::io::Result<()> {
+    lchown(path, Some(uid), Some(uid))?;
+    if path.is_dir() && !path.is_symlink() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), uid)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn link_to_the_file_of_another_user_gives_nobody_that_file() {
+    let machine = open();
+    let (user, bob) = (|name: &str, uid: u32| format!("{name}:x:{uid}:{uid}::/home/{name}:/bin/sh\n"), 1001);
+    machine.write("/etc/passwd", format!("root:x:0:0:root:/root:/bin/sh\n{}{}", user("claw", CLAW), user("bob", bob)));
+    machine.write("/home/bob/.openclaw/openclaw.json", "{}");
+    machine.write("/home/bob/.bashrc", "true\n");
+    machine.mode("/home/bob/.bashrc", 0o644);
+    machine.mode("/home/bob", 0o755);
+    let link = "/home/claw/.openclaw/.env";
+    machine.link(link, "/home/bob/.bashrc");
+    let given = [("/home/claw", CLAW), ("/home/bob", bob)].map(|(folder, uid)| give(&machine.path(folder), uid));
+    if given.iter().any(Result::is_err) {
+        return skip("root");
+    }
+    let plan = plan(&machine);
+    assert!(plan.changes.iter().any(|change| change.path == Path::new(SOUL)), "{plan:?}");
+    assert!(!plan.changes.iter().any(|change| change.path.ends_with(".bashrc")), "{plan:?}");
+    assert!(plan.refused.iter().any(|(path, _)| path == Path::new(link)), "{plan:?}");
 }

@@ -118,3 +118,24 @@ fn broken_database_is_unknown_and_no_crash() {
     let audit = machine.audit();
     assert!(answers(&audit, "L4.pairing").iter().any(|answer| answer.status == Status::Unknown));
 }
+
+#[test]
+fn rows_that_share_their_bytes_take_no_more_memory_than_a_table_may() {
+    let machine = Machine::sample("good");
+    let script = format!(
+        "db.execute('PRAGMA page_size=65536')\n{TABLE}\
+         db.execute('INSERT INTO channel_pairing_allow_entries VALUES (?, ?, ?, 0, 0)', ('a', 'b', 'x' * 5000))"
+    );
+    if !sqlite(&machine, &script) {
+        return;
+    }
+    let mut bytes = fs::read(machine.path(STATE)).expect("it is there");
+    // The second page is the leaf with the row: its kind, the number of its rows, and where each is.
+    let leaf = &mut bytes[65_536..];
+    assert_eq!((leaf[0], &leaf[3..5]), (13, &[0, 1][..]));
+    let (pointer, count) = ([leaf[8], leaf[9]], 30_000_u16);
+    leaf[3..5].copy_from_slice(&count.to_be_bytes());
+    leaf[8..8 + 2 * usize::from(count)].chunks_mut(2).for_each(|place| place.copy_from_slice(&pointer));
+    machine.write(STATE, &bytes);
+    assert!(entries(&machine).is_err());
+}

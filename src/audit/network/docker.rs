@@ -88,7 +88,8 @@ fn published(context: &Context, one: &Published, gateways: &[u16]) -> Answer {
     let address = if one.address.is_unspecified() { "every address".to_owned() } else { one.address.to_string() };
     let what = if is_gateways { "the gateway in a container" } else { "a container" };
     let message = format!("{what} is published on {address}, which goes round ufw and any rule for what comes in");
-    let is_closed = one.port.is_some_and(|port| is_closed(&context.firewall().loaded, port));
+    // What that chain sees was sent on to the container's port already.
+    let is_closed = one.inner.or(one.port).is_some_and(|port| is_closed(&context.firewall().loaded, port));
     let answer = match (is_closed, is_gateways) {
         (true, _) => Answer::warn(Severity::Low, subject, format!("{message}; the chain DOCKER-USER keeps it closed")),
         (false, true) => Answer::fail(Severity::Critical, subject, message),

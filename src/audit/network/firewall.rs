@@ -4,7 +4,7 @@ use super::super::check::Evidence;
 use super::super::host::{FILE_BYTES, Host, Tool, Unread};
 use super::super::reach::Reach;
 use super::firewalld::Firewalld;
-use super::rules::{Family, Opening, Query, Rules};
+use super::rules::{Family, Opening, Query, Rules, Table};
 use super::ufw::Ufw;
 use super::{iptables, nft, nft_file};
 
@@ -16,6 +16,31 @@ const WANTS: [&str; 3] = [
 ];
 /// Files that iptables-persistent loads.
 const SAVED: [(Family, &str); 2] = [(Family::V4, "/etc/iptables/rules.v4"), (Family::V6, "/etc/iptables/rules.v6")];
+
+/// What prints rules of iptables as they are loaded.
+struct Saver {
+    family: Family,
+    name: &'static str,
+    /// The program for rules that came through the older interface of the kernel.
+    legacy: &'static str,
+    /// Where the kernel names the tables of those.
+    tables: &'static str,
+}
+
+const SAVERS: [Saver; 2] = [
+    Saver {
+        family: Family::V4,
+        name: "iptables-save",
+        legacy: "iptables-legacy-save",
+        tables: "/proc/net/ip_tables_names",
+    },
+    Saver {
+        family: Family::V6,
+        name: "ip6tables-save",
+        legacy: "ip6tables-legacy-save",
+        tables: "/proc/net/ip6_tables_names",
+    },
+];
 
 /// What is set and what is loaded.
 pub(in crate::audit) struct Firewall {
@@ -118,8 +143,11 @@ fn by_firewalld(host: &Host) -> Option<Set> {
     is_on.then_some(Set { name: "firewalld", evidence: firewalld.evidence, rules: firewalld.rules })
 }
 
-/// The file of nftables, if it filters what comes in.
+/// The file of nftables, if it is loaded at start and filters what comes in.
 fn by_nftables(host: &Host) -> Option<Set> {
+    if !starts(host, "nftables.service") {
+        return None;
+    }
     let evidence = Evidence::path(nft_file::CONF);
     let printed = match nft_file::read(host, nft_file::CONF) {
         Err(Unread::Absent) => return None,
@@ -127,9 +155,8 @@ fn by_nftables(host: &Host) -> Option<Set> {
         Ok(printed) => printed,
     };
     let tables = nft::parse(&printed)?.tables;
-    let rules = Rules {
-        tables: tables.into_iter().map(|table| super::rules::Table { evidence: evidence.clone(), ..table }).collect(),
-    };
+    let rules =
+        Rules { tables: tables.into_iter().map(|table| Table { evidence: evidence.clone(), ..table }).collect() };
     let filters = Family::ALL.iter().any(|family| rules.filters_input(*family));
     filters.then_some(Set { name: "nftables", evidence, rules: Ok(rules) })
 }
@@ -181,28 +208,37 @@ fn loaded(host: &Host) -> Result<Rules, Unread> {
     let mut rules = Rules::default();
     let foreign = match printed {
         Some(printed) => {
-            let is_foreign =
-                |table: &super::rules::Table| printed.foreign.contains(&(table.family, table.name.clone()));
+            let is_foreign = |table: &Table| printed.foreign.contains(&(table.family, table.name.clone()));
             rules.tables.extend(printed.tables.iter().filter(|table| !is_foreign(table)).cloned());
             Some(printed.foreign)
         }
         None => None,
     };
-    for (family, name) in [(Family::V4, "iptables-save"), (Family::V6, "ip6tables-save")] {
+    for Saver { family, name, legacy, tables } in SAVERS {
+        // Of what came through the older interface of the kernel, `nft` shows nothing.
+        if foreign.is_some() && host.text(tables, FILE_BYTES).is_ok_and(|text| !text.trim().is_empty()) {
+            let unknown = || Unread::Other(format!("rules of iptables-legacy are loaded, and there is no {legacy}"));
+            let found = saved_by(host, legacy, family);
+            rules.tables.extend(found.map_err(|why| if why == Unread::Absent { unknown() } else { why })?);
+        }
         let wanted = |table: &str| foreign.as_ref().is_none_or(|all| all.contains(&(Some(family), table.to_owned())));
         if foreign.as_ref().is_some_and(|all| !all.iter().any(|(one, _)| *one == Some(family))) {
             continue;
         }
-        let output = host.command(Tool { name, arguments: &[] })?;
-        if output.code != Some(0) {
-            let denied = output.stderr.contains("ermission denied") || output.stderr.contains("not permitted");
-            let why = Unread::Other(format!("{name} fails: {}", first_line(&output.stderr)));
-            return Err(if denied { Unread::Denied } else { why });
-        }
-        let tables = iptables::parse(&output.stdout, family, &Evidence::command(name));
-        rules.tables.extend(tables.into_iter().filter(|table| wanted(&table.name)));
+        rules.tables.extend(saved_by(host, name, family)?.into_iter().filter(|table| wanted(&table.name)));
     }
     Ok(rules)
+}
+
+/// The kernel's rules of one family, as a program in the manner of `iptables-save` prints them.
+fn saved_by(host: &Host, name: &'static str, family: Family) -> Result<Vec<Table>, Unread> {
+    let output = host.command(Tool { name, arguments: &[] })?;
+    if output.code != Some(0) {
+        let denied = output.stderr.contains("ermission denied") || output.stderr.contains("not permitted");
+        let why = Unread::Other(format!("{name} fails: {}", first_line(&output.stderr)));
+        return Err(if denied { Unread::Denied } else { why });
+    }
+    Ok(iptables::parse(&output.stdout, family, &Evidence::command(name)))
 }
 
 fn first_line(text: &str) -> &str {

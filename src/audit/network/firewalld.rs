@@ -192,6 +192,12 @@ impl Zone<'_> {
                     }
                 }
                 "destination" => when.destination = child.attribute("address").and_then(Net::parse),
+                "icmp-type" => when.is_never = true,
+                "source-port" => {
+                    when.is_narrow = true;
+                    when.is_never |= protocol(child).is_none();
+                    when.protocols.extend(protocol(child));
+                }
                 "accept" => verdict = Verdict::Accept,
                 "reject" | "drop" => verdict = Verdict::Drop,
                 _ => {}
@@ -206,13 +212,16 @@ impl Zone<'_> {
     }
 }
 
+fn protocol(node: Node<'_, '_>) -> Option<Protocol> {
+    match node.attribute("protocol")? {
+        "tcp" => Some(Protocol::Tcp),
+        "udp" => Some(Protocol::Udp),
+        _ => None,
+    }
+}
+
 fn port(node: Node<'_, '_>) -> Option<(Protocol, (u16, u16))> {
-    let protocol = match node.attribute("protocol")? {
-        "tcp" => Protocol::Tcp,
-        "udp" => Protocol::Udp,
-        _ => return None,
-    };
-    Some((protocol, iptables::range(node.attribute("port")?, '-')?))
+    Some((protocol(node)?, iptables::range(node.attribute("port")?, '-')?))
 }
 
 /// Ports of a service.

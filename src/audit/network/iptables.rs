@@ -134,6 +134,8 @@ impl Reader<'_> {
                 let to = self.next();
                 self.target = Some(Verdict::Translate(to));
             }
+            // What opens a connection is what this leaves out.
+            "--syn" if is_not => self.when.is_never = true,
             "--syn" | "--set" | "--rsource" | "--log-prefix" | "--name" | "--mask" | "--hitcount" => {}
             // Options of a target say nothing about what it is done to, but those of a later `-m` do.
             _ if word.starts_with("--limit") || word == "--update" || word == "--rcheck" => self.when.is_unsure = true,

@@ -30,10 +30,13 @@ pub(super) fn check(context: &Context) -> Vec<Answer> {
     let ssh = context.ssh().map(|ssh| ssh.ports()).unwrap_or_else(|_| vec![22]);
     let gateways: Vec<u64> = context.gateway_listeners().iter().map(|listener| listener.inode).collect();
     let is_other = |listener: &&Listener| {
-        let name = context.host.owner(listener).map_or("", |process| process.name.as_str());
+        let owner = context.host.owner(listener);
+        let name = owner.map_or("", |process| process.name.as_str());
         let is_ssh =
-            name.starts_with("sshd") || (ssh.contains(&listener.address.port()) && matches!(name, "" | "systemd"));
-        !is_ssh && !gateways.contains(&listener.inode) && Reach::of(listener.address.ip()) > Reach::Overlay
+            ssh.contains(&listener.address.port()) && (name.starts_with("sshd") || matches!(name, "" | "systemd"));
+        // Published ports are told by another check.
+        let is_told = is_ssh || (name == "docker-proxy" && owner.is_some_and(|process| process.uid == 0));
+        !is_told && !gateways.contains(&listener.inode) && Reach::of(listener.address.ip()) > Reach::Overlay
     };
     let mut answers: Vec<Answer> = Vec::new();
     for listener in listeners.iter().filter(is_other) {
@@ -66,7 +69,7 @@ fn socket(context: &Context, listener: &Listener) -> Answer {
     let answer = match reach {
         Some(reach) if reach < Reach::Public => Answer::pass(
             subject,
-            format!("{who} listens to networks, and the packet filter lets in {} only", reach.name()),
+            format!("{who} listens to networks, and the packet filter keeps it to {}", reach.name()),
         ),
         _ => {
             let told =

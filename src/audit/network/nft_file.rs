@@ -33,7 +33,8 @@ fn collect(host: &Host, path: &str, depth: usize, files: &mut usize, out: &mut V
     }
     let text = host.text(path, FILE_BYTES)?;
     for line in text.lines() {
-        let found = words(line);
+        let mut found = words(line);
+        let goes_on = found.pop_if(|word| word == "\\").is_some();
         let included = match found.as_slice() {
             [first, path, ..] if first == "include" => Some(path.trim_matches('"').to_owned()),
             _ => None,
@@ -44,7 +45,7 @@ fn collect(host: &Host, path: &str, depth: usize, files: &mut usize, out: &mut V
             }
         } else if out.len() < WORDS {
             out.extend(found);
-            out.push("\n".to_owned());
+            out.extend((!goes_on).then(|| "\n".to_owned()));
         }
     }
     Ok(())
@@ -59,7 +60,7 @@ fn matching(host: &Host, pattern: &str) -> Vec<String> {
     found.iter().take(FILES).map(|entry| format!("{folder}/{}", entry.text())).collect()
 }
 
-/// Words of a line; a comment ends it, a backslash at its end does not.
+/// Words of a line; a comment ends it, a backslash at its end is a word of its own and does not.
 fn words(line: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     let mut word = String::new();
@@ -71,7 +72,7 @@ fn words(line: &str) -> Vec<String> {
                 let inner: String = chars.by_ref().take_while(|c| *c != '"').collect();
                 word.push_str(&format!("\"{inner}\""));
             }
-            '{' | '}' | ';' | ',' => {
+            '{' | '}' | ';' | ',' | '\\' => {
                 out.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
                 out.push(c.to_string());
             }

@@ -4,10 +4,9 @@ use crate::finding::Severity;
 
 use super::super::check::{Answer, Evidence, Missing, Obtained};
 use super::super::host::{FILE_BYTES, Host, Tool, Unread};
-use super::super::reach::Reach;
 use super::super::run::Context;
 use super::firewall::{Firewall, Source};
-use super::rules::{Family, Protocol, Query, Rules};
+use super::rules::{Family, Origin, Protocol, Query, Rules};
 
 const SUBJECT: &str = "packet filter";
 
@@ -177,16 +176,15 @@ fn lets_in(subject: &str, evidence: Evidence) -> Answer {
 fn open(firewall: &Firewall, source: Source, rules: &Rules, family: Family) -> Option<Answer> {
     let query = Query { family, protocol: Protocol::Tcp, port: rules.unnamed_port() };
     let openings = rules.openings(query);
-    let found = openings.into_iter().find(|one| {
-        one.is_sure && one.origin.source.is_none_or(|net| net.is_any()) && one.origin.reach() == Reach::Public
-    })?;
+    // A rule that lets in everything on one interface is a rule, not the policy.
+    let is_policy = |origin: &Origin| origin.input.is_none() && origin.source.is_none_or(|net| net.is_any());
+    let found = openings.into_iter().find(|one| one.is_sure && is_policy(&one.origin))?;
     if source == Source::Loaded {
         return Some(lets_in(family.name(), found.evidence).obtained(Obtained::Command));
     }
-    // A rule that lets in everything on one interface is a rule, not the policy.
     let policy = firewall.ufw.as_ref().and_then(|ufw| ufw.input.clone().ok());
     let evidence = policy.filter(|(policy, _)| policy.eq_ignore_ascii_case("ACCEPT")).map(|(_, evidence)| evidence);
-    (found.origin.input.is_none()).then(|| lets_in(family.name(), evidence.unwrap_or(found.evidence)))
+    Some(lets_in(family.name(), evidence.unwrap_or(found.evidence)))
 }
 
 /// Whether the host has an address of IPv6 beside its own loopback address; an image may have.

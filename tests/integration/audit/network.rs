@@ -7,6 +7,8 @@ use super::host::{CLAW, Machine, answers, fixture, options, status, worst};
 
 const NFT: &str = "nft -j list ruleset";
 const EMPTY: &str = r#"{"nftables": []}"#;
+/// The link that starts the unit of nftables with the system.
+const STARTS: &str = "/etc/systemd/system/sysinit.target.wants/nftables.service";
 
 /// A good host with the files of ufw of a sample.
 fn ufw(name: &str) -> Machine {
@@ -59,6 +61,36 @@ fn rules_in_the_kernel_are_compared() {
     let answer = worst(&audit, "L1.enabled");
     assert_eq!((answer.status, answer.severity), (Status::Fail, Severity::High), "{}", answer.message);
     assert!(answer.message.contains("no rules of it"), "{}", answer.message);
+    // Rules that came through the older interface, of which `nft` shows nothing.
+    machine.write("/proc/net/ip_tables_names", "filter\n");
+    machine.write("/proc/net/ip6_tables_names", "filter\n");
+    assert_eq!(status(&machine.audit(), "L1.enabled"), Status::Unknown);
+    machine.prints("iptables-legacy-save", &fixture("ufw/good/iptables-save.txt"));
+    machine.prints("ip6tables-legacy-save", "*filter\n:INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n");
+    let audit = machine.audit();
+    for id in ["L1.enabled", "L1.default-deny", "L1.gateway-port"] {
+        assert_eq!(status(&audit, id), Status::Pass, "{id}: {}", worst(&audit, id).message);
+    }
+}
+
+#[test]
+fn rule_for_one_interface_is_no_policy() {
+    let mut machine = Machine::sample("good");
+    for name in ["iptables-save", "ip6tables-save"] {
+        machine.prints(name, "*filter\n:INPUT DROP [0:0]\n-A INPUT -i eth1 -j ACCEPT\nCOMMIT\n");
+    }
+    let audit = machine.audit();
+    assert_eq!(status(&audit, "L1.default-deny"), Status::Pass, "{}", worst(&audit, "L1.default-deny").message);
+    assert_eq!(status(&audit, "L1.gateway-port"), Status::Fail);
+}
+
+#[test]
+fn drop_of_what_opens_no_connection_closes_nothing() {
+    let machine = Machine::sample("good");
+    let rules = "-A INPUT -p tcp ! --syn -m conntrack --ctstate NEW -j DROP\n-A INPUT -p tcp --dport 18789 -j ACCEPT\n";
+    machine.write("/etc/iptables/rules.v4", format!("*filter\n:INPUT DROP [0:0]\n{rules}COMMIT\n"));
+    machine.write("/etc/iptables/rules.v6", "*filter\n:INPUT DROP [0:0]\nCOMMIT\n");
+    assert_eq!(status(&machine.image(), "L1.gateway-port"), Status::Fail);
 }
 
 #[test]
@@ -197,7 +229,10 @@ fn nftables_is_read_from_the_kernel_and_from_its_file() {
         assert_eq!(status(&audit, "L1.enabled"), Status::Pass, "{}", worst(&audit, "L1.enabled").message);
         assert_eq!(status(&audit, "L1.default-deny"), Status::Pass);
         assert_eq!(status(&audit, "L1.gateway-port"), wanted, "{name}: {}", worst(&audit, "L1.gateway-port").message);
-        let image = other(&[(&format!("nftables/{name}.txt"), "/etc/nftables.conf")]).image();
+        let machine = other(&[(&format!("nftables/{name}.txt"), "/etc/nftables.conf")]);
+        assert_eq!(status(&machine.image(), "L1.enabled"), Status::Fail, "nothing loads it");
+        machine.link(STARTS, "/usr/lib/systemd/system/nftables.service");
+        let image = machine.image();
         assert_eq!(status(&image, "L1.default-deny"), Status::Pass, "{}", worst(&image, "L1.default-deny").message);
         assert_eq!(status(&image, "L1.gateway-port"), wanted, "{name}: {}", worst(&image, "L1.gateway-port").message);
     }
@@ -214,6 +249,7 @@ fn file_of_nftables_with_names_maps_and_sets_is_understood() {
             {rule}\n }}\n}}\n"
         );
         machine.write("/etc/nftables.conf", text);
+        machine.link(STARTS, "/usr/lib/systemd/system/nftables.service");
         let audit = machine.image();
         let answer = worst(&audit, "L1.gateway-port");
         (answer.status, answer.severity)
@@ -226,6 +262,8 @@ fn file_of_nftables_with_names_maps_and_sets_is_understood() {
         "iifname { eth0, eth1 } jump inner",
         "meta l4proto tcp th dport 18789 counter log prefix \"in: \" accept comment \"why not\"",
         "tcp dport != 22 accept",
+        "tcp dport \\\n 18789 accept",
+        "tcp dport 22 drop # \\\n accept",
         "accept",
     ] {
         assert_eq!(open(rule), critical, "{rule}");
@@ -234,6 +272,7 @@ fn file_of_nftables_with_names_maps_and_sets_is_understood() {
     assert_eq!(open("tcp dport 18789 mystery 5 accept").0, Status::Warn);
     for rule in [
         "tcp dport 22 accept",
+        "tcp dport 22 \\\n accept",
         "ip saddr { 10.0.0.0/8, 192.168.0.0/16 } tcp dport 18789 accept",
         "iifname \"tailscale0\" accept",
         "tcp dport 18789 drop; tcp dport 1-65535 accept",
@@ -259,6 +298,10 @@ fn firewalld_is_read_by_zone() {
         assert_eq!(status(&audit, "L1.default-deny"), Status::Pass);
         assert_eq!(status(&audit, "L1.gateway-port"), wanted, "{name}");
         assert_eq!(status(&audit, "L1.only-ssh"), Status::Pass, "{}", worst(&audit, "L1.only-ssh").message);
+        for rule in ["<icmp-type name=\"echo-request\"/>", "<source-port port=\"53\" protocol=\"udp\"/>"] {
+            machine.write("/etc/firewalld/zones/public.xml", format!("<zone><rule>{rule}<accept/></rule></zone>"));
+            assert_eq!(status(&machine.image(), "L1.gateway-port"), Status::Pass, "{rule}");
+        }
         machine.write("/etc/firewalld/zones/public.xml", "<zone target=\"ACCEPT\"/>");
         assert_eq!(status(&machine.image(), "L1.default-deny"), Status::Fail);
         machine.write("/etc/firewalld/zones/public.xml", "<zone><port");
@@ -313,7 +356,7 @@ fn dockers_records_and_proxies_are_read() {
         r#"{"State": {"Running": true}, "Config": {"Image": "openclaw/openclaw:1"}}"#,
     );
     assert_eq!(worst(&machine.image(), "L1.docker-bypass").severity, Severity::Critical);
-    let machine = Machine::sample("good");
+    let mut machine = Machine::sample("good");
     machine.process(
         50,
         0,
@@ -335,6 +378,13 @@ fn dockers_records_and_proxies_are_read() {
     let audit = machine.audit();
     let answer = worst(&audit, "L1.docker-bypass");
     assert_eq!((answer.status, answer.severity), (Status::Warn, Severity::Medium), "{}", answer.message);
+    // The chain for the administrator sees the port in the container.
+    for (port, wanted) in [(8080, Severity::Medium), (80, Severity::Low)] {
+        let rule = format!("-A DOCKER-USER -p tcp --dport {port} -j DROP\n");
+        machine.prints("iptables-save", &format!("*filter\n:INPUT DROP [0:0]\n:DOCKER-USER - [0:0]\n{rule}COMMIT\n"));
+        machine.prints("ip6tables-save", "*filter\n:INPUT DROP [0:0]\nCOMMIT\n");
+        assert_eq!(worst(&machine.audit(), "L1.docker-bypass").severity, wanted, "{port}");
+    }
     assert_eq!(status(&Machine::sample("good").image(), "L1.docker-bypass"), Status::NotApplicable);
 }
 
@@ -347,17 +397,27 @@ fn listeners_are_named_with_their_programs() {
         )
     };
     let head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
-    let table =
-        [line("00000000:0016", 1), line("00000000:01BB", 2), line("0100007F:1F90", 3), line("0100007F:4965", 4)]
-            .concat();
+    let sockets =
+        ["00000000:0016", "00000000:01BB", "0100007F:1F90", "0100007F:4965", "00000000:1F90", "00000000:08AE"];
+    let table: String = sockets.into_iter().zip(1..).map(|(address, inode)| line(address, inode)).collect();
     machine.write("/proc/net/tcp", format!("{head}{table}"));
     machine.process(10, 0, &["/usr/sbin/sshd"], &[1]);
     machine.process(11, 0, &["/usr/sbin/nginx"], &[2]);
+    machine.process(12, 0, &["/usr/bin/docker-proxy"], &[5]);
+    machine.process(13, 0, &["sshd: claw"], &[6]);
     let audit = machine.audit();
     let found = answers(&audit, "L1.listeners");
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].subject, "tcp 0.0.0.0:443");
-    assert!(found[0].message.contains("nginx") && found[0].message.contains("Access"), "{}", found[0].message);
+    // What forwards a port is named like the SSH server itself.
+    let subjects: Vec<&str> = found.iter().map(|answer| answer.subject.as_str()).collect();
+    assert_eq!(subjects, ["tcp 0.0.0.0:2222", "tcp 0.0.0.0:443"]);
+    assert!(found[1].message.contains("nginx") && found[1].message.contains("Access"), "{}", found[1].message);
+    let mut machine = machine;
+    for name in ["iptables-save", "ip6tables-save"] {
+        machine.prints(name, "*filter\n:INPUT DROP [0:0]\nCOMMIT\n");
+    }
+    let audit = machine.audit();
+    let closed = answers(&audit, "L1.listeners")[1];
+    assert!(closed.message.ends_with("the packet filter keeps it to this machine only"), "{}", closed.message);
     assert_eq!(worst(&Machine::sample("good").image(), "L1.listeners").missing, Some(Missing::Live));
 }
 

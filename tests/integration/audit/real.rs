@@ -116,6 +116,7 @@ fn rules_of_real_ufw_are_judged_as_they_filter() {
         ("denied", "L1.gateway-port", "pass"),
         ("again", "L1.gateway-port", "pass"),
         ("interface", "L1.gateway-port", "fail"),
+        ("interface", "L1.default-deny", "pass"),
         ("tailnet", "L1.gateway-port", "pass"),
         ("limit", "L1.gateway-port", "fail"),
         ("web", "L1.only-ssh", "warn"),

@@ -50,10 +50,11 @@ fn place(setting: Option<&Setting>) -> Evidence {
 
 /// Passwords are asked for in two ways, and the second one depends on PAM.
 fn password(ssh: &Ssh) -> Option<Answer> {
-    let plain = ssh.value("passwordauthentication", "yes") == "yes";
+    let plain = ssh.value("passwordauthentication", "yes") == "yes" && ssh.is_known("passwordauthentication");
     // The older name means the same.
     let asked = ssh.get("kbdinteractiveauthentication").or(ssh.get("challengeresponseauthentication"));
     let is_asked = asked.and_then(|setting| setting.words.first()).is_none_or(|word| word.eq_ignore_ascii_case("yes"));
+    let is_asked = is_asked && ssh.is_known("kbdinteractiveauthentication");
     let has_pam = ssh.value("usepam", "no") == "yes";
     let message = match (plain, is_asked && has_pam) {
         (false, false) => return None,
@@ -73,6 +74,9 @@ fn password(ssh: &Ssh) -> Option<Answer> {
 
 fn root(ssh: &Ssh) -> Option<Answer> {
     let value = ssh.value("permitrootlogin", "prohibit-password");
+    if !ssh.is_known("permitrootlogin") {
+        return None;
+    }
     let evidence = place(ssh.get("permitrootlogin"));
     let (severity, message) = match value.as_str() {
         "yes" => (Severity::High, "root may log in, with a password too where passwords are accepted"),

@@ -22,6 +22,8 @@ pub(super) struct Setting {
     pub(super) under: Option<String>,
     /// Where it stands.
     pub(super) evidence: Evidence,
+    /// Whether all that is read before it could be read, so that nothing else may count.
+    is_sure: bool,
 }
 
 /// Settings of the SSH server.
@@ -69,7 +71,8 @@ impl Ssh {
                 _ => {
                     let evidence = Evidence::path(path).key(words.first().cloned().unwrap_or_default());
                     let evidence = evidence.line(Some(index + 1)).note(rest.join(" "));
-                    let setting = Setting { words: rest.to_vec(), under: under.clone(), evidence };
+                    let is_sure = self.unread.is_empty();
+                    let setting = Setting { words: rest.to_vec(), under: under.clone(), evidence, is_sure };
                     self.settings.entry(keyword).or_default().push(setting);
                 }
             }
@@ -103,6 +106,11 @@ impl Ssh {
     /// The value that counts for every connection.
     pub(super) fn get(&self, keyword: &str) -> Option<&Setting> {
         self.settings.get(keyword)?.iter().find(|setting| setting.under.is_none())
+    }
+
+    /// Whether what counts for every connection is known, and not set in a file that could not be read.
+    pub(super) fn is_known(&self, keyword: &str) -> bool {
+        self.get(keyword).map_or(self.unread.is_empty(), |setting| setting.is_sure)
     }
 
     /// All values that count for every connection, of a keyword that may stand more than once.

@@ -274,6 +274,15 @@ fn updates_are_installed_or_not() {
         ("99off", "APT { Periodic { Unattended-Upgrade \"0\"; }; };\n"),
         ("10periodic", "/* all */ APT::Periodic::Enable \"0\"; // off\n"),
     ] {
+    // What stands there may be the first value, and what is set before it is.
+    let include = "Include /etc/ssh/sshd_config.d/*.conf\n";
+    machine.write(
+        "/etc/ssh/sshd_config",
+        format!("{include}PasswordAuthentication yes\nPermitRootLogin yes\nUsePAM yes\n"),
+    );
+    assert_eq!(worst(&machine.image(), "O.ssh").missing, Some(Missing::Other));
+    machine.write("/etc/ssh/sshd_config", format!("PermitRootLogin yes\n{include}"));
+    assert_eq!(status(&machine.image(), "O.ssh"), Status::Fail);
         let machine = apt();
         machine.write(&format!("/etc/apt/apt.conf.d/{name}"), text);
         assert_eq!(status(&machine.image(), "O.updates"), Status::Warn, "{name}");

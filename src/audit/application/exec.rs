@@ -86,6 +86,12 @@ impl Policy<'_> {
         self.text("sandbox.mode").is_some_and(|(mode, _)| matches!(mode.as_str(), "all" | "non-main"))
     }
 
+    /// Whether commands run there too: a host that is named wins.
+    fn runs_boxed(&self) -> bool {
+        let is_elsewhere = |host: &str| matches!(host, "gateway" | "node");
+        self.is_boxed() && !self.text("tools.exec.host").is_some_and(|(host, _)| is_elsewhere(&host))
+    }
+
     /// Whether the agent has one of these tools.
     fn has(&self, names: &[&str]) -> bool {
         let names_one = |list: Vec<String>| list.iter().any(|name| names.contains(&name.as_str()));
@@ -121,7 +127,7 @@ impl Policy<'_> {
 
     /// Whether everything runs on the host and nobody is asked.
     fn is_open(&self) -> bool {
-        self.has(&RUNNING) && !self.is_boxed() && self.security().0 == "full" && self.ask().0 == "off"
+        self.has(&RUNNING) && !self.runs_boxed() && self.security().0 == "full" && self.ask().0 == "off"
     }
 }
 
@@ -163,7 +169,7 @@ fn judged(installation: &Installation, policy: &Policy<'_>) -> Answer {
     if !policy.has(&RUNNING) {
         return Answer::pass(subject, "the agent has no tool that runs commands").all_evidence(evidence);
     }
-    if let Some((mode, place)) = policy.text("sandbox.mode").filter(|_| policy.is_boxed()) {
+    if let Some((mode, place)) = policy.text("sandbox.mode").filter(|_| policy.runs_boxed()) {
         return Answer::pass(subject, format!("commands run in a sandbox: {mode}")).evidence(place);
     }
     if !policy.is_open() {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::finding::Severity;
 
 use super::super::check::{Answer, Evidence};
-use super::super::host::{FILE_BYTES, Host};
+use super::super::host::{FILE_BYTES, Host, Unread};
 use super::super::openclaw::{Config, Installation, Loaded, Secret, Version};
 use super::super::run::Context;
 use super::bind::Bind;
@@ -80,7 +80,14 @@ fn secrets(installation: &Installation, host: &Host) -> Vec<(Secret, Evidence)> 
     let named =
         named.map(|set| set.value.trim_start_matches('-').replace("%h", &installation.user.home.to_string_lossy()));
     for file in files.into_iter().chain(named.map(Into::into)) {
-        let Ok(text) = host.text(&file, FILE_BYTES) else { continue };
+        let text = match host.text(&file, FILE_BYTES) {
+            Ok(text) => text,
+            Err(Unread::Absent) => continue,
+            Err(why) => {
+                found.push((Secret::Hidden(why), Evidence::path(&file)));
+                continue;
+            }
+        };
         for (index, line) in text.lines().enumerate() {
             let line = line.trim().trim_start_matches("export ");
             let Some((name, value)) = line.split_once('=').filter(|(name, _)| variables.contains(&name.trim())) else {
@@ -91,6 +98,11 @@ fn secrets(installation: &Installation, host: &Host) -> Vec<(Secret, Evidence)> 
         }
     }
     found
+}
+
+/// Whether a place is one of a token, or of a password, whichever the mode asks for.
+fn is_of(mode: &str, place: &Evidence) -> bool {
+    place.key.as_deref().is_some_and(|key| key.to_ascii_lowercase().ends_with(mode))
 }
 
 /// `L4.auth`.
@@ -133,7 +145,13 @@ fn secret(installation: &Installation, login: &Login, host: &Host) -> Answer {
     let subject = installation.subject();
     let mode = login.mode.as_str();
     let is_set = |(secret, _): &&(Secret, Evidence)| *secret != Secret::Absent;
-    let Some((secret, evidence)) = login.secrets.iter().find(is_set) else {
+    // A mode that is inferred may be another than the one of what is set.
+    let rank = |(secret, place): &&(Secret, Evidence)| match secret {
+        _ if is_of(mode, place) => 0,
+        Secret::Hidden(_) => 1,
+        _ => 2,
+    };
+    let Some((secret, evidence)) = login.secrets.iter().filter(is_set).min_by_key(rank) else {
         return unset(installation, host, mode);
     };
     let evidence = evidence.clone().note(secret.shown());
@@ -146,6 +164,7 @@ fn secret(installation: &Installation, login: &Login, host: &Host) -> Answer {
             let message = format!("the gateway asks for a {mode}, which is kept outside the configuration");
             Answer::pass(subject, message).evidence(evidence)
         }
+        Secret::Hidden(ref why) => why.answer(subject, "whether a secret is set").evidence(evidence),
         Secret::Placeholder => weak("is a placeholder from an example".to_owned()),
         Secret::Plain { length, .. } if length < LENGTH => {
             weak(format!("has {length} characters; fewer than {LENGTH} can be guessed"))
@@ -281,9 +300,9 @@ fn funnel(installation: &Installation, login: &Login) -> Option<Answer> {
         return None;
     }
     let subject = format!("{}: {key}", installation.subject());
-    let strong = |(secret, _): &(Secret, Evidence)| match secret {
-        Secret::Reference => true,
-        Secret::Plain { length, .. } => *length >= LENGTH,
+    let strong = |(secret, place): &(Secret, Evidence)| match secret {
+        Secret::Reference => is_of("password", place),
+        Secret::Plain { length, .. } => *length >= LENGTH && is_of("password", place),
         _ => false,
     };
     let answer = if login.mode == "password" && login.secrets.iter().any(strong) {

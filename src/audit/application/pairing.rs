@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::finding::Severity;
 
 use super::super::check::{Answer, Evidence};
-use super::super::host::{FILE_BYTES, Host, Unread};
+use super::super::host::{FILE_BYTES, Host, Unread, quoted};
 use super::super::openclaw::{Config, Installation, Loaded};
 use super::super::run::Context;
 use super::exec::Power;
@@ -168,7 +168,7 @@ pub(super) fn strangers(config: &Config) -> Option<String> {
     Account::all(config).iter().find_map(|account| {
         let (policy, key) = account.policy();
         let (senders, list) = account.senders(config);
-        let is_open = senders.contains("*") && matches!(policy.as_str(), "open" | "allowlist");
+        let is_open = senders.contains("*") && matches!(policy.as_str(), "open" | "allowlist" | "pairing");
         let (groups, group_key) = account.groups(config);
         let usual = || format!("channels.{}", account.channel);
         match () {
@@ -213,16 +213,24 @@ fn direct(installation: &Installation, config: &Config, account: &Account<'_>, p
     let default = || format!("channels.{}.dmPolicy", account.channel);
     let places = [key.clone().or_else(|| Some(default())), list.clone()];
     let evidence: Vec<Evidence> = places.into_iter().flatten().map(|key| config.evidence(&key)).collect();
-    let command = format!("openclaw config set {} pairing", key.unwrap_or_else(default));
-    if !account.has_credentials() {
-        return Answer::not_applicable(subject, "the channel has no credentials, so nobody can write through it");
-    }
-    if senders.contains("*") && policy != "disabled" && policy != "pairing" {
+    let command = format!("openclaw config set {} pairing", quoted(key.unwrap_or_else(default)));
+    // A `*` is let in before pairing is offered.
+    if senders.contains("*") && policy != "disabled" {
         let severity = if power.can_run { Severity::Critical } else { Severity::High };
         let message =
             format!("dmPolicy is {policy} and allowFrom holds `*`: everyone can write to the agent{}", power.suffix());
+        let answer = if account.has_credentials() {
+            Answer::fail(severity, subject, message)
+        } else {
+            let message = format!("{message}, if a variable holds the channel's credentials");
+            Answer::warn(Severity::High, subject, message)
+        };
+        let command = format!("{command} && openclaw config unset {}", quoted(list.unwrap_or_default()));
         let fix = "take `*` out of allowFrom and ask unknown senders to pair";
-        return Answer::fail(severity, subject, message).all_evidence(evidence).fix(fix).command(command);
+        return answer.all_evidence(evidence).fix(fix).command(command);
+    }
+    if !account.has_credentials() {
+        return Answer::not_applicable(subject, "the channel has no credentials, so nobody can write through it");
     }
     match policy.as_str() {
         "open" => {
@@ -324,7 +332,8 @@ fn grouped(installation: &Installation, config: &Config, account: &Account<'_>, 
         return None;
     }
     let message = format!("groupPolicy is open: everyone in any group can write to the agent{}", power.suffix());
-    let command = format!("openclaw config set channels.{}.groupPolicy allowlist", account.channel);
+    let place = quoted(format!("channels.{}.groupPolicy", account.channel));
+    let command = format!("openclaw config set {place} allowlist");
     let answer = if power.can_run || power.can_write {
         Answer::fail(Severity::High, subject, message)
     } else {

@@ -16,8 +16,9 @@ pub(super) fn check(context: &Context) -> Vec<Answer> {
     let host = &context.host;
     let mut answers = Vec::new();
     for process in context.gateways() {
-        let subject = format!("process {} ({})", process.pid, process.name);
         let name = host.user_name(process.uid);
+        // Answers are compared over time, and a process has another number after each start.
+        let subject = format!("running {} of user {name}", process.name);
         let evidence = Evidence::path(format!("/proc/{}/status", process.pid)).key("Uid").note(name.clone());
         let answer = if process.uid == 0 {
             let message = "the gateway runs as root: whoever commands it commands the machine";

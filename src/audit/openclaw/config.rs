@@ -50,6 +50,8 @@ pub enum Secret {
     Placeholder,
     /// Neither text nor reference.
     Invalid,
+    /// It may stand in a file that could not be read.
+    Hidden(Unread),
     /// It stands there in plain.
     Plain {
         /// Its length in characters.
@@ -103,9 +105,9 @@ impl Secret {
         }
     }
 
-    /// Whether something is set that may serve.
+    /// Whether something is set that may serve, as far as is known.
     pub fn is_set(&self) -> bool {
-        matches!(self, Self::Reference | Self::Plain { .. })
+        matches!(self, Self::Reference | Self::Hidden(_) | Self::Plain { .. })
     }
 
     /// In words, without the value.
@@ -115,6 +117,7 @@ impl Secret {
             Self::Reference => "a reference, the value is elsewhere".to_owned(),
             Self::Placeholder => "a placeholder".to_owned(),
             Self::Invalid => "neither text nor a reference".to_owned(),
+            Self::Hidden(why) => format!("the file {why}"),
             Self::Plain { length, .. } => format!("{length} characters in plain text"),
         }
     }

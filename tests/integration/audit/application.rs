@@ -60,6 +60,23 @@ fn weak_tokens_fail() {
     for weak in ["0123456789abcdef", "change-me-to-a-long-random-token", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
         assert_is(&changed(token, weak), "L4.auth", (Status::Fail, High));
     }
+    let machine = changed("\"mode\": \"token\"", "\"mode\": \"password\", \"password\": \"hunter22\"");
+    let audit = machine.audit();
+    let answer = worst(&audit, "L4.auth");
+    assert!(answer.status == Status::Fail && answer.message.contains("password has 8 characters"), "{answer:?}");
+}
+
+#[test]
+fn token_that_a_closed_file_may_hold_is_unknown() {
+    let machine = release("2026.9.6", &sample("x_noauth"));
+    machine.write(
+        "/home/claw/.config/systemd/user/openclaw-gateway.service",
+        "[Service]\nEnvironmentFile=/etc/claw.env\nExecStart=/usr/bin/node /usr/lib/node_modules/openclaw/openclaw.mjs gateway\n",
+    );
+    machine.folder("/etc/claw.env", 0o700);
+    assert_eq!(worst(&machine.audit(), "L4.auth").missing, Some(Missing::Other));
+    machine.write("/home/claw/.openclaw/.env", "OPENCLAW_GATEWAY_TOKEN=short\n");
+    assert_is(&machine, "L4.auth", (Status::Fail, High));
 }
 
 #[test]
@@ -101,6 +118,8 @@ fn open_channels_are_judged_by_their_effect() {
     let open = "\"dmPolicy\": \"open\", \"allowFrom\": [\"*\"]";
     let cases = [
         ("\"dmPolicy\": \"pairing\"", Status::Pass),
+        ("\"dmPolicy\": \"pairing\", \"allowFrom\": [\"*\"]", Status::Fail),
+        ("\"allowFrom\": [\"*\"]", Status::Fail),
         ("\"dmPolicy\": \"disabled\", \"allowFrom\": [\"*\"]", Status::Pass),
         ("\"dmPolicy\": \"allowlist\", \"allowFrom\": [7]", Status::Pass),
         ("\"dmPolicy\": \"allowlist\", \"allowFrom\": [\"*\"]", Status::Fail),
@@ -123,6 +142,27 @@ fn open_channels_are_judged_by_their_effect() {
         let audit = release("2026.9.6", &config).audit();
         assert_eq!(status(&audit, "L4.pairing"), wanted, "{settings}: {}", worst(&audit, "L4.pairing").message);
     }
+}
+
+#[test]
+fn open_channel_without_credentials_may_have_them_in_a_variable() {
+    let machine = release("2026.9.6", "{channels: {telegram: {allowFrom: [\"*\"]}}}");
+    assert_is(&machine, "L4.pairing", (Status::Warn, High));
+    assert_is(&machine, "L4.exec", (Status::Fail, High));
+    let closed = release("2026.9.6", "{channels: {telegram: {allowFrom: [7]}}}");
+    assert_eq!(status(&closed.audit(), "L4.pairing"), Status::NotApplicable);
+}
+
+#[test]
+fn name_of_a_channel_is_one_word_of_a_command() {
+    let channel = "botToken: \"${T}\", dmPolicy: \"open\", allowFrom: [\"*\"], groupPolicy: \"open\"";
+    let audit = release("2026.9.6", &format!("{{channels: {{\"a;reboot\": {{{channel}}}}}}}")).audit();
+    let commands: Vec<_> = answers(&audit, "L4.pairing").iter().filter_map(|answer| answer.command.clone()).collect();
+    let wanted = [
+        "openclaw config set 'channels.a;reboot.dmPolicy' pairing && openclaw config unset 'channels.a;reboot.allowFrom'",
+        "openclaw config set 'channels.a;reboot.groupPolicy' allowlist",
+    ];
+    assert_eq!(commands, wanted);
 }
 
 #[test]
@@ -163,6 +203,7 @@ fn any_limit_on_commands_passes() {
         "tools: {deny: [\"group:runtime\"]}",
         "tools: {profile: \"messaging\"}",
         "agents: {defaults: {sandbox: {mode: \"non-main\"}}}",
+        "tools: {exec: {host: \"sandbox\"}}, agents: {defaults: {sandbox: {mode: \"all\"}}}",
     ];
     for limit in limits {
         assert_eq!(status(&release("2026.9.6", &format!("{{{limit}}}")).audit(), "L4.exec"), Status::Pass, "{limit}");
@@ -170,6 +211,7 @@ fn any_limit_on_commands_passes() {
     for none in [
         "tools: {exec: {mode: \"full\"}}",
         "tools: {profile: \"full\"}",
+        "tools: {exec: {host: \"gateway\"}}, agents: {defaults: {sandbox: {mode: \"all\"}}}",
         "tools: {profile: \"messaging\", alsoAllow: [\"exec\"]}",
     ] {
         assert_eq!(status(&release("2026.9.6", &format!("{{{none}}}")).audit(), "L4.exec"), Status::Warn, "{none}");
@@ -229,6 +271,8 @@ fn root_and_ways_to_it_are_told() {
     assert_eq!(status(&machine.audit(), "L4.service-user"), Status::Pass);
     machine.process(692, 0, &["openclaw-gateway"], &[]);
     assert_is(&machine, "L4.service-user", (Status::Fail, High));
+    let subject = worst(&machine.audit(), "L4.service-user").subject.clone();
+    assert!(!subject.contains("692"), "{subject} is another after each start");
     let machine = Machine::sample("good");
     machine.write(
         "/etc/systemd/system/openclaw.service",

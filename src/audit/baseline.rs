@@ -170,14 +170,15 @@ impl Baseline {
         Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes)))
     }
 
-    /// What is different in `now`, in order of names; what could not be read on either side is left out.
+    /// What is different in `now`, in order of names; the content of what could not be read then is left out.
     pub fn changes(&self, now: &Self) -> Vec<Change> {
         let mut found = Vec::new();
         for (name, item) in &self.items {
             let change = |what: &str| Change { name: name.clone(), group: item.group, what: what.to_owned() };
             match now.items.get(name) {
                 None => found.push(change("gone")),
-                Some(new) if new.digest.is_empty() || item.digest.is_empty() => {}
+                Some(_) if item.digest.is_empty() => {}
+                Some(new) if new.digest.is_empty() => found.push(change("can no longer be read whole")),
                 Some(new) if new.digest != item.digest => found.push(change("changed")),
                 Some(new) if new.access != item.access => {
                     found.push(change(&format!("access was {}, is {}", item.access, new.access)));
@@ -189,6 +190,13 @@ impl Baseline {
         found.extend(new.map(|(name, item)| Change { name: name.clone(), group: item.group, what: "new".to_owned() }));
         found.sort_by(|one, other| one.name.cmp(&other.name));
         found
+    }
+
+    /// Names of what is there in `now` and could not be read whole, now or then.
+    pub fn uncompared<'b>(&'b self, now: &'b Self) -> impl Iterator<Item = &'b str> {
+        let was_closed = |name: &String| self.items.get(name).is_some_and(|item| item.digest.is_empty());
+        let closed = now.items.iter().filter(move |(name, item)| item.digest.is_empty() || was_closed(name));
+        closed.map(|(name, _)| name.as_str())
     }
 }
 
@@ -258,6 +266,8 @@ impl Capture<'_> {
         let Ok(meta) = self.host.stat(path) else { return };
         let digest = match self.host.read(path, FILE_BYTES * 4) {
             Ok(bytes) => self.digest(&bytes),
+            // Such as the device that switches a unit off.
+            Err(Unread::Kind(kind)) => self.digest(kind.as_bytes()),
             Err(_) => String::new(),
         };
         let modified = meta.modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());

@@ -5,6 +5,7 @@ use crate::finding::Severity;
 
 use super::super::baseline::{Baseline, Group};
 use super::super::check::{Answer, Evidence, Missing};
+use super::super::host::Unread;
 use super::super::run::Context;
 
 /// Most changes that are named of one kind.
@@ -27,8 +28,15 @@ pub(super) fn check(context: &Context) -> Vec<Answer> {
     };
     let known = format!("the baseline of {} (sha256 {})", baseline.made, baseline.digest.get(..16).unwrap_or_default());
     let changes = baseline.changes(&now);
+    let closed: Vec<&str> = baseline.uncompared(&now).collect();
+    let closed = (!closed.is_empty()).then(|| {
+        let what = format!("what changed in {} things", closed.len());
+        let answer = Unread::Other("too large, or not readable".to_owned()).answer("baseline: not compared", &what);
+        answer.all_evidence(closed.into_iter().take(NAMED).map(Evidence::path))
+    });
     if changes.is_empty() {
-        return vec![Answer::pass("baseline", format!("{} things are as in {known}", now.items.len()))];
+        let pass = || Answer::pass("baseline", format!("{} things are as in {known}", now.items.len()));
+        return vec![closed.unwrap_or_else(pass)];
     }
     let groups = [
         (Group::Start, Severity::High, "what runs by itself or lets someone in"),
@@ -54,5 +62,5 @@ pub(super) fn check(context: &Context) -> Vec<Answer> {
         })
     });
     let fix = "look at each change; if all of them are yours, save a new baseline and note its digest elsewhere";
-    answers.map(|answer| answer.fix(fix).command("skillscan audit --save-baseline")).collect()
+    answers.map(|answer| answer.fix(fix).command("skillscan audit --save-baseline")).chain(closed).collect()
 }

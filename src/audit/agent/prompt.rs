@@ -179,7 +179,7 @@ fn said(context: &Context, texts: &[Text]) -> Vec<Answer> {
         texts.iter().map(|text| Discovered::given(file_name(&text.name), text.bytes.clone())).collect();
     let mut reports = Vec::new();
     scanner.run(&given, &(), &mut |report| reports.push(report));
-    texts.iter().zip(reports).flat_map(|(text, report)| told(text, &report)).collect()
+    texts.iter().zip(reports).flat_map(|(text, report)| told(context, text, &report)).collect()
 }
 
 /// The name that a text is scanned under.
@@ -187,7 +187,7 @@ fn file_name(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-fn told(text: &Text, report: &PackageReport) -> Vec<Answer> {
+fn told(context: &Context, text: &Text, report: &PackageReport) -> Vec<Answer> {
     let subject = text.path.display().to_string();
     let mut answers = Vec::new();
     let found: Vec<_> = report.findings.iter().filter(|finding| finding.verdict >= Verdict::Review).collect();
@@ -211,21 +211,36 @@ fn told(text: &Text, report: &PackageReport) -> Vec<Answer> {
     }
     let content = String::from_utf8_lossy(&text.bytes);
     let is_named = found.iter().any(|finding| finding.rule.family() == "exec");
-    if let Some(command) = FETCH_AND_RUN.find(&content).filter(|_| !is_named) {
-        let line = content.get(..command.start()).map_or(1, |before| before.matches('\n').count() + 1);
-        let message = "the agent is told in every conversation to fetch a program and run it";
-        let answer = Answer::fail(Severity::Critical, &subject, message);
-        answers.push(
-            answer
-                .evidence(Evidence::path(&text.path).line(Some(line)))
-                .fix("take the order out, and look for what wrote it: a skill, a job, a page"),
-        );
+    if !is_named {
+        answers.extend(ordered(context, &text.path, &content));
     }
     for gap in &report.gaps {
         let unread = Unread::Other(gap.why.clone());
         answers.push(unread.answer(&subject, "a part of the file").evidence(Evidence::path(&text.path)));
     }
     answers
+}
+
+/// An order to fetch a program and run it; a line that forbids it is worth a look, because words may turn it round.
+fn ordered(context: &Context, path: &Path, content: &str) -> Option<Answer> {
+    let before = |at: usize| content.get(..at).unwrap_or_default();
+    let forbids = |at: usize| {
+        let line = crate::text::folded(before(at).rsplit('\n').next().unwrap_or_default());
+        let lexicons = context.rules().map(|rules| &rules.lexicons);
+        lexicons.is_some_and(|all| all.holds("negation", &line) && !all.holds("double-negation", &line))
+    };
+    let orders = FETCH_AND_RUN.find_iter(content).map(|found| (forbids(found.start()), found.start()));
+    let (is_forbidden, start) = orders.min()?;
+    let subject = path.display().to_string();
+    let answer = if is_forbidden {
+        let message = "a command that fetches a program and runs it stands here, in a line that seems to forbid it";
+        Answer::warn(Severity::Low, subject, message).fix("read the line, and say it without the command")
+    } else {
+        let message = "the agent is told in every conversation to fetch a program and run it";
+        let fix = "take the order out, and look for what wrote it: a skill, a job, a page";
+        Answer::fail(Severity::Critical, subject, message).fix(fix)
+    };
+    Some(answer.evidence(Evidence::path(path).line(Some(before(start).matches('\n').count() + 1))))
 }
 
 /// Whether SOUL.md or AGENTS.md holds rules of the owner's own. Wording is not judged, so this never fails.

@@ -143,7 +143,10 @@ pub(super) fn cloudflared(context: &Context) -> Vec<Answer> {
     for folder in folders(context) {
         let owner = host.users().iter().find(|user| folder.starts_with(&user.home) && user.home.parent().is_some());
         let root = User { name: "root".into(), uid: 0, gid: 0, home: "/root".into(), shell: PathBuf::new() };
-        let owner = owner.cloned().unwrap_or(root);
+        // Of what lies outside of homes, the service is the owner that reads it.
+        let named = context.tunnels().units.iter().filter(|unit| !unit.is_users).find_map(|unit| unit.get("User"));
+        let service = named.and_then(|set| host.users().iter().find(|user| user.name == set.value));
+        let owner = owner.or(service).cloned().unwrap_or(root);
         let wanted = |name: &str| name.ends_with(".json") || name == "cert.pem";
         match host.list_if(&folder, wanted) {
             Ok(entries) => {

@@ -9,7 +9,7 @@ use crate::finding::Severity;
 use crate::report::mask;
 
 use super::super::check::{Answer, Evidence, Repair};
-use super::super::host::{Host, Kind, Unread};
+use super::super::host::{Host, Kind, Unread, quoted};
 use super::super::openclaw::{Config, Installation, Loaded, Secret};
 use super::super::run::Context;
 
@@ -35,7 +35,9 @@ const HISTORY: [&str; 5] =
 const PROMPT: [&str; 6] = ["AGENTS.md", "SOUL.md", "USER.md", "TOOLS.md", "MEMORY.md", "HEARTBEAT.md"];
 /// Bytes of one file that are looked through.
 const BYTES: u64 = 1024 * 1024;
-/// Most log files.
+/// Longest line that is looked through, in bytes.
+const LINE: usize = 64 * 1024;
+/// Most log files of one folder.
 const LOGS: usize = 50;
 /// Most values of a configuration.
 const VALUES: usize = 20_000;
@@ -131,24 +133,29 @@ fn in_units(installation: &Installation) -> Vec<Answer> {
     answers
 }
 
-/// Lines of a file in which something has the shape of a secret.
-fn lines(host: &Host, file: &Path) -> Result<Vec<usize>, Unread> {
-    let (bytes, _) = host.head(file, BYTES)?;
+/// Lines of a file in which something has the shape of a secret, and whether that is all of it.
+fn lines(host: &Host, file: &Path) -> Result<(Vec<usize>, bool), Unread> {
+    let (bytes, is_whole) = host.head(file, BYTES)?;
     let text = String::from_utf8_lossy(&bytes);
-    let is_secret = |line: &str| line.len() < 64 * 1024 && mask::secrets(line) != *line;
-    Ok(text.lines().enumerate().filter(|(_, line)| is_secret(line)).map(|(index, _)| index + 1).collect())
+    let is_long = |line: &str| line.len() >= LINE;
+    let is_secret = |line: &str| !is_long(line) && mask::secrets(line) != *line;
+    let found = text.lines().enumerate().filter(|(_, line)| is_secret(line)).map(|(index, _)| index + 1).collect();
+    Ok((found, is_whole && !text.lines().any(is_long)))
 }
 
 fn in_file(host: &Host, file: &Path, what: &str, fix: &str) -> Option<Answer> {
     let subject = file.display().to_string();
-    let found = match lines(host, file) {
+    let unread = |why: Unread| why.answer(&subject, "whether secrets stand in it").evidence(Evidence::path(file));
+    let (found, is_whole) = match lines(host, file) {
         Ok(found) => found,
         Err(Unread::Absent) => return None,
-        Err(why) => return Some(why.answer(subject, "whether secrets stand in it").evidence(Evidence::path(file))),
+        Err(why) => return Some(unread(why)),
     };
-    let first = found.first()?;
+    let limits = format!("only lines of less than {LINE} bytes in its first {BYTES} bytes were looked through");
+    let Some(first) = found.first() else { return (!is_whole).then(|| unread(Unread::Other(limits))) };
     let places = Evidence::path(file).line(Some(*first)).note(format!("{} lines", found.len()));
-    Some(Answer::warn(Severity::Medium, subject, what).evidence(places).fix(fix))
+    let message = if is_whole { what.to_owned() } else { format!("{what}; {limits}") };
+    Some(Answer::warn(Severity::Medium, &subject, message).evidence(places).fix(fix))
 }
 
 /// `F.logs`.
@@ -185,7 +192,12 @@ fn log_files(host: &Host, installation: &Installation) -> (Vec<PathBuf>, Vec<(Pa
     let (mut found, mut unread): (Vec<PathBuf>, Vec<_>) = (Vec::new(), Vec::new());
     for folder in folders {
         match host.list_if(&folder, |name| name.contains(".log")) {
-            Ok(entries) => found.extend(entries.into_iter().rev().map(|entry| entry.path).take(LOGS)),
+            Ok(entries) => {
+                if entries.len() > LOGS {
+                    unread.push((folder, Unread::Other(format!("only the last {LOGS} were looked through"))));
+                }
+                found.extend(entries.into_iter().rev().map(|entry| entry.path).take(LOGS));
+            }
             Err(why) => unread.push((folder, why)),
         }
     }
@@ -213,7 +225,7 @@ fn log(host: &Host, installation: &Installation, file: &Path) -> Vec<Answer> {
             Answer::warn(Severity::Medium, &subject, message)
                 .evidence(Evidence::path(file).note(format!("mode {:04o}", meta.mode)))
                 .repair(Repair::Mode { path: file.to_owned(), remove: meta.mode & 0o077 })
-                .command(format!("chmod go-rwx {subject}")),
+                .command(format!("chmod go-rwx {}", quoted(file))),
         );
     }
     answers.extend(in_file(

@@ -188,6 +188,37 @@ fn open_logs_are_told() {
     machine.mode(log, 0o600);
     machine.write(log, ["token: xoxb", "-0123456789-abcdefghij\n"].concat());
     assert_eq!(status(&machine.audit(), "F.logs"), Status::Warn);
+    machine.write(log, "started\n");
+    let odd = "/tmp/openclaw/a.log;reboot";
+    machine.write(odd, "started\n");
+    machine.mode(odd, 0o644);
+    let command = worst(&machine.audit(), "F.logs").command.clone();
+    assert_eq!(
+        command.as_deref(),
+        Some("chmod go-rwx '/tmp/openclaw/a.log;reboot'"),
+        "a name is one word of a command"
+    );
+}
+
+#[test]
+fn logs_that_are_not_looked_through_whole_are_told() {
+    let machine = open();
+    let log = format!("{STATE}/logs/gateway.log");
+    let said = |text: String| {
+        machine.write(&log, text);
+        let audit = machine.audit();
+        let answer = worst(&audit, "F.logs");
+        (answer.status, answer.message.contains("1048576 bytes"))
+    };
+    let long = format!("{}\n", "x ".repeat(500)).repeat(1_100);
+    assert_eq!(said(long.clone()), (Status::Unknown, true));
+    assert_eq!(said(["token: xoxb", "-0123456789-abcdefghij\n", &long].concat()), (Status::Warn, true));
+    assert_eq!(said("x".repeat(70_000)), (Status::Unknown, true));
+    assert_eq!(said("started\n".to_owned()), (Status::Pass, false));
+    for number in 0..50 {
+        machine.write(&format!("{STATE}/logs/{number}.log"), "started\n");
+    }
+    assert_eq!(status(&machine.audit(), "F.logs"), Status::Unknown);
 }
 
 fn ssh(main: &str, more: &[(&str, &str)]) -> Machine {
@@ -243,6 +274,15 @@ fn included_file_that_cannot_be_read_is_unknown() {
     let machine = ssh(&fixture("sshd/good.sshd_config"), &[]);
     machine.folder("/etc/ssh/sshd_config.d/10-dir.conf", 0o700);
     assert_eq!(worst(&machine.image(), "O.ssh").missing, Some(Missing::Other));
+    // What stands there may be the first value, and what is set before it is.
+    let include = "Include /etc/ssh/sshd_config.d/*.conf\n";
+    machine.write(
+        "/etc/ssh/sshd_config",
+        format!("{include}PasswordAuthentication yes\nPermitRootLogin yes\nUsePAM yes\n"),
+    );
+    assert_eq!(worst(&machine.image(), "O.ssh").missing, Some(Missing::Other));
+    machine.write("/etc/ssh/sshd_config", format!("PermitRootLogin yes\n{include}"));
+    assert_eq!(status(&machine.image(), "O.ssh"), Status::Fail);
 }
 
 #[test]
@@ -274,15 +314,6 @@ fn updates_are_installed_or_not() {
         ("99off", "APT { Periodic { Unattended-Upgrade \"0\"; }; };\n"),
         ("10periodic", "/* all */ APT::Periodic::Enable \"0\"; // off\n"),
     ] {
-    // What stands there may be the first value, and what is set before it is.
-    let include = "Include /etc/ssh/sshd_config.d/*.conf\n";
-    machine.write(
-        "/etc/ssh/sshd_config",
-        format!("{include}PasswordAuthentication yes\nPermitRootLogin yes\nUsePAM yes\n"),
-    );
-    assert_eq!(worst(&machine.image(), "O.ssh").missing, Some(Missing::Other));
-    machine.write("/etc/ssh/sshd_config", format!("PermitRootLogin yes\n{include}"));
-    assert_eq!(status(&machine.image(), "O.ssh"), Status::Fail);
         let machine = apt();
         machine.write(&format!("/etc/apt/apt.conf.d/{name}"), text);
         assert_eq!(status(&machine.image(), "O.updates"), Status::Warn, "{name}");

@@ -1,12 +1,15 @@
 //! The tunnel, and who it lets through.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::chown;
 use std::thread;
 
 use skillscan::audit::{Audit, Missing, Options, Status, run};
 use skillscan::finding::Severity;
 
+use super::super::common::skip;
 use super::host::{Machine, answers, fixture, options, status, worst};
 
 const CONFIG: &str = "/home/claw/.cloudflared/config.yml";
@@ -294,4 +297,21 @@ fn server_that_never_answers_is_unknown() {
     assert_eq!(worst(&audit, "L3.gate").missing, Some(Missing::Other));
     drop(listener);
     assert_eq!(worst(&probed("https://".to_owned()), "L3.gate").missing, Some(Missing::Other));
+}
+
+#[test]
+fn credentials_are_those_of_the_user_whom_the_service_runs_as() {
+    let machine = Machine::sample("good");
+    let users = fs::read_to_string(machine.path("/etc/passwd")).expect("there are users");
+    machine.write("/etc/passwd", users + "cloudflared:x:997:997::/nonexistent:/usr/sbin/nologin\n");
+    let unit = fixture("cloudflared/good_config/cloudflared.service");
+    machine.write(UNIT, unit.replace("[Service]\n", "[Service]\nUser=cloudflared\n"));
+    let file = "/etc/cloudflared/6ff42ae2-765d-4adf-8112-31c55c1551ef.json";
+    machine.copy("cloudflared/good_config/credentials.json", file);
+    for (uid, wanted) in [(997, Status::Pass), (998, Status::Fail)] {
+        if chown(machine.path(file), Some(uid), Some(uid)).is_err() {
+            return skip("root");
+        }
+        assert_eq!(status(&machine.image(), "F.cloudflared-mode"), wanted, "{uid}");
+    }
 }

@@ -86,7 +86,7 @@ const SEARCHES: [&str; 7] =
     ["re.search", "re.match", "re.findall", "re.finditer", "?.match", ".group", "BeautifulSoup"];
 
 /// Kinds of hosts that are computed, beside the classes of `lists/hosts.csv`.
-const HOSTS: [&str; 12] = [
+const HOSTS: [&str; 11] = [
     "vendor",
     "declared",
     "service",

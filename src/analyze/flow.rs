@@ -86,19 +86,8 @@ const SEARCHES: [&str; 7] =
     ["re.search", "re.match", "re.findall", "re.finditer", "?.match", ".group", "BeautifulSoup"];
 
 /// Kinds of hosts that are computed, beside the classes of `lists/hosts.csv`.
-const HOSTS: [&str; 11] = [
-    "vendor",
-    "declared",
-    "service",
-    "allowed",
-    "unknown",
-    "ip",
-    "local",
-    "throwaway",
-    "runtime",
-    "chosen",
-    "unseen",
-];
+const HOSTS: [&str; 11] =
+    ["vendor", "declared", "service", "allowed", "unknown", "ip", "local", "throwaway", "runtime", "chosen", "unseen"];
 
 impl FlowRule {
     /// Checks what the schema cannot say.

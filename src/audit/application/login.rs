@@ -145,13 +145,16 @@ fn secret(installation: &Installation, login: &Login, host: &Host) -> Answer {
     let subject = installation.subject();
     let mode = login.mode.as_str();
     let is_set = |(secret, _): &&(Secret, Evidence)| *secret != Secret::Absent;
-    // A mode that is inferred may be another than the one of what is set.
+    // What is of another mode counts only where the mode is inferred from it.
+    let counts = |(secret, place): &&(Secret, Evidence)| {
+        login.set.is_none() || is_of(mode, place) || matches!(secret, Secret::Hidden(_))
+    };
     let rank = |(secret, place): &&(Secret, Evidence)| match secret {
         _ if is_of(mode, place) => 0,
         Secret::Hidden(_) => 1,
         _ => 2,
     };
-    let Some((secret, evidence)) = login.secrets.iter().filter(is_set).min_by_key(rank) else {
+    let Some((secret, evidence)) = login.secrets.iter().filter(is_set).filter(counts).min_by_key(rank) else {
         return unset(installation, host, mode);
     };
     let evidence = evidence.clone().note(secret.shown());

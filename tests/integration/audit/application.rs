@@ -64,6 +64,7 @@ fn weak_tokens_fail() {
     let audit = machine.audit();
     let answer = worst(&audit, "L4.auth");
     assert!(answer.status == Status::Fail && answer.message.contains("password has 8 characters"), "{answer:?}");
+    assert_is(&changed("\"mode\": \"token\"", "\"mode\": \"password\""), "L4.auth", (Status::Fail, Critical));
 }
 
 #[test]

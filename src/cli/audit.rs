@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "URL", help_heading = "What to look at")]
     probe: Option<String>,
     /// Also ask what runs here, on the loopback address: the gateway for its version, cloudflared for where it leads; and
-    /// for a second opinion the slow `ufw status` and `sshd -T`
+    /// for a second opinion the slow `ufw status` and `sshd -T`; and look through large logs
     #[arg(long, help_heading = "What to look at")]
     deep: bool,
     /// Also scan the skills of every place that OpenClaw loads them from, with your file of choices

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::finding::Severity;
 use crate::report::mask;
 
-use super::super::check::{Answer, Evidence, Repair};
+use super::super::check::{Answer, Evidence, Missing, Repair};
 use super::super::host::{Host, Kind, Unread, quoted};
 use super::super::openclaw::{Config, Installation, Loaded, Secret};
 use super::super::run::Context;
@@ -33,12 +33,35 @@ const HISTORY: [&str; 5] =
     [".bash_history", ".zsh_history", ".local/share/fish/fish_history", ".python_history", ".node_repl_history"];
 /// Files that every prompt holds, and so every model provider gets.
 const PROMPT: [&str; 6] = ["AGENTS.md", "SOUL.md", "USER.md", "TOOLS.md", "MEMORY.md", "HEARTBEAT.md"];
-/// Bytes of one file that are looked through.
-const BYTES: u64 = 1024 * 1024;
-/// Longest line that is looked through, in bytes.
-const LINE: usize = 64 * 1024;
-/// Most log files of one folder.
-const LOGS: usize = 50;
+/// How much is looked through.
+struct Extent {
+    /// Bytes of one file.
+    bytes: u64,
+    /// Bytes of the longest line.
+    line: usize,
+    /// Log files of one folder, the last ones.
+    logs: usize,
+    is_deep: bool,
+}
+
+const USUAL: Extent = Extent { bytes: 1024 * 1024, line: 64 * 1024, logs: 50, is_deep: false };
+/// With `--deep`.
+const DEEP: Extent = Extent { bytes: 64 * 1024 * 1024, line: 4 * 1024 * 1024, logs: 1000, is_deep: true };
+
+impl Extent {
+    fn of(context: &Context) -> &'static Self {
+        if context.options.deep { &DEEP } else { &USUAL }
+    }
+
+    /// What lies beyond was not looked through: a deeper look is there to be asked for.
+    fn beyond(&self, subject: &str, limits: &str) -> Answer {
+        match self.is_deep {
+            true => Unread::Other(limits.to_owned()).answer(subject, "whether secrets stand in the rest"),
+            false => Answer::unknown(Missing::Asked, subject, limits).command("skillscan audit --deep"),
+        }
+    }
+}
+
 /// Most values of a configuration.
 const VALUES: usize = 20_000;
 
@@ -55,11 +78,12 @@ pub(super) fn check(context: &Context) -> Vec<Answer> {
         answers.extend(in_units(installation));
         let histories = HISTORY.iter().map(|name| installation.user.home.join(name));
         let what = "a shell remembers commands with secrets in them";
-        answers.extend(histories.filter_map(|file| in_file(host, &file, what, "edit it, then make new secrets")));
+        answers.extend(histories.filter_map(|file| in_file(context, &file, what, "edit it, then make new secrets")));
         let workspaces = installation.workspaces(host);
         let prompts = workspaces.iter().flat_map(|(folder, _)| PROMPT.iter().map(move |name| folder.join(name)));
         let what = "a file that every prompt holds has secrets in it, which every provider of models gets";
-        answers.extend(prompts.filter_map(|file| in_file(host, &file, what, "take them out, then make new secrets")));
+        answers
+            .extend(prompts.filter_map(|file| in_file(context, &file, what, "take them out, then make new secrets")));
         if answers.is_empty() {
             answers.push(Answer::pass(installation.subject(), "no secret stands in plain text where it need not"));
         }
@@ -134,25 +158,28 @@ fn in_units(installation: &Installation) -> Vec<Answer> {
 }
 
 /// Lines of a file in which something has the shape of a secret, and whether that is all of it.
-fn lines(host: &Host, file: &Path) -> Result<(Vec<usize>, bool), Unread> {
-    let (bytes, is_whole) = host.head(file, BYTES)?;
+fn lines(host: &Host, file: &Path, extent: &Extent) -> Result<(Vec<usize>, bool), Unread> {
+    let (bytes, is_whole) = host.head(file, extent.bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    let is_long = |line: &str| line.len() >= LINE;
+    let is_long = |line: &str| line.len() >= extent.line;
     let is_secret = |line: &str| !is_long(line) && mask::secrets(line) != *line;
     let found = text.lines().enumerate().filter(|(_, line)| is_secret(line)).map(|(index, _)| index + 1).collect();
     Ok((found, is_whole && !text.lines().any(is_long)))
 }
 
-fn in_file(host: &Host, file: &Path, what: &str, fix: &str) -> Option<Answer> {
+fn in_file(context: &Context, file: &Path, what: &str, fix: &str) -> Option<Answer> {
+    let extent = Extent::of(context);
     let subject = file.display().to_string();
-    let unread = |why: Unread| why.answer(&subject, "whether secrets stand in it").evidence(Evidence::path(file));
-    let (found, is_whole) = match lines(host, file) {
+    let (found, is_whole) = match lines(&context.host, file, extent) {
         Ok(found) => found,
         Err(Unread::Absent) => return None,
-        Err(why) => return Some(unread(why)),
+        Err(why) => return Some(why.answer(subject, "whether secrets stand in it").evidence(Evidence::path(file))),
     };
-    let limits = format!("only lines of less than {LINE} bytes in its first {BYTES} bytes were looked through");
-    let Some(first) = found.first() else { return (!is_whole).then(|| unread(Unread::Other(limits))) };
+    let limits =
+        format!("only lines of less than {} bytes in its first {} were looked through", extent.line, extent.bytes);
+    let Some(first) = found.first() else {
+        return (!is_whole).then(|| extent.beyond(&subject, &limits).evidence(Evidence::path(file)));
+    };
     let places = Evidence::path(file).line(Some(*first)).note(format!("{} lines", found.len()));
     let message = if is_whole { what.to_owned() } else { format!("{what}; {limits}") };
     Some(Answer::warn(Severity::Medium, &subject, message).evidence(places).fix(fix))
@@ -160,16 +187,10 @@ fn in_file(host: &Host, file: &Path, what: &str, fix: &str) -> Option<Answer> {
 
 /// `F.logs`.
 pub(super) fn logs(context: &Context) -> Vec<Answer> {
-    let host = &context.host;
     context.each("what logs show to whom", |installation| {
         let mut answers = Vec::new();
-        let (files, unread) = log_files(host, installation);
-        for (folder, why) in unread {
-            let subject = folder.display().to_string();
-            answers.push(why.answer(subject, "which logs lie in it").evidence(Evidence::path(folder)));
-        }
-        for file in files {
-            answers.extend(log(host, installation, &file));
+        for file in log_files(context, installation, &mut answers) {
+            answers.extend(log(context, installation, &file));
         }
         if answers.is_empty() {
             answers.push(Answer::pass(
@@ -182,32 +203,35 @@ pub(super) fn logs(context: &Context) -> Vec<Answer> {
 }
 
 /// Logs of an installation: those in its state directory, the rolling one, and one that the configuration names.
-fn log_files(host: &Host, installation: &Installation) -> (Vec<PathBuf>, Vec<(PathBuf, Unread)>) {
-    let uid = installation.user.uid;
+fn log_files(context: &Context, installation: &Installation, answers: &mut Vec<Answer>) -> Vec<PathBuf> {
+    let (extent, uid) = (Extent::of(context), installation.user.uid);
     let folders = [
         installation.state.join("logs"),
         PathBuf::from("/tmp/openclaw"),
         PathBuf::from(format!("/tmp/openclaw-{uid}")),
     ];
-    let (mut found, mut unread): (Vec<PathBuf>, Vec<_>) = (Vec::new(), Vec::new());
+    let mut found: Vec<PathBuf> = Vec::new();
     for folder in folders {
-        match host.list_if(&folder, |name| name.contains(".log")) {
+        let subject = folder.display().to_string();
+        match context.host.list_if(&folder, |name| name.contains(".log")) {
             Ok(entries) => {
-                if entries.len() > LOGS {
-                    unread.push((folder, Unread::Other(format!("only the last {LOGS} were looked through"))));
+                if entries.len() > extent.logs {
+                    let limits = format!("only its last {} logs were looked through", extent.logs);
+                    answers.push(extent.beyond(&subject, &limits).evidence(Evidence::path(&folder)));
                 }
-                found.extend(entries.into_iter().rev().map(|entry| entry.path).take(LOGS));
+                found.extend(entries.into_iter().rev().map(|entry| entry.path).take(extent.logs));
             }
-            Err(why) => unread.push((folder, why)),
+            Err(why) => answers.push(why.answer(subject, "which logs lie in it").evidence(Evidence::path(&folder))),
         }
     }
     let named = installation.config().and_then(|config| config.text("logging.file")).map(PathBuf::from);
     found.extend(named.filter(|path| path.is_absolute()));
     found.dedup();
-    (found, unread)
+    found
 }
 
-fn log(host: &Host, installation: &Installation, file: &Path) -> Vec<Answer> {
+fn log(context: &Context, installation: &Installation, file: &Path) -> Vec<Answer> {
+    let host = &context.host;
     let subject = file.display().to_string();
     let meta = match host.stat(file) {
         Ok(meta) if meta.kind == Kind::File => meta,
@@ -229,7 +253,7 @@ fn log(host: &Host, installation: &Installation, file: &Path) -> Vec<Answer> {
         );
     }
     answers.extend(in_file(
-        host,
+        context,
         file,
         "something in this log looks like a secret",
         "delete the log, then make new secrets",

@@ -42,7 +42,7 @@ pub struct FlowCase {
     /// Kinds of hosts, one of which it goes to.
     #[serde(default)]
     pub to: Vec<String>,
-    /// Kinds of hosts: it goes elsewhere too, to a host that is known.
+    /// Kinds of hosts that do not count: it goes to none of them, or to another known one as well.
     #[serde(default)]
     pub not_to: Vec<String>,
     /// Kinds of hosts, one of which it comes from.
@@ -166,9 +166,7 @@ impl FlowCase {
                 .as_ref()
                 .is_none_or(|pattern| looked.hit.content.iter().any(|content| pattern.is_match(content)))
     }
-}
 
-impl FlowCase {
     /// Whether it goes to the hosts that are excluded and to no other that is known.
     fn stays(&self, to: &BTreeSet<String>) -> bool {
         let is_excluded = |kind: &String| self.not_to.contains(kind);
@@ -186,7 +184,7 @@ struct Package<'a> {
 /// Whether a command line, or the script of a shell, begins with this text.
 fn is_alone(line: &str, text: &str) -> bool {
     let script = line.split_once(" -c ").map_or("", |(_, script)| script.trim_start_matches(['\'', '"']));
-    text != "?" && (line.starts_with(text) || script.starts_with(text))
+    !matches!(text, "" | "?") && (line.starts_with(text) || script.starts_with(text))
 }
 
 /// Findings of all flow rules.

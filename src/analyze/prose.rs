@@ -149,13 +149,15 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     found
 }
 
-/// What belongs together in a program stands within so many bytes: a line of a bundle holds everything somewhere.
+/// What belongs together in a line of a program stands within so many bytes.
 const PASSAGE: usize = 2000;
 
-/// From the first place to the last, in bytes.
-fn spread(seen: &[Seen]) -> usize {
-    let first = seen.iter().map(|(range, _)| range.start).min().unwrap_or(0);
-    seen.iter().map(|(range, _)| range.end).max().unwrap_or(0) - first
+/// Whether places are far apart in lines that nobody writes: those of a bundle hold everything somewhere.
+fn is_scattered(bytes: &[u8], seen: &[Seen]) -> bool {
+    let start = seen.iter().map(|(range, _)| range.start).min().unwrap_or(0);
+    let end = seen.iter().map(|(range, _)| range.end).max().unwrap_or(0);
+    let lines = memchr::memchr_iter(b'\n', bytes.get(start..end).unwrap_or(b"")).count() + 1;
+    end - start > PASSAGE && (end - start) / lines > PASSAGE
 }
 
 fn judge(input: &Input<'_>, artifact: &Artifact, document: &Document, found: &mut Vec<Finding>) {
@@ -172,7 +174,7 @@ fn judge(input: &Input<'_>, artifact: &Artifact, document: &Document, found: &mu
         let mut last_end = 0;
         for unit in judge.units(rule) {
             let Some((score, seen)) = judge.unit(rule, &unit) else { continue };
-            if artifact.kind.is_code() && spread(&seen) > PASSAGE {
+            if artifact.kind.is_code() && is_scattered(&artifact.bytes, &seen) {
                 continue;
             }
             let grade = rule.grades.iter().find(|grade| score >= grade.score);

@@ -87,21 +87,27 @@ pub fn runs(text: &str) -> Vec<Run> {
     found
 }
 
+/// Whether a text is bytes that were written as characters, one each: a tenth of them are control characters, and none
+/// is one that a byte cannot be. The soft hyphens among them split no words.
+fn are_bytes(text: &str, range: Range<usize>) -> bool {
+    let part = text.get(range).unwrap_or("");
+    let controls = part.chars().filter(|c| c.is_control() && !c.is_whitespace()).count();
+    controls * 10 > part.chars().count() && part.chars().all(|c| u32::from(c) <= 0xff)
+}
+
 /// Three or more zero-width characters inside Latin words.
 fn zero_width(text: &str, chars: &[(usize, char)], found: &mut Vec<Run>) {
     let mut first = None;
     let mut last = 0;
     let mut count = 0;
-    let mut controls = 0;
-    let mut flush = |first: &mut Option<usize>, last: usize, count: &mut usize, controls: &mut usize| {
-        // With more control characters than that the line is bytes, not words.
+    let mut flush = |first: &mut Option<usize>, last: usize, count: &mut usize| {
         if let Some(start) = first.take()
             && *count >= 3
-            && *controls <= *count
+            && !are_bytes(text, start..last)
         {
             found.push(Run { label: "zero-width", range: start..last, count: *count, decoded: None });
         }
-        (*count, *controls) = (0, 0);
+        *count = 0;
     };
     // Whether a letter or digit stands after each place, and before the present one, past what does not render.
     let mut after = vec![false; chars.len() + 1];
@@ -114,9 +120,8 @@ fn zero_width(text: &str, chars: &[(usize, char)], found: &mut Vec<Run>) {
             before = c.is_ascii_alphanumeric();
         }
         if c == '\n' {
-            flush(&mut first, last, &mut count, &mut controls);
+            flush(&mut first, last, &mut count);
         }
-        controls += usize::from(c.is_control() && !c.is_whitespace());
         if !matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' | '\u{00AD}' | '\u{FEFF}') {
             continue;
         }
@@ -126,7 +131,7 @@ fn zero_width(text: &str, chars: &[(usize, char)], found: &mut Vec<Run>) {
             count += 1;
         }
     }
-    flush(&mut first, last.min(text.len()), &mut count, &mut controls);
+    flush(&mut first, last.min(text.len()), &mut count);
     // So many in a row are no spelling, wherever they stand: they carry bits.
     let is_bit = |c: char| matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}');
     for run in chars.chunk_by(|(_, one), (_, next)| is_bit(*one) && is_bit(*next)).filter(|run| run.len() >= BITS) {

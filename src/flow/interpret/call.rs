@@ -401,7 +401,7 @@ impl Interpreter<'_> {
 
     /// A call of which nothing is known: what goes in may come out.
     fn opaque(&mut self, call: &Call, path: Option<&Rc<str>>) -> Value {
-        let through = self.through(call);
+        let through = self.through_unknown(call, path.map_or("", |path| path));
         let value = match path {
             Some(path) => self.result_path(path, call),
             None => Value::unknown(),

@@ -2,6 +2,7 @@
 
 use super::super::BYTES;
 use super::*;
+use crate::flow::value::quoted;
 
 /// What compiling a regular expression counts as, in operations.
 const REGEX_STEPS: usize = 2000;
@@ -15,7 +16,10 @@ impl Interpreter<'_> {
     pub(super) fn fold(&mut self, op: Fold, call: &Call) -> Value {
         let taint = {
             let all = call.all().fold(None, |all, arg| taints(&all, &self.deep(arg, 2)));
-            taints(&all, &self.deep(&call.receiver, 2))
+            let all = taints(&all, &self.deep(&call.receiver, 2));
+            // A part of a literal is no literal.
+            let is_whole = matches!(op, Fold::Same | Fold::Join | Fold::JoinArgument | Fold::Concat | Fold::Format);
+            if is_whole { all } else { quoted(&all, false) }
         };
         if matches!(op, Fold::RegexReplace | Fold::Replace) {
             self.spend(BYTES * REGEX_STEPS / 10);

@@ -8,8 +8,7 @@ impl Interpreter<'_> {
     pub(super) fn reach(&mut self, sink: &Sink, path: &Rc<str>, call: &Call) -> Taint {
         let mut args: Vec<Value> = sink.args.iter().filter_map(|which| call.arg(which)).collect();
         if sink.class == "process" {
-            // How it is started is no part of the command.
-            args.retain(|arg| !self.is_settings(arg));
+            args = args.iter().flat_map(|arg| self.parts_of_command(arg)).collect();
         }
         let mut labels: Vec<Label> = Vec::new();
         for arg in &args {
@@ -32,7 +31,7 @@ impl Interpreter<'_> {
         let mut given = None;
         let mut content: Vec<Rc<str>> = args.iter().flat_map(|arg| self.commands_of(arg, role)).collect();
         if role == FoldedRole::Command {
-            content = self.command_line(sink, call, content);
+            content = self.command_line(&args, content);
             self.environment_of(call);
             labels.extend(self.fed(call, &mut content));
             if content.is_empty() {
@@ -105,14 +104,13 @@ impl Interpreter<'_> {
     }
 
     /// Program and arguments as one line, where a call takes them apart.
-    fn command_line(&mut self, sink: &Sink, call: &Call, content: Vec<Rc<str>>) -> Vec<Rc<str>> {
-        let program = sink.args.first().and_then(|which| call.arg(which)).unwrap_or_default();
-        let Some(args) = sink.args.get(1).and_then(|which| call.arg(which)) else { return content };
-        let words = match self.list(&args) {
+    fn command_line(&self, args: &[Value], content: Vec<Rc<str>>) -> Vec<Rc<str>> {
+        let [program, args, ..] = args else { return content };
+        let words = match self.list(args) {
             Some(words) => words.iter().map(|word| quoted(&word.text())).collect(),
-            // Some arguments there are, unless these are settings.
-            None if self.is_settings(&args) => return content,
-            None => vec![UNKNOWN.to_string()],
+            // A list of which not all is known.
+            None if self.objects_of(args).any(|object| object.is_list) => vec![UNKNOWN.to_string()],
+            None => return content,
         };
         let mut programs = program.texts();
         if programs.is_empty() {
@@ -121,12 +119,22 @@ impl Interpreter<'_> {
         programs.iter().map(|program| format!("{program} {}", words.join(" ")).into()).collect()
     }
 
-    /// Whether an argument is a table of settings, or a function that is called at the end.
-    fn is_settings(&self, value: &Value) -> bool {
-        let inner = value.get();
-        let mut objects = inner.objs.iter().filter_map(|id| self.objects.get(*id as usize));
-        let is_table = inner.apis.is_empty() && objects.any(|object| !object.is_list && !object.fields.is_empty());
-        inner.lits.is_empty() && (!inner.fns.is_empty() || is_table)
+    /// What of an argument is a part of the command that is started: of a table of settings only what names the command
+    /// and its arguments, and nothing of a function that is called at the end.
+    fn parts_of_command(&self, arg: &Value) -> Vec<Value> {
+        const PARTS: [&str; 5] = ["command", "cmd", "file", "args", "argv"];
+        let inner = arg.get();
+        let is_table = inner.apis.is_empty() && self.objects_of(arg).any(|one| !one.is_list && !one.fields.is_empty());
+        if !inner.lits.is_empty() || (inner.fns.is_empty() && !is_table) {
+            return vec![arg.clone()];
+        }
+        let fields: Vec<_> = self.objects_of(arg).flat_map(|object| &object.fields).collect();
+        let named = |part: &&str| fields.iter().find(|(name, _)| &*self.names.get(**name) == *part);
+        PARTS.iter().filter_map(named).map(|(_, value)| (*value).clone()).collect()
+    }
+
+    fn objects_of(&self, value: &Value) -> impl Iterator<Item = &Object> {
+        value.get().objs.clone().into_iter().filter_map(|id| self.objects.get(id as usize))
     }
 
     /// What a command is fed comes before it, as in a pipe; its labels.

@@ -4,12 +4,20 @@ use super::*;
 
 impl Interpreter<'_> {
     pub(in crate::flow::interpret) fn through(&mut self, call: &Call) -> Taint {
-        let env = self.names.intern("env");
-        let all = call.all().fold(None, |all, arg| {
-            // What a process is started with is not what starting it gives.
-            let without = self.starts_process(arg).then_some(env);
-            taints(&all, &self.deep_without(arg, 3, without))
-        });
+        self.through_without(call, None)
+    }
+
+    /// What an unknown call may give: of what it is given, all but the environment of a process that it starts.
+    pub(in crate::flow::interpret) fn through_unknown(&mut self, call: &Call, path: &str) -> Taint {
+        const STARTS: [&str; 6] = ["launch", "spawn", "start", "fork", "exec", "run"];
+        let name = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase();
+        let env = STARTS.iter().any(|start| name.starts_with(start)).then(|| self.names.intern("env"));
+        self.through_without(call, env)
+    }
+
+    /// Labels of what a call is given, without members of one name.
+    fn through_without(&mut self, call: &Call, without: Option<Sym>) -> Taint {
+        let all = call.all().fold(None, |all, arg| taints(&all, &self.deep_without(arg, 3, without)));
         let receiver = self.deep(&call.receiver, 2);
         let all = taints(&all, &receiver);
         let value = Value::unknown().with(&all);
@@ -18,14 +26,6 @@ impl Interpreter<'_> {
             Some(what) => self.stepped_as(&value, call.place, Verb::Changed, what).taint(),
             None => all,
         }
-    }
-
-    /// Whether an argument holds settings of a process.
-    fn starts_process(&self, arg: &Value) -> bool {
-        const SETTINGS: [&str; 5] = ["args", "cwd", "stdio", "detached", "shell"];
-        let inner = arg.get();
-        let objects = inner.objs.iter().filter_map(|id| self.objects.get(*id as usize));
-        objects.flat_map(|object| object.fields.keys()).any(|name| SETTINGS.contains(&&*self.names.get(*name)))
     }
 
     /// Functions among the arguments are called with what the call gives.

@@ -15,7 +15,7 @@ pub mod discover;
 mod read;
 mod unpack;
 
-pub use discover::{Content, Discovered, PackageRef, Tree, discover};
+pub use discover::{Content, Discovered, Listing, PackageRef, Tree, discover};
 pub(crate) use read::open_unfollowed;
 
 /// Path of a file below its package, kept as raw bytes: a name that is not

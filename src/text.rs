@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
 /// UTF-8 view of `bytes` with the same length: each byte that is not part of
@@ -40,6 +41,26 @@ pub fn slice(text: &str, range: Range<usize>) -> &str {
         end += 1;
     }
     text.get(start..end).unwrap_or("")
+}
+
+/// A constant expression in which `\w`, `\d` and `\b` mean ASCII: an automaton for those of Unicode is large, and
+/// gives way to a slow one as soon as a letter beyond ASCII is met.
+///
+/// # Panics
+/// If the expression is malformed.
+pub(crate) fn regex(source: &str) -> Regex {
+    let mut ascii = String::with_capacity(source.len());
+    let mut rest = source.chars();
+    while let Some(c) = rest.next() {
+        let escaped = if c == '\\' { rest.next() } else { None };
+        match escaped {
+            Some('w') => ascii.push_str("[0-9A-Za-z_]"),
+            Some('d') => ascii.push_str("[0-9]"),
+            Some('b') => ascii.push_str(r"(?-u:\b)"),
+            other => ascii.extend(std::iter::once(c).chain(other)),
+        }
+    }
+    Regex::new(&ascii).expect("pattern is constant")
 }
 
 /// Characters that are not ASCII, with their places; runs of ASCII cost next to nothing.

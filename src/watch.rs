@@ -265,8 +265,9 @@ fn signature(package: &PackageRef) -> Sha256Bytes {
     };
     match &package.content {
         Content::Tree(tree) => {
-            tree.files.iter().for_each(|(path, _)| add(&tree.base.join(path)));
-            tree.links.iter().for_each(|path| add(&tree.base.join(path)));
+            let listing = tree.list(&crate::Limits::default());
+            listing.files.iter().for_each(|(path, _)| add(&tree.base.join(path)));
+            listing.links.iter().for_each(|path| add(&tree.base.join(path)));
         }
         Content::File { path, .. } => add(path),
         Content::Given { .. } | Content::Held(_) => {}

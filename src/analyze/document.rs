@@ -16,7 +16,9 @@ use crate::text;
 
 /// A path below home, root or a dot directory.
 static PATH: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?:~|\$HOME)/[\w.]|(?:^|[\s`'\x22(])/(?:etc|root|home|Users|tmp|var|opt)/\w|\.(?:env|ssh|aws|openclaw|clawdbot|moltbot|claude)\b|\b[\w.-]+/[\w./-]+\.(?:sh|py|js|mjs|ts|json|txt|md|env)\b|\b[\w-]+\.(?:env|json|sh)\b").expect("pattern is constant")
+    text::regex(
+        r"(?:~|\$HOME)/[\w.]|(?:^|[\s`'\x22(])/(?:etc|root|home|Users|tmp|var|opt)/\w|\.(?:env|ssh|aws|openclaw|clawdbot|moltbot|claude)\b|\b[\w.-]+/[\w./-]+\.(?:sh|py|js|mjs|ts|json|txt|md|env)\b|\b[\w-]+\.(?:env|json|sh)\b",
+    )
 });
 
 /// Adds the facts of all Markdown documents.
@@ -48,7 +50,9 @@ pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
 /// Addresses in places that rules may ask about: of no class, they are everywhere.
 fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
     static SENDS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"(?i)\bmethod\s*:\s*['"](?:POST|PUT)|requests\.(?:post|put)|httpx\.(?:post|put)|axios\.(?:post|put)|\.post\(|sendBeacon|\bdata\s*=|--data|\s-d\s|\s-F\s|\s-T\s|-X\s*POST|urlopen\("#).expect("pattern is constant")
+        text::regex(
+            r#"(?i)\bmethod\s*:\s*['"](?:POST|PUT)|requests\.(?:post|put)|httpx\.(?:post|put)|axios\.(?:post|put)|\.post\(|sendBeacon|\bdata\s*=|--data|\s-d\s|\s-F\s|\s-T\s|-X\s*POST|urlopen\("#,
+        )
     });
     if !source.contains("://") {
         return Vec::new();

@@ -295,7 +295,7 @@ fn is_undone(input: &Input<'_>, span: Span, known: &mut HashMap<ArtifactId, bool
         let dot = r#"(?:\\?[\[({]\\?\.\\?[\])}]|[\[({]dot[\])}])[^\n]{0,16}(?:['"/ |#,]\.['"/ |#,]|\bdots?\b)"#;
         let brackets =
             r"(?:square |the )*brackets (?:from|out of|in|around) (?:the |that |this )*(?:address|url|link|host)";
-        Regex::new(&format!(r"(?i){act}[^\n]{{0,24}}(?:{scheme}|{dot}|{brackets})|/hxxps?/https?\b"))
+        Regex::new(&format!(r"(?i-u){act}[^\n]{{0,24}}(?:{scheme}|{dot}|{brackets})|/hxxps?/https?\b"))
             .expect("pattern is constant")
     });
     let (located, _) = input.expanded.arena.locate(span);

@@ -15,6 +15,7 @@ use crate::parse::Body;
 use crate::parse::data::Data;
 use crate::parse::shell::Command;
 use crate::rule::RuleId;
+use crate::text;
 
 /// Most entries of one package.
 const ENTRIES: usize = 500;
@@ -241,8 +242,9 @@ const WITH_VALUE: [&str; 14] = [
 /// What a command installs.
 fn commanded(command: &Command, span: Span) -> Vec<Install> {
     static NAME: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^(?:git\+|github:|https?://)\S+$|^@?[A-Za-z0-9][\w.+/-]*(?:\[[\w,.-]*\])?(?:@[\w.^~*+-]+|[=<>~!]=?[\w.,<>=*!~ +-]+)?$")
-            .expect("pattern is constant")
+        text::regex(
+            r"^(?:git\+|github:|https?://)\S+$|^@?[A-Za-z0-9][\w.+/-]*(?:\[[\w,.-]*\])?(?:@[\w.^~*+-]+|[=<>~!]=?[\w.,<>=*!~ +-]+)?$",
+        )
     });
     let args = match command.name.as_str() {
         // `python -m pip install` is pip.

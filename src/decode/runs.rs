@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use crate::text;
+
 use regex::Regex;
 
 use super::*;
@@ -147,8 +149,7 @@ fn printable_escape(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// A line with three or more numeric character references of ASCII, decoded.
 pub(super) fn entities(text: &str, least: usize, children: &mut Vec<Child>) {
-    static REFERENCE: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"&#(?:x([0-9A-Fa-f]{1,6})|([0-9]{1,7}));?").expect("pattern is constant"));
+    static REFERENCE: LazyLock<Regex> = LazyLock::new(|| text::regex(r"&#(?:x([0-9A-Fa-f]{1,6})|([0-9]{1,7}));?"));
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let range = start..start + line.len();

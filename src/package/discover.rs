@@ -22,15 +22,36 @@ const SKILL_NAMES: [&str; 2] = ["skill.md", "skills.md"];
 /// Files that make a directory a plugin or module of its own.
 const MANIFEST_NAMES: [&str; 4] = ["package.json", "openclaw.plugin.json", "clawdbot.plugin.json", "plugin.json"];
 
-/// Files of a directory, relative to it.
+/// What belongs to a package of what lies below a directory. It is listed when it is read: a root may hold millions of
+/// files, and a list of them all would be most of what a scan of it keeps in memory.
 #[derive(Debug, Clone)]
 pub struct Tree {
     /// The directory.
     pub base: PathBuf,
-    /// Its files, with their sizes.
-    pub files: Vec<(Box<Path>, u64)>,
-    /// Its links.
-    pub links: Vec<PathBuf>,
+    /// Files and directories in it that belong to none, or to other packages.
+    pub without: Vec<PathBuf>,
+    /// How deep files of it may lie.
+    depth: usize,
+    /// Sum of the sizes of its files, as they were found.
+    bytes: u64,
+    /// Its own document, if it is a skill.
+    document: Option<Box<Path>>,
+}
+
+impl Tree {
+    /// All that belongs to it now, in order of names, relative to the directory.
+    pub fn list(&self, limits: &Limits) -> Listing {
+        let mut listing = Listing::default();
+        let is_left_out = |path: &Path| self.without.iter().any(|other| other == path);
+        list(&self.base, self.depth, limits, &is_left_out, &mut |entry, _| {
+            entry.into_iter().for_each(|one| listing.add(one))
+        });
+        if self.depth == 1 {
+            // What is in the directories beside it belongs to other packages.
+            listing.gaps.retain(|(_, gap)| gap.kind != GapKind::OverLimit);
+        }
+        listing
+    }
 }
 
 /// What a package is made of.
@@ -73,7 +94,7 @@ impl PackageRef {
     /// Sum of the sizes of its files.
     pub fn bytes(&self) -> u64 {
         match &self.content {
-            Content::Tree(tree) => tree.files.iter().map(|(_, size)| size).sum(),
+            Content::Tree(tree) => tree.bytes,
             Content::File { bytes, .. } => *bytes,
             Content::Given { bytes, .. } => bytes.len() as u64,
             Content::Held(files) => files.iter().map(|(_, bytes)| bytes.len() as u64).sum(),
@@ -81,12 +102,23 @@ impl PackageRef {
     }
 
     /// Paths of its files below it, as far as they are known before it is read.
-    pub fn files(&self) -> Vec<&Path> {
+    pub fn files(&self, limits: &Limits) -> Vec<PathBuf> {
         match &self.content {
-            Content::Tree(tree) => tree.files.iter().map(|(path, _)| path.as_ref()).collect(),
-            Content::File { path, .. } => path.file_name().map(Path::new).into_iter().collect(),
-            Content::Given { name, .. } => vec![name],
-            Content::Held(files) => files.iter().map(|(path, _)| path.as_path()).collect(),
+            Content::Tree(tree) => tree.list(limits).files.into_iter().map(|(path, _)| path).collect(),
+            Content::File { path, .. } => path.file_name().map(PathBuf::from).into_iter().collect(),
+            Content::Given { name, .. } => vec![name.clone()],
+            Content::Held(files) => files.iter().map(|(path, _)| path.clone()).collect(),
+        }
+    }
+
+    /// The skill's own document, below it; none if it is no skill.
+    pub fn document(&self) -> Option<&Path> {
+        let is_document = |path: &&Path| is_top(path) && is_skill_name(path);
+        match &self.content {
+            Content::Tree(tree) => tree.document.as_deref(),
+            Content::File { path, .. } => path.file_name().map(Path::new).filter(is_document),
+            Content::Given { name, .. } => Some(name.as_path()).filter(is_document),
+            Content::Held(files) => files.iter().map(|(path, _)| path.as_path()).find(is_document),
         }
     }
 
@@ -96,13 +128,6 @@ impl PackageRef {
             Content::Tree(tree) => Some(&tree.base),
             Content::File { path, .. } => Some(path),
             Content::Given { .. } | Content::Held(_) => None,
-        }
-    }
-
-    fn tree(&mut self) -> Option<&mut Tree> {
-        match &mut self.content {
-            Content::Tree(tree) => Some(tree),
-            _ => None,
         }
     }
 }
@@ -122,11 +147,32 @@ pub struct Discovered {
     pub recorded: Arc<Recorded>,
 }
 
-#[derive(Default)]
-struct Listing {
-    files: Vec<(PathBuf, u64)>,
-    links: Vec<PathBuf>,
-    gaps: Vec<(PathBuf, Gap)>,
+/// Files, links and what could not be listed, each with its path.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Files with their sizes.
+    pub files: Vec<(PathBuf, u64)>,
+    /// Links, which are not followed.
+    pub links: Vec<PathBuf>,
+    /// What could not be listed.
+    pub gaps: Vec<(PathBuf, Gap)>,
+}
+
+/// One entry of a listing.
+enum Entry {
+    File(PathBuf, u64),
+    Link(PathBuf),
+    Gap(PathBuf, Gap),
+}
+
+impl Listing {
+    fn add(&mut self, entry: Entry) {
+        match entry {
+            Entry::File(path, size) => self.files.push((path, size)),
+            Entry::Link(path) => self.links.push(path),
+            Entry::Gap(path, gap) => self.gaps.push((path, gap)),
+        }
+    }
 }
 
 /// Finds the packages below `root`, a directory.
@@ -144,17 +190,32 @@ fn packages_in(root: &Path, limits: &Limits, follow: bool) -> Vec<PackageRef> {
     let top = Top::of(root);
     let mut packages = BTreeMap::new();
     let mut linked = Vec::new();
-    list(root, limits, &top, &mut |mut listing| {
+    let mut sort = |mut listing: Listing| {
         if follow && !top.holds_skill {
             follow_links(root, &mut listing, limits, &mut linked);
         }
-        sort_out(root, listing, &mut packages);
+        sort_out(root, listing, limits, &mut packages);
+    };
+    let mut listing = Listing::default();
+    list(root, limits.directory_depth, limits, &|_| false, &mut |entry, depth| {
+        // What lies below one entry of the root is sorted out together, if none of it belongs to the root.
+        if depth == 1 && !top.is_whole {
+            sort(std::mem::take(&mut listing));
+        }
+        if let Some(entry) = entry {
+            listing.add(entry);
+        }
     });
-    packages.into_values().chain(linked).collect()
+    sort(listing);
+    // What was followed is no link of the root's own package.
+    if let Some(PackageRef { content: Content::Tree(tree), .. }) = packages.get_mut(Path::new("")) {
+        tree.without.extend(linked.iter().map(|link: &(PathBuf, PackageRef)| link.0.clone()));
+    }
+    packages.into_values().chain(linked.into_iter().map(|(_, package)| package)).collect()
 }
 
 /// An entry of a skill root that is a link is loaded by the agent, so it is followed, once.
-fn follow_links(root: &Path, listing: &mut Listing, limits: &Limits, linked: &mut Vec<PackageRef>) {
+fn follow_links(root: &Path, listing: &mut Listing, limits: &Limits, linked: &mut Vec<(PathBuf, PackageRef)>) {
     let (entries, inside): (Vec<_>, Vec<_>) = listing.links.drain(..).partition(|path| is_top(path));
     listing.links = inside;
     for entry in entries {
@@ -167,7 +228,7 @@ fn follow_links(root: &Path, listing: &mut Listing, limits: &Limits, linked: &mu
                 for mut package in packages_in(&target, limits, false) {
                     package.path = joined(&entry, &package.path);
                     package.linked_to = Some(target.clone());
-                    linked.push(package);
+                    linked.push((entry.clone(), package));
                 }
             }
             _ => {
@@ -180,26 +241,25 @@ fn follow_links(root: &Path, listing: &mut Listing, limits: &Limits, linked: &mu
 }
 
 /// Puts all that was listed together into the packages that it belongs to.
-fn sort_out(root: &Path, mut listing: Listing, packages: &mut BTreeMap<PathBuf, PackageRef>) {
+fn sort_out(root: &Path, mut listing: Listing, limits: &Limits, packages: &mut BTreeMap<PathBuf, PackageRef>) {
     for link in listing.links.iter().filter(|path| is_skill_name(path)) {
         let why = "the skill's own document is a link, which the agent follows";
         listing.gaps.push((link.clone(), Gap::new(GapKind::LinkNotFollowed, "", why)));
     }
     let homes = Homes::new(&listing);
     for (path, size) in listing.files {
-        let (package, relative) = homes.place(packages, root, &path);
-        if let Some(tree) = package.tree() {
-            tree.files.push((relative.into(), size));
+        let (package, relative) = homes.place(packages, root, &path, limits);
+        let Content::Tree(tree) = &mut package.content else { continue };
+        tree.bytes += size;
+        if tree.document.is_none() && is_top(relative) && is_skill_name(relative) {
+            tree.document = Some(relative.into());
         }
     }
     for path in listing.links {
-        let (package, relative) = homes.place(packages, root, &path);
-        if let Some(tree) = package.tree() {
-            tree.links.push(relative.to_owned());
-        }
+        homes.place(packages, root, &path, limits);
     }
     for (path, gap) in listing.gaps {
-        let (package, relative) = homes.place(packages, root, &path);
+        let (package, relative) = homes.place(packages, root, &path, limits);
         let path = SkillPath::new(relative).shown().to_owned();
         package.gaps.push(Gap { path, ..gap });
     }
@@ -224,46 +284,53 @@ impl Top {
     }
 }
 
-/// Lists `root` and hands on what can be sorted out together: a root may hold millions of files.
-fn list(root: &Path, limits: &Limits, top: &Top, each: &mut dyn FnMut(Listing)) {
-    let mut listing = Listing::default();
+/// Hands on what lies below `root`, in order of names and each with its depth; nothing for a directory.
+fn list(
+    root: &Path,
+    depth: usize,
+    limits: &Limits,
+    is_left_out: &dyn Fn(&Path) -> bool,
+    each: &mut dyn FnMut(Option<Entry>, usize),
+) {
+    let gap = |path: PathBuf, kind: GapKind, why: String| Some(Entry::Gap(path, Gap::new(kind, "", why)));
+    let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_owned();
+    let mut walk = WalkDir::new(root).min_depth(1).max_depth(depth).sort_by_file_name().into_iter();
     let mut entries = 0;
-    for entry in WalkDir::new(root).min_depth(1).max_depth(limits.directory_depth).sort_by_file_name() {
-        let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_owned();
-        let depth = entry.as_ref().map_or_else(|error| error.depth(), |entry| entry.depth());
-        if depth == 1 && !top.is_whole {
-            each(std::mem::take(&mut listing));
-        }
+    while let Some(entry) = walk.next() {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
                 let path = error.path().map(relative).unwrap_or_default();
-                listing.gaps.push((path, Gap::new(GapKind::Unreadable, "", reason(error.io_error()))));
+                each(gap(path, GapKind::Unreadable, reason(error.io_error())), error.depth());
                 continue;
             }
         };
         let path = relative(entry.path());
         let kind = entry.file_type();
+        if is_left_out(&path) {
+            if kind.is_dir() {
+                walk.skip_current_dir();
+            }
+            continue;
+        }
         entries += 1;
         if entries > limits.root_entries {
             let why = format!("more than {} files and directories; the rest was not entered", limits.root_entries);
-            listing.gaps.push((path, Gap::new(GapKind::OverLimit, "", why)));
+            each(gap(path, GapKind::OverLimit, why), entry.depth());
             break;
         }
-        if kind.is_dir() {
-            if depth == limits.directory_depth {
-                let why = format!("directories deeper than {} levels were not entered", limits.directory_depth);
-                listing.gaps.push((path, Gap::new(GapKind::OverLimit, "", why)));
-            }
+        let listed = if kind.is_dir() {
+            let why = format!("directories deeper than {} levels were not entered", limits.directory_depth);
+            (entry.depth() == depth).then_some(()).and_then(|()| gap(path, GapKind::OverLimit, why))
         } else if kind.is_symlink() {
-            listing.links.push(path);
+            Some(Entry::Link(path))
         } else if kind.is_file() {
-            listing.files.push((path, entry.metadata().map_or(0, |meta| meta.len())));
+            Some(Entry::File(path, entry.metadata().map_or(0, |meta| meta.len())))
         } else {
-            listing.gaps.push((path, Gap::new(GapKind::SpecialFile, "", "neither a file nor a directory; not opened")));
-        }
+            gap(path, GapKind::SpecialFile, "neither a file nor a directory; not opened".to_owned())
+        };
+        each(listed, entry.depth());
     }
-    each(listing);
 }
 
 pub(super) fn reason(error: Option<&io::Error>) -> String {
@@ -307,16 +374,35 @@ impl Homes {
         packages: &'p mut BTreeMap<PathBuf, PackageRef>,
         root: &Path,
         path: &'f Path,
+        limits: &Limits,
     ) -> (&'p mut PackageRef, &'f Path) {
         let home = self.of(path);
         let relative = path.strip_prefix(&home).unwrap_or(path);
         let package = packages.entry(home).or_insert_with_key(|home| PackageRef {
             path: joined(home, "."),
-            content: Content::Tree(Tree { base: root.join(home), files: Vec::new(), links: Vec::new() }),
+            content: Content::Tree(self.tree(root, home, limits)),
             gaps: Vec::new(),
             linked_to: None,
         });
         (package, relative)
+    }
+
+    /// What belongs to the package of this directory below `root`.
+    fn tree(&self, root: &Path, home: &Path, limits: &Limits) -> Tree {
+        let is_own = |set: &BTreeSet<PathBuf>| set.contains(home);
+        let is_package = is_own(&self.skills) || is_own(&self.manifests);
+        let inside = |set: &BTreeSet<PathBuf>| {
+            let below = set.iter().filter_map(|other| other.strip_prefix(home).ok());
+            below.filter(|other| !other.as_os_str().is_empty()).map(Path::to_owned).collect::<Vec<_>>()
+        };
+        let is_left_of_root = home.as_os_str().is_empty() && !is_package;
+        let without = if is_package || is_left_of_root {
+            Vec::new()
+        } else {
+            inside(&self.skills).into_iter().chain(inside(&self.manifests)).collect()
+        };
+        let depth = if is_left_of_root { 1 } else { limits.directory_depth - home.components().count() };
+        Tree { base: root.join(home), without, depth, bytes: 0, document: None }
     }
 
     /// The package that a file belongs to, as a directory below the root (empty for the root).

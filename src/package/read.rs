@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -28,10 +28,16 @@ impl Package {
         };
         match &found.content {
             Content::Tree(tree) => {
-                package.tree(&tree.base, &tree.files, limits);
-                for relative in &tree.links {
+                let listing = tree.list(limits);
+                package.tree(&tree.base, &listing.files, limits);
+                for relative in &listing.links {
                     let target = fs::read_link(tree.base.join(relative)).unwrap_or_default();
                     package.links.push(Link { path: Arc::new(SkillPath::new(relative)), target });
+                }
+                for (relative, gap) in listing.gaps {
+                    // What was no gap when the package was found is one now.
+                    let gap = Gap { path: SkillPath::new(&relative).shown().to_owned(), ..gap };
+                    package.gaps.extend(Some(gap).filter(|gap| !found.gaps.contains(gap)));
                 }
             }
             Content::File { path, bytes } => package.single(path, *bytes, limits),
@@ -52,7 +58,7 @@ impl Package {
         package
     }
 
-    fn tree(&mut self, base: &Path, files: &[(Box<Path>, u64)], limits: &Limits) {
+    fn tree(&mut self, base: &Path, files: &[(PathBuf, u64)], limits: &Limits) {
         let mut budget = limits.package_bytes;
         for (index, (relative, listed)) in files.iter().enumerate() {
             let path = Arc::new(SkillPath::new(relative));

@@ -8,14 +8,14 @@ use regex::Regex;
 
 use crate::artifact::{Map, Op, Piece};
 use crate::parse::{Body, Child, Kind, Parsed, markdown, shell};
+use crate::text;
 
-static OPEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i)<script\b[^>]*>").expect("pattern is constant"));
+static OPEN: LazyLock<Regex> = LazyLock::new(|| text::regex(r"(?i)<script\b[^>]*>"));
 
-static CLOSE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i)</script").expect("pattern is constant"));
+static CLOSE: LazyLock<Regex> = LazyLock::new(|| text::regex(r"(?i)</script"));
 
-static HANDLER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?is)\son[a-z]{3,20}\s*=\s*(?:"([^"]{8,})"|'([^']{8,})')"#).expect("pattern is constant")
-});
+static HANDLER: LazyLock<Regex> =
+    LazyLock::new(|| text::regex(r#"(?is)\son[a-z]{3,20}\s*=\s*(?:"([^"]{8,})"|'([^']{8,})')"#));
 
 /// Finds scripts and event handlers.
 pub fn parse(text: &str) -> Parsed {

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use crate::text;
+
 use regex::{Captures, Regex};
 
 /// Token formats that providers document, keys in text form, and values of secret-named keys.
 static SECRET: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
+    text::regex(
         r#"(?x)
         -----BEGIN\ [A-Z\ ]{0,24}PRIVATE\ KEY(?:\ BLOCK)?----- (?P<body> (?: [A-Za-z0-9+/=:,\s-] | \\[nr] )+ )
         | \b(?: [sr]k[-_][A-Za-z0-9_-]{16,} | gh[pousr]_[A-Za-z0-9]{20,} | github_pat_[A-Za-z0-9_]{20,}
@@ -30,7 +32,6 @@ static SECRET: LazyLock<Regex> = LazyLock::new(|| {
         | (?i: (?:mnemonic|seed.?phrase|recovery.?phrase)[A-Z_-]{0,8} ["']?\s{0,2}[:=]\s{0,2}["']? )
             (?P<words> [a-z]{3,8}(?:\ [a-z]{3,8}){11,23} )"#,
     )
-    .expect("pattern is constant")
 });
 
 /// Text with each secret replaced, byte for byte, so that offsets stay true.

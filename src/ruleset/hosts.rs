@@ -9,10 +9,10 @@ use regex::Regex;
 use url::{Host, Url};
 
 use crate::rule::RuleError;
+use crate::text;
 
 /// Addresses in code and data, as they stand there.
-pub(crate) static URL: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"(?i)\b(?:https?|wss?)://[^\s<>"'`\\)\]|]+"#).expect("pattern is constant"));
+pub(crate) static URL: LazyLock<Regex> = LazyLock::new(|| text::regex(r#"(?i)\b(?:https?|wss?)://[^\s<>"'`\\)\]|]+"#));
 
 /// Table of host classes, from `lists/hosts.csv`.
 #[derive(Default)]

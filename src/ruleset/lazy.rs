@@ -83,12 +83,19 @@ impl<'de> Deserialize<'de> for Patterns {
     }
 }
 
+/// Bytes that a thread may keep of the automaton of one expression: rules have hundreds, and most are compared with few
+/// and short texts.
+const AUTOMATON: usize = 64 * 1024;
+
 fn regex(source: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(source).unicode(!source.is_ascii()).build()
+    RegexBuilder::new(source).unicode(!source.is_ascii()).dfa_size_limit(AUTOMATON).build()
 }
 
 fn set(sources: &[String]) -> Result<RegexSet, regex::Error> {
-    RegexSetBuilder::new(sources).unicode(!sources.iter().all(|source| source.is_ascii())).build()
+    RegexSetBuilder::new(sources)
+        .unicode(!sources.iter().all(|source| source.is_ascii()))
+        .dfa_size_limit(4 * AUTOMATON)
+        .build()
 }
 
 fn check(source: &str) -> Result<(), String> {

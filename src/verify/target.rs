@@ -9,7 +9,6 @@ use super::records::holds_skill;
 use super::{Missing, Pins, Records, Subject, strict};
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::package::discover::is_skill_name;
 use crate::package::{Content, Discovered, PackageRef, discover};
 use crate::parse::{self, Body};
 use crate::report::escape;
@@ -92,14 +91,14 @@ pub fn open(root: &Path, limits: &Limits, pins: &Arc<Pins>) -> Result<Discovered
 
 /// Whether a package is a skill: whether its own document lies at its top.
 pub fn is_skill(package: &PackageRef) -> bool {
-    package.files().iter().any(|path| path.components().count() == 1 && is_skill_name(path))
+    package.document().is_some()
 }
 
 /// The name that the agent goes by: that in the header of the skill's document, else the folder's.
 pub fn loaded_name(package: &PackageRef, limits: &Limits) -> Option<String> {
     let folder = || package.path.rsplit('/').next().filter(|name| *name != ".").map(str::to_owned);
     let Content::Tree(tree) = &package.content else { return folder() };
-    let document = package.files().into_iter().find(|path| path.components().count() == 1 && is_skill_name(path))?;
+    let document = package.document()?;
     let read = strict::read(&tree.base.join(document), limits.parse_bytes as u64);
     let bytes = read.ok().flatten().unwrap_or_default();
     let parsed = parse::markdown::parse(&text::view(&bytes), limits);

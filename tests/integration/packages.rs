@@ -19,7 +19,8 @@ fn packages(sandbox: &Sandbox) -> BTreeMap<String, BTreeSet<String>> {
     let found = discover(&sandbox.root(), &Limits::default()).expect("the root can be listed");
     let mut packages = BTreeMap::new();
     for package in found.packages {
-        let files: BTreeSet<String> = package.files().iter().map(|path| path.display().to_string()).collect();
+        let files: BTreeSet<String> =
+            package.files(&Limits::default()).iter().map(|path| path.display().to_string()).collect();
         assert!(packages.insert(package.path, files).is_none(), "two packages of one path");
     }
     let reported: BTreeMap<String, u64> = sandbox.report().lines().iter().map(path_and_files).collect();

@@ -15,8 +15,9 @@ const ENTRIES: usize = 50_000;
 
 /// `name[extras] range`, up to a marker or comment.
 static REQUIREMENT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^([A-Za-z0-9][A-Za-z0-9._-]{0,200})\s*(?:\[[^\]]{0,200}\])?\s*(?:@\s*(\S+)|\(?([^;#)]{0,300})\)?)")
-        .expect("pattern is constant")
+    crate::text::regex(
+        r"^([A-Za-z0-9][A-Za-z0-9._-]{0,200})\s*(?:\[[^\]]{0,200}\])?\s*(?:@\s*(\S+)|\(?([^;#)]{0,300})\)?)",
+    )
 });
 
 /// One requirement as pip reads it.

@@ -186,7 +186,7 @@ struct Sign {
 
 macro_rules! signs {
     ($($label:literal: $pattern:literal,)+) => {
-        [$(Sign { label: $label, regex: LazyLock::new(|| Regex::new($pattern).expect("pattern is constant")) },)+]
+        [$(Sign { label: $label, regex: LazyLock::new(|| text::regex($pattern)) },)+]
     };
 }
 
@@ -203,22 +203,24 @@ static SIGNS: [Sign; 8] = signs! {
 
 /// Places where a program starts another, and where it runs text.
 static SPAWNS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b(?:execSync|execFileSync|execFile|spawnSync|spawn|check_output|check_call|Popen|subprocess\.(?:run|call)|os\.system|os\.popen|Command::new|execute_process|system|require\s*\(\s*['\x22](?:node:)?child_process['\x22]\s*\)\s*\.exec)\s*\(").expect("pattern is constant")
+    text::regex(
+        r"\b(?:execSync|execFileSync|execFile|spawnSync|spawn|check_output|check_call|Popen|subprocess\.(?:run|call)|os\.system|os\.popen|Command::new|execute_process|system|require\s*\(\s*['\x22](?:node:)?child_process['\x22]\s*\)\s*\.exec)\s*\(",
+    )
 });
 static EVALUATES: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
+    text::regex(
         r"(?:^|[^.\w])(?:eval|exec)\s*\(|new\s+Function\s*\(|\bvm\.(?:run\w+|Script)|\._compile\s*\(|\binstance_eval\b",
     )
-    .expect("pattern is constant")
 });
 /// Tools that honest builds ask, right behind the call.
 static TOOL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b(?:git|cmake|make|ninja|pkg-config|cargo|rustc|gcc|g\+\+|clang|cc|nvcc|swig|protoc|msgfmt|node-gyp|prebuild-install|husky|tsc|uname|which|xcrun|ldconfig|brew|npm\s+run|npx|playwright|chmod|mkdir|--version)\b|--version").expect("pattern is constant")
+    text::regex(
+        r"\b(?:git|cmake|make|ninja|pkg-config|cargo|rustc|gcc|g\+\+|clang|cc|nvcc|swig|protoc|msgfmt|node-gyp|prebuild-install|husky|tsc|uname|which|xcrun|ldconfig|brew|npm\s+run|npx|playwright|chmod|mkdir|--version)\b|--version",
+    )
 });
 /// What reads a file of the package itself.
-static OWN_FILE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"open\s*\(|\.read\s*\(|read_text|compile\s*\(\s*(?:open|f\.|fp|fh)").expect("pattern is constant")
-});
+static OWN_FILE: LazyLock<Regex> =
+    LazyLock::new(|| text::regex(r"open\s*\(|\.read\s*\(|read_text|compile\s*\(\s*(?:open|f\.|fp|fh)"));
 
 /// Labels of the text of a program.
 fn content(file: &Artifact) -> BTreeSet<&'static str> {
@@ -254,10 +256,14 @@ fn content(file: &Artifact) -> BTreeSet<&'static str> {
 /// Facts about a file that an installation or a build runs.
 pub(super) fn build_file(artifact: &Artifact, name: &str, files: &Files<'_>) -> Vec<Fact> {
     static OVERRIDES: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"class\s+\w+\s*\(\s*(?:\w+\.)*_?(?:install|develop|egg_info|sdist|build_py|bdist_wheel|build|install_lib|PostInstall\w*)\s*[,)]").expect("pattern is constant")
+        text::regex(
+            r"class\s+\w+\s*\(\s*(?:\w+\.)*_?(?:install|develop|egg_info|sdist|build_py|bdist_wheel|build|install_lib|PostInstall\w*)\s*[,)]",
+        )
     });
     static SHELLS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)COMMAND\s+(?:curl|wget|bash|sh|python3?|node|powershell)\b|%x[({\[]|`[^`\n]{3,200}`|Command::new\s*\(\s*\x22(?:curl|wget|bash|sh|python3?|node|powershell|cmd)\x22").expect("pattern is constant")
+        text::regex(
+            r"(?i)COMMAND\s+(?:curl|wget|bash|sh|python3?|node|powershell)\b|%x[({\[]|`[^`\n]{3,200}`|Command::new\s*\(\s*\x22(?:curl|wget|bash|sh|python3?|node|powershell|cmd)\x22",
+        )
     });
     let view = text::view(&artifact.bytes);
     let source = text::slice(&view, 0..READ);
@@ -311,18 +317,19 @@ pub(super) fn build_file(artifact: &Artifact, name: &str, files: &Files<'_>) -> 
 /// Commands that `binding.gyp` runs while it is read.
 fn gyp(source: &str, files: &Files<'_>) -> Vec<Fact> {
     static LOOKUP: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"^(?:node(?:\.exe)?\s+(?:-p|-e|-pe|--print)\s+["'\\]*\s*(?:console\.log\()?\s*(?:require\(["'\\]*[@a-z][\w/@.-]*["'\\]*\)|process)(?:\.\w+|\[[^\]()]*\]|\(\))*\s*\)?;?\s*["'\\]*|(?:pkg-config|uname|nproc|echo|ls|xcrun|llvm-config|[\w-]+-config)\s[^;&|<>`$()]*|python3?\s+-c\s+["'\\]*import\s+(?:sysconfig|sys|numpy)\b[^&|<>`]*)$"#).expect("pattern is constant")
+        text::regex(
+            r#"^(?:node(?:\.exe)?\s+(?:-p|-e|-pe|--print)\s+["'\\]*\s*(?:console\.log\()?\s*(?:require\(["'\\]*[@a-z][\w/@.-]*["'\\]*\)|process)(?:\.\w+|\[[^\]()]*\]|\(\))*\s*\)?;?\s*["'\\]*|(?:pkg-config|uname|nproc|echo|ls|xcrun|llvm-config|[\w-]+-config)\s[^;&|<>`$()]*|python3?\s+-c\s+["'\\]*import\s+(?:sysconfig|sys|numpy)\b[^&|<>`]*)$"#,
+        )
     });
     static RUNS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?:^|[\s;&|])(?:(?:node|bun|deno|python3?|sh|bash|perl|ruby)\s+[\w@./][\w@./-]*|\.{1,2}/[\w./-]+)")
-            .expect("pattern is constant")
+        text::regex(
+            r"(?:^|[\s;&|])(?:(?:node|bun|deno|python3?|sh|bash|perl|ruby)\s+[\w@./][\w@./-]*|\.{1,2}/[\w./-]+)",
+        )
     });
-    static FETCHES: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"\b(?:curl|wget|iwr|https?)\b|fetch\(|child_process").expect("pattern is constant")
-    });
-    static INLINE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"\b(?:node|bun|python3?|perl|ruby)\s+-(?:e|p|pe|c)\b").expect("pattern is constant")
-    });
+    static FETCHES: LazyLock<Regex> =
+        LazyLock::new(|| text::regex(r"\b(?:curl|wget|iwr|https?)\b|fetch\(|child_process"));
+    static INLINE: LazyLock<Regex> =
+        LazyLock::new(|| text::regex(r"\b(?:node|bun|python3?|perl|ruby)\s+-(?:e|p|pe|c)\b"));
     let mut facts = Vec::new();
     let mut from = 0;
     while let Some((start, end)) = source.get(from..).and_then(expansion) {
@@ -359,7 +366,7 @@ fn gyp(source: &str, files: &Files<'_>) -> Vec<Fact> {
 
 /// The first command expansion in a text: the bytes between its parentheses.
 fn expansion(text: &str) -> Option<(usize, usize)> {
-    static OPEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[<>^]!@?\(").expect("pattern is constant"));
+    static OPEN: LazyLock<Regex> = LazyLock::new(|| text::regex(r"[<>^]!@?\("));
     let start = OPEN.find(text)?.end();
     let mut depth = 1;
     for (at, byte) in text.bytes().enumerate().skip(start).take(4000) {

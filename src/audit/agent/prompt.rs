@@ -10,6 +10,7 @@ use crate::Verdict;
 use crate::finding::Severity;
 use crate::package::Discovered;
 use crate::report::PackageReport;
+use crate::text;
 
 use super::super::check::{Answer, Evidence, Repair};
 use super::super::host::{FILE_BYTES, Host, Kind, Unread, quoted};
@@ -37,11 +38,10 @@ const NAMED: usize = 4;
 
 /// A command in plain words that fetches something and runs it.
 static FETCH_AND_RUN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
+    text::regex(
         r"(?ix) \b(?: curl | wget | iwr | irm | invoke-webrequest | invoke-restmethod )\b [^\n]{0,400} \|\s*
           (?:sudo\s+)? (?: (?:ba|z|da|k|fi)?sh | python3? | node | perl | ruby | iex | invoke-expression ) \b",
     )
-    .expect("pattern is constant")
 });
 
 /// What an owner's rules speak of, each with words that may stand for it.
@@ -225,7 +225,7 @@ fn told(context: &Context, text: &Text, report: &PackageReport) -> Vec<Answer> {
 fn ordered(context: &Context, path: &Path, content: &str) -> Option<Answer> {
     let before = |at: usize| content.get(..at).unwrap_or_default();
     let forbids = |at: usize| {
-        let line = crate::text::folded(before(at).rsplit('\n').next().unwrap_or_default());
+        let line = text::folded(before(at).rsplit('\n').next().unwrap_or_default());
         let lexicons = context.rules().map(|rules| &rules.lexicons);
         lexicons.is_some_and(|all| all.holds("negation", &line) && !all.holds("double-negation", &line))
     };

@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use crate::text;
+
 use regex::Regex;
 
 use super::*;
 
 /// Addresses written as text: with a scheme, or a host with a path.
-static BARE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"(?i)\b(?:https?|ftp)://[^\s<>"'`\])|*]+"#).expect("pattern is constant"));
+static BARE: LazyLock<Regex> = LazyLock::new(|| text::regex(r#"(?i)\b(?:https?|ftp)://[^\s<>"'`\])|*]+"#));
 
 struct Builder<'t, 'd> {
     text: &'t str,
@@ -249,10 +250,9 @@ fn bare_links(block: &mut Block) {
     }
     // In code, only what is downloaded is a link; the rest are addresses of services.
     static DOWNLOAD: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(
+        text::regex(
             r"(?i)\bcurl\b.*\s-[a-z]*[oJ]|--output|--remote-name|\bwget\b|invoke-webrequest|\biwr\b|start-bitstransfer",
         )
-        .expect("pattern is constant")
     });
     let is_code = matches!(block.kind, BlockKind::Code(_));
     let found: Vec<_> = BARE
@@ -290,18 +290,15 @@ fn line_around(text: &str, at: usize) -> &str {
 
 /// Target of an opening `<a …>`.
 fn href(tag: &str) -> Option<&str> {
-    static HREF: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#"(?is)^<a\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)"#).expect("pattern is constant"));
+    static HREF: LazyLock<Regex> = LazyLock::new(|| text::regex(r#"(?is)^<a\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)"#));
     HREF.captures(tag)?.get(1).map(|target| target.as_str())
 }
 
 /// Links in a block of HTML.
 fn anchors(block: &mut Block) {
-    static ANCHOR: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"(?is)<a\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)[^>]*>(.*?)(?:</a\s*>|\z)"#)
-            .expect("pattern is constant")
-    });
-    static TAG: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)<[^>]*>").expect("pattern is constant"));
+    static ANCHOR: LazyLock<Regex> =
+        LazyLock::new(|| text::regex(r#"(?is)<a\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)[^>]*>(.*?)(?:</a\s*>|\z)"#));
+    static TAG: LazyLock<Regex> = LazyLock::new(|| text::regex(r"(?s)<[^>]*>"));
     let found: Vec<Link> = ANCHOR
         .captures_iter(&block.text)
         .filter_map(|found| {

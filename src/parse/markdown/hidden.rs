@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use crate::text;
+
 use regex::Regex;
 
 use super::{BlockKind, Document};
@@ -48,7 +50,7 @@ pub struct Hidden {
 }
 
 static HIDING_TAG: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
+    text::regex(
         r#"(?isx)<([a-z][a-z0-9-]*)\b[^>]*?
         (?: \bhidden\b (?:\s|=|>|/)
           | aria-hidden \s*=\s* ["']?true
@@ -59,7 +61,6 @@ static HIDING_TAG: LazyLock<Regex> = LazyLock::new(|| {
                 | (?:left|top)\s*:\s*-\d{3} | color\s*:\s*(?:transparent|\#fff(?:fff)?\b|white) )
         )"#,
     )
-    .expect("pattern is constant")
 });
 
 /// Adds comments and hidden elements to the document's hidden ranges.

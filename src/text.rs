@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use unicode_normalization::UnicodeNormalization;
 
 /// UTF-8 view of `bytes` with the same length: each byte that is not part of
@@ -44,11 +44,13 @@ pub fn slice(text: &str, range: Range<usize>) -> &str {
 }
 
 /// A constant expression in which `\w`, `\d` and `\b` mean ASCII: an automaton for those of Unicode is large, and
-/// gives way to a slow one as soon as a letter beyond ASCII is met.
+/// gives way to a slow one as soon as a letter beyond ASCII is met. What a thread keeps of the automaton is bounded.
 ///
 /// # Panics
 /// If the expression is malformed.
 pub(crate) fn regex(source: &str) -> Regex {
+    /// Bytes.
+    const KEPT: usize = 256 * 1024;
     let mut ascii = String::with_capacity(source.len());
     let mut rest = source.chars();
     while let Some(c) = rest.next() {
@@ -60,7 +62,7 @@ pub(crate) fn regex(source: &str) -> Regex {
             other => ascii.extend(std::iter::once(c).chain(other)),
         }
     }
-    Regex::new(&ascii).expect("pattern is constant")
+    RegexBuilder::new(&ascii).dfa_size_limit(KEPT).build().expect("pattern is constant")
 }
 
 /// Characters that are not ASCII, with their places; runs of ASCII cost next to nothing.

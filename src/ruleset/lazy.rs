@@ -83,19 +83,12 @@ impl<'de> Deserialize<'de> for Patterns {
     }
 }
 
-/// Bytes that a thread may keep of the automaton of one expression: rules have hundreds, and most are compared with few
-/// and short texts.
-const AUTOMATON: usize = 64 * 1024;
-
 fn regex(source: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(source).unicode(!source.is_ascii()).dfa_size_limit(AUTOMATON).build()
+    RegexBuilder::new(source).unicode(!source.is_ascii()).build()
 }
 
 fn set(sources: &[String]) -> Result<RegexSet, regex::Error> {
-    RegexSetBuilder::new(sources)
-        .unicode(!sources.iter().all(|source| source.is_ascii()))
-        .dfa_size_limit(4 * AUTOMATON)
-        .build()
+    RegexSetBuilder::new(sources).unicode(!sources.iter().all(|source| source.is_ascii())).build()
 }
 
 fn check(source: &str) -> Result<(), String> {

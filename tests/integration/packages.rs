@@ -208,7 +208,7 @@ fn skill_document_that_is_a_link_is_no_pass() {
 
 #[test]
 fn linked_entry_of_the_root_is_a_package() {
-    let sandbox = Sandbox::with(&[("one/SKILL.md", SKILL)]);
+    let sandbox = Sandbox::with(&[("one/SKILL.md", SKILL), ("loose.txt", "1")]);
     let elsewhere = sandbox.path().join("elsewhere");
     fs::create_dir_all(elsewhere.join("sub")).expect("a new directory");
     fs::write(elsewhere.join("SKILL.md"), format!("{SKILL}```sh\n{ATTACK}```\n")).expect("a new file");
@@ -220,6 +220,7 @@ fn linked_entry_of_the_root_is_a_package() {
     let target = fs::canonicalize(&elsewhere).expect("it is there");
     assert_eq!(package["origin"]["linked_to"], target.display().to_string());
     assert!(told(&ran).contains("sub/inside is a link to /etc"), "{package}");
+    assert!(!told(&ran).contains("elsewhere"), "what was followed is no link of the root's own: {}", ran.stdout);
     assert_eq!(ran.package("one")["origin"], serde_json::json!({}));
 }
 

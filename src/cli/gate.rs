@@ -282,7 +282,7 @@ fn installed(scanner: &Scanner, plan: &Plan) -> Option<Discovered> {
     let mut found = scanner.discover(&plan.target).ok()?;
     for package in &mut found.packages {
         if let Content::Tree(tree) = &mut package.content {
-            tree.without.push(PathBuf::from(".clawhub/origin.json"));
+            tree.without.insert(PathBuf::from(".clawhub/origin.json"));
         }
     }
     Some(found)

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crate::text;
-
 use regex::Regex;
+
+use crate::text;
 
 use super::*;
 

@@ -29,7 +29,7 @@ pub struct Tree {
     /// The directory.
     pub base: PathBuf,
     /// Files and directories in it that belong to none, or to other packages.
-    pub without: Vec<PathBuf>,
+    pub without: BTreeSet<PathBuf>,
     /// How deep files of it may lie.
     depth: usize,
     /// Sum of the sizes of its files, as they were found.
@@ -42,7 +42,7 @@ impl Tree {
     /// All that belongs to it now, in order of names, relative to the directory.
     pub fn list(&self, limits: &Limits) -> Listing {
         let mut listing = Listing::default();
-        let is_left_out = |path: &Path| self.without.iter().any(|other| other == path);
+        let is_left_out = |path: &Path| self.without.contains(path);
         list(&self.base, self.depth, limits, &is_left_out, &mut |entry, _| {
             entry.into_iter().for_each(|one| listing.add(one))
         });
@@ -391,13 +391,14 @@ impl Homes {
     fn tree(&self, root: &Path, home: &Path, limits: &Limits) -> Tree {
         let is_own = |set: &BTreeSet<PathBuf>| set.contains(home);
         let is_package = is_own(&self.skills) || is_own(&self.manifests);
+        // What lies below a path follows it.
         let inside = |set: &BTreeSet<PathBuf>| {
-            let below = set.iter().filter_map(|other| other.strip_prefix(home).ok());
-            below.filter(|other| !other.as_os_str().is_empty()).map(Path::to_owned).collect::<Vec<_>>()
+            let below = set.range(home.to_owned()..).take_while(|other| other.starts_with(home));
+            below.filter_map(|other| other.strip_prefix(home).ok().map(Path::to_owned)).collect::<Vec<_>>()
         };
         let is_left_of_root = home.as_os_str().is_empty() && !is_package;
         let without = if is_package || is_left_of_root {
-            Vec::new()
+            BTreeSet::new()
         } else {
             inside(&self.skills).into_iter().chain(inside(&self.manifests)).collect()
         };

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::text;
-
 use regex::{Captures, Regex};
+
+use crate::text;
 
 /// Token formats that providers document, keys in text form, and values of secret-named keys.
 static SECRET: LazyLock<Regex> = LazyLock::new(|| {

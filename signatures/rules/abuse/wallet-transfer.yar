@@ -8,11 +8,8 @@ rule balance_goes_to_fixed_recipient {
     condition:
         (kind == "javascript" or kind == "typescript" or kind == "tsx" or kind == "python") and $value and
         // Large programs hold all of it somewhere, far apart.
-        for any i in (1..#to_literal) : (
-            for any j in (1..#send) : (
-                @send[j] - @to_literal[i] < 4000 and @to_literal[i] - @send[j] < 4000 and
-                for any k in (1..#balance) : (@send[j] - @balance[k] < 4000 and @balance[k] - @send[j] < 4000)
-            )
+        for any i in (1..#send) : (
+            $to_literal in (@send[i] - 4000..@send[i] + 4000) and $balance in (@send[i] - 4000..@send[i] + 4000)
         )
 }
 

@@ -7,9 +7,7 @@ rule low_bits_are_run {
     condition:
         // Large programs hold all of it somewhere, far apart.
         for any i in (1..#samples) : (
-            for any j in (1..#runs) : (
-                @samples[i] - @runs[j] < 4000 and @runs[j] - @samples[i] < 4000 and for any k in (1..#bits) : (@samples[i] - @bits[k] < 4000 and @bits[k] - @samples[i] < 4000)
-            )
+            $runs in (@samples[i] - 4000..@samples[i] + 4000) and $bits in (@samples[i] - 4000..@samples[i] + 4000)
         )
 }
 

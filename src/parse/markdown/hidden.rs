@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use crate::text;
-
 use regex::Regex;
+
+use crate::text;
 
 use super::{BlockKind, Document};
 

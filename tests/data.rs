@@ -158,6 +158,47 @@ fn indicators_are_of_known_kinds() {
 }
 
 /// Phrases of a lexicon, without comments.
+/// Where a loop of a pattern's condition stands inside another, which takes as many steps as there are pairs of matches.
+fn nested_loops(condition: &str) -> Vec<usize> {
+    let (mut depth, mut loops, mut nested) = (0_usize, Vec::new(), Vec::new());
+    for (at, c) in condition.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            'f' if condition.get(at..).is_some_and(|rest| rest.starts_with("for any ")) => {
+                loops.retain(|outer| *outer < depth);
+                nested.extend((!loops.is_empty()).then_some(at));
+                loops.push(depth);
+            }
+            _ => {}
+        }
+    }
+    nested
+}
+
+#[test]
+fn no_pattern_counts_pairs_of_matches() {
+    let mut loops = 0;
+    for (name, text) in Ruleset::builtin_files().iter().filter(|(name, _)| name.ends_with(".yar")) {
+        for part in text.split("condition:").skip(1) {
+            // Up to the end of the rule.
+            let condition = part.split("\n}").next().expect("there is a first part");
+            loops += condition.matches("for any ").count();
+            assert_eq!(
+                nested_loops(condition),
+                Vec::<usize>::new(),
+                "{name}: use `$pattern in (from..to)`\n{condition}"
+            );
+        }
+    }
+    assert!(loops > 10, "the loops were not found");
+    let pairs = "for any i in (1..#a) : ($b and for any j in (1..#b) : (@a[i] < @b[j]))";
+    assert_eq!(
+        (nested_loops(pairs).len(), nested_loops("(for any i in (1..#a) : (1)) or for any i in (1..#b) : (1)").len()),
+        (1, 0)
+    );
+}
+
 fn phrases(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(|line| line.split('#').next().unwrap_or("").trim()).filter(|line| !line.is_empty())
 }

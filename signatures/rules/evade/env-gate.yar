@@ -10,8 +10,8 @@ rule surroundings_guard_process_or_code {
         $run = /(^|[^.\w])(exec|execSync|execFile|execFileSync|spawn|spawnSync|eval|Function)\(|child_process['"]?\)?\.\w{2,12}\(|os\.system\(|os\.popen\(|subprocess\.\w{2,12}\(|\bPopen\(/ private
     condition:
         kind != "markdown" and (
-            ($node and ($if_node or $compare) and for any i in (1..#node) : (for any j in (1..#leave) : (@leave[j] > @node[i] and @leave[j] - @node[i] < 500 and $run in (@leave[j]..@leave[j] + 310))))
-            or ($python and ($if_python or $compare) and for any i in (1..#python) : (for any j in (1..#leave) : (@leave[j] > @python[i] and @leave[j] - @python[i] < 500 and $run in (@leave[j]..@leave[j] + 310))))
+            ($node and ($if_node or $compare) and for any i in (1..#leave) : ($node in (@leave[i] - 499..@leave[i] - 1) and $run in (@leave[i]..@leave[i] + 310)))
+            or ($python and ($if_python or $compare) and for any i in (1..#leave) : ($python in (@leave[i] - 499..@leave[i] - 1) and $run in (@leave[i]..@leave[i] + 310)))
         )
 }
 

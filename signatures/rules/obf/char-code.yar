@@ -43,13 +43,7 @@ rule decoder_loop_before_evaluator {
         $py_bytes = /\bbytes(array)?\(\s?\[?\s?\(?\w{1,20}(\[\w{1,20}\])?\s?\^[^\n]{1,60}\bfor\b/
         $py_runs = /[^.\w](exec|eval)\(\s{0,4}(compile\(\s{0,4})?\w{1,40}(\([^)\n]{0,60}\))?(\.decode\([^)]{0,20}\))?\s{0,4}[,)]/
     condition:
-        for any i in (1..#js_loop) : (
-            for any j in (1..#js_runs) : (@js_runs[j] > @js_loop[i] and @js_runs[j] - @js_loop[i] < 600)
-        )
-        or for any i in (1..#py_loop) : (
-            for any j in (1..#py_runs) : (@py_runs[j] > @py_loop[i] and @py_runs[j] - @py_loop[i] < 600)
-        )
-        or for any i in (1..#py_bytes) : (
-            for any j in (1..#py_runs) : (@py_runs[j] > @py_bytes[i] and @py_runs[j] - @py_bytes[i] < 600)
-        )
+        for any i in (1..#js_loop) : ($js_runs in (@js_loop[i] + 1..@js_loop[i] + 599))
+        or for any i in (1..#py_loop) : ($py_runs in (@py_loop[i] + 1..@py_loop[i] + 599))
+        or for any i in (1..#py_bytes) : ($py_runs in (@py_bytes[i] + 1..@py_bytes[i] + 599))
 }

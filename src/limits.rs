@@ -47,8 +47,8 @@ limits! {
     root_entries: usize = 2_000_000;
     /// Longest nesting of directories below the scanned root.
     directory_depth: usize = 128;
-    /// Bytes of files held in memory by all workers together.
-    in_flight_bytes: u64 = 128 * MIB;
+    /// Bytes of memory that all workers together take at most, about fifty for each of a program, ten of other text.
+    in_flight_bytes: u64 = 48 * MIB;
     /// Archives in archives that are opened.
     nesting: usize = 3;
     /// Bytes out of one compressed byte, beyond the first mebibyte.

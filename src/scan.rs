@@ -1,6 +1,7 @@
 //! The whole stream for directories: find packages, read, expand, analyze,
 //! judge. Parallel over packages; the answer does not depend on how many threads.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -17,6 +18,11 @@ use crate::policy::Policy;
 use crate::report::{self, PackageReport, Report};
 use crate::ruleset::Ruleset;
 use crate::verify::{Pins, judge, target};
+
+/// Packages of this weight or more come first,
+const HEAVY: u64 = 4 << 20;
+/// but no more than so many: their reports are held until it is their turn.
+const AHEAD: usize = 256;
 
 /// Told as packages are done; must be cheap.
 pub trait Progress: Sync {
@@ -75,16 +81,16 @@ impl Scanner {
     pub fn run(&self, roots: &[Discovered], progress: &dyn Progress, each: &mut (dyn FnMut(PackageReport) + Send)) {
         let packages: Vec<(&Discovered, &PackageRef)> =
             roots.iter().flat_map(|root| root.packages.iter().map(move |package| (root, package))).collect();
+        let order = heavy_first(&packages);
         let budget = Budget::new(self.limits.in_flight_bytes);
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let in_order = InOrder { state: Mutex::new(Waiting { next: 0, ready: BTreeMap::new(), each }) };
         // One pattern scanner a thread: it cannot move between threads, and is costly to make.
         rayon::broadcast(|_| {
             let mut worker = pattern::Worker::new(&self.rules, &self.limits);
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
+            while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let Some((root, found)) = packages.get(index) else { break };
-                let held = budget.take(found.bytes());
+                let held = budget.take(found.weight());
                 let report = self.package(root, found, &mut worker);
                 drop(held);
                 in_order.hand_on(index, report);
@@ -126,6 +132,18 @@ impl Scanner {
     }
 }
 
+/// Places of the packages in the order in which they are taken up. What takes most memory is analyzed before automata
+/// and caches have grown, and no thread is left with a long one when the others are done.
+fn heavy_first(packages: &[(&Discovered, &PackageRef)]) -> Vec<usize> {
+    let weight = |&at: &usize| packages.get(at).map_or(0, |(_, package)| package.weight());
+    let (mut order, mut others): (Vec<usize>, Vec<usize>) = (0..packages.len()).partition(|at| weight(at) >= HEAVY);
+    order.sort_by_key(|at| Reverse(weight(at)));
+    others.extend(order.split_off(order.len().min(AHEAD)));
+    others.sort_unstable();
+    order.append(&mut others);
+    order
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -154,7 +172,7 @@ impl InOrder<'_> {
     }
 }
 
-/// Bytes that all workers may hold together.
+/// Memory that all workers may take together.
 struct Budget {
     limit: u64,
     used: Mutex<u64>,
@@ -171,7 +189,7 @@ impl Budget {
         Self { limit, used: Mutex::new(0), freed: Condvar::new() }
     }
 
-    /// Waits until so many bytes may be held; a package larger than the budget gets all of it.
+    /// Waits until so many bytes may be held; a package heavier than the budget gets all of it.
     fn take(&self, bytes: u64) -> Held<'_> {
         let bytes = bytes.min(self.limit);
         let mut used = lock(&self.used);

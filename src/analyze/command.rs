@@ -158,7 +158,7 @@ pub struct CommandCase {
 
 fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pattern>, D::Error> {
     let patterns = Vec::<String>::deserialize(deserializer)?;
-    patterns.iter().map(|p| Pattern::new(format!("^(?:{p})$")).map_err(D::Error::custom)).collect()
+    patterns.into_iter().map(|pattern| Pattern::whole(pattern).map_err(D::Error::custom)).collect()
 }
 
 impl CommandRule {
@@ -167,11 +167,10 @@ impl CommandRule {
     /// # Errors
     /// Names one that cannot be.
     pub fn compile(&self) -> Result<(), String> {
-        let all = |case: &CommandCase| {
-            let lists = case.args.iter().chain(&case.not_args).chain(&case.content).chain(&case.not_content);
-            lists.cloned().collect::<Vec<_>>()
-        };
-        self.cases.iter().flat_map(all).try_for_each(|pattern| pattern.compile())
+        self.cases.iter().try_for_each(|case| {
+            let mut all = case.args.iter().chain(&case.not_args).chain(&case.content).chain(&case.not_content);
+            all.try_for_each(Pattern::compile)
+        })
     }
 
     /// Checks what the schema cannot say.

@@ -16,7 +16,7 @@ use crate::parse::data::{self, Data, DataString};
 use crate::report::mask;
 use crate::rule::{Meta, RuleId};
 use crate::ruleset::hosts::{Hosts, URL};
-use crate::ruleset::lazy::{Pattern, Patterns};
+use crate::ruleset::lazy::Pattern;
 use crate::text;
 
 /// Body `<rule>.setting.toml`: for each value the first case that fits decides.
@@ -59,10 +59,10 @@ pub struct SettingCase {
     pub keys: Option<Pattern>,
     /// One of these is found in it.
     #[serde(default)]
-    pub values: Patterns,
+    pub values: Vec<Pattern>,
     /// None of these is.
     #[serde(default)]
-    pub not_values: Patterns,
+    pub not_values: Vec<Pattern>,
     /// Host classes, or `throwaway`, one of which it names an address of.
     #[serde(default)]
     pub hosts: Vec<String>,
@@ -81,9 +81,7 @@ impl SettingRule {
     /// Names one that cannot be.
     pub fn compile(&self) -> Result<(), String> {
         self.cases.iter().try_for_each(|case| {
-            case.keys.as_ref().map_or(Ok(()), Pattern::compile)?;
-            case.values.compile()?;
-            case.not_values.compile()
+            case.keys.iter().chain(&case.values).chain(&case.not_values).try_for_each(Pattern::compile)
         })
     }
 
@@ -123,7 +121,7 @@ fn keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Pattern>, D
         return Ok(None);
     }
     let patterns: Vec<String> = globs.iter().map(|glob| key_pattern(glob)).collect();
-    Pattern::new(format!("(?is)^(?:{})$", patterns.join("|"))).map(Some).map_err(D::Error::custom)
+    Pattern::whole(format!("(?is){}", patterns.join("|"))).map(Some).map_err(D::Error::custom)
 }
 
 /// A glob over a key path as a regular expression: `*` stays within a key, `**` does not, `{a,b}` is either, and
@@ -210,8 +208,9 @@ impl Files {
 
 impl SettingCase {
     fn takes(&self, value: &str, hosts: &Hosts) -> bool {
-        (self.values.is_empty() || self.values.is_match(value))
-            && !self.not_values.is_match(value)
+        let hold = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.is_match(value));
+        (self.values.is_empty() || hold(&self.values))
+            && !hold(&self.not_values)
             && (self.hosts.is_empty() || self.leads_there(value, hosts))
     }
 

@@ -12,6 +12,7 @@ use walkdir::WalkDir;
 use crate::finding::{Gap, GapKind};
 use crate::limits::Limits;
 use crate::package::SkillPath;
+use crate::parse::Kind;
 use crate::verify::target::Recorded;
 
 /// Source of what the user names.
@@ -32,8 +33,8 @@ pub struct Tree {
     pub without: BTreeSet<PathBuf>,
     /// How deep files of it may lie.
     depth: usize,
-    /// Sum of the sizes of its files, as they were found.
-    bytes: u64,
+    /// Sum of the weights of its files, as they were found.
+    weight: u64,
     /// Its own document, if it is a skill.
     document: Option<Box<Path>>,
 }
@@ -91,13 +92,13 @@ pub struct PackageRef {
 }
 
 impl PackageRef {
-    /// Sum of the sizes of its files.
-    pub fn bytes(&self) -> u64 {
+    /// About how many bytes of memory its analysis takes.
+    pub fn weight(&self) -> u64 {
         match &self.content {
-            Content::Tree(tree) => tree.bytes,
-            Content::File { bytes, .. } => *bytes,
-            Content::Given { bytes, .. } => bytes.len() as u64,
-            Content::Held(files) => files.iter().map(|(_, bytes)| bytes.len() as u64).sum(),
+            Content::Tree(tree) => tree.weight,
+            Content::File { path, bytes } => weight(path, *bytes),
+            Content::Given { name, bytes } => weight(name, bytes.len() as u64),
+            Content::Held(files) => files.iter().map(|(path, bytes)| weight(path, bytes.len() as u64)).sum(),
         }
     }
 
@@ -130,6 +131,13 @@ impl PackageRef {
             Content::Given { .. } | Content::Held(_) => None,
         }
     }
+}
+
+/// A syntax tree takes up to fifty times the text of a program, what is kept of other files about ten times theirs.
+fn weight(path: &Path, bytes: u64) -> u64 {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let is_code = extension.and_then(Kind::from_tag).is_some_and(Kind::is_code);
+    bytes * if is_code { 50 } else { 10 }
 }
 
 /// What one scanned root holds.
@@ -250,7 +258,7 @@ fn sort_out(root: &Path, mut listing: Listing, limits: &Limits, packages: &mut B
     for (path, size) in listing.files {
         let (package, relative) = homes.place(packages, root, &path, limits);
         let Content::Tree(tree) = &mut package.content else { continue };
-        tree.bytes += size;
+        tree.weight += weight(relative, size);
         if tree.document.is_none() && is_top(relative) && is_skill_name(relative) {
             tree.document = Some(relative.into());
         }
@@ -403,7 +411,7 @@ impl Homes {
             inside(&self.skills).into_iter().chain(inside(&self.manifests)).collect()
         };
         let depth = if is_left_of_root { 1 } else { limits.directory_depth - home.components().count() };
-        Tree { base: root.join(home), without, depth, bytes: 0, document: None }
+        Tree { base: root.join(home), without, depth, weight: 0, document: None }
     }
 
     /// The package that a file belongs to, as a directory below the root (empty for the root).

@@ -1,32 +1,49 @@
-//! Regular expressions of rules, compiled when something is first compared with them: a scan of one skill needs few
-//! of the many that there are. Classes such as `\w` are those of ASCII, which makes them small, unless the expression
-//! itself holds other letters.
+//! Regular expressions of rules, compiled when a text comes along that may match: a scan of one skill needs few of the
+//! many that there are, and what most are compared with begins or ends otherwise. Classes such as `\w` are those of
+//! ASCII, which makes them small, unless the expression itself holds other letters.
 
 use std::sync::OnceLock;
 
-use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::Hir;
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 /// One regular expression.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     source: String,
+    /// Whether it must match a text from end to end.
+    is_whole: bool,
+    edges: OnceLock<Edges>,
     regex: OnceLock<Option<Regex>>,
 }
 
 impl Pattern {
-    /// The expression `source`, whose syntax is checked now.
+    /// The expression `source`, which may match anywhere in a text. Its syntax is checked now.
     ///
     /// # Errors
     /// Says what is wrong with it.
     pub fn new(source: String) -> Result<Self, String> {
-        check(&source)?;
-        Ok(Self { source, regex: OnceLock::new() })
+        regex_syntax::ast::parse::Parser::new().parse(&source).map_err(|error| error.to_string())?;
+        Ok(Self { source, is_whole: false, edges: OnceLock::new(), regex: OnceLock::new() })
     }
 
-    /// Whether it matches anywhere in `text`.
+    /// The expression `source`, which must match whole texts.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn whole(source: String) -> Result<Self, String> {
+        Ok(Self { is_whole: true, ..Self::new(source)? })
+    }
+
+    /// Whether it matches.
     pub fn is_match(&self, text: &str) -> bool {
-        let regex = self.regex.get_or_init(|| regex(&self.source).ok());
+        if self.is_whole && !self.edges.get_or_init(|| Edges::of(&self.source)).fit(text.as_bytes()) {
+            return false;
+        }
+        let regex = self.regex.get_or_init(|| self.build().ok());
         regex.as_ref().is_some_and(|regex| regex.is_match(text.as_bytes()))
     }
 
@@ -35,7 +52,12 @@ impl Pattern {
     /// # Errors
     /// If it is larger than a regular expression may be.
     pub fn compile(&self) -> Result<(), String> {
-        regex(&self.source).map(drop).map_err(|error| format!("`{}`: {error}", self.source))
+        self.build().map(drop).map_err(|error| format!("`{}`: {error}", self.source))
+    }
+
+    fn build(&self) -> Result<Regex, regex::Error> {
+        let whole = self.is_whole.then(|| format!("^(?:{})$", self.source));
+        RegexBuilder::new(whole.as_deref().unwrap_or(&self.source)).unicode(is_unicode(&self.source)).build()
     }
 }
 
@@ -45,52 +67,43 @@ impl<'de> Deserialize<'de> for Pattern {
     }
 }
 
-/// Several regular expressions, any of which may match.
+fn is_unicode(source: &str) -> bool {
+    !source.is_ascii()
+}
+
+/// Literals with which all texts that match begin and end, in either case; `None` where there are no such.
 #[derive(Debug, Clone, Default)]
-pub struct Patterns {
-    sources: Vec<String>,
-    set: OnceLock<Option<RegexSet>>,
+struct Edges {
+    first: Option<Vec<Box<[u8]>>>,
+    last: Option<Vec<Box<[u8]>>>,
 }
 
-impl Patterns {
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.sources.is_empty()
+impl Edges {
+    fn of(source: &str) -> Self {
+        let parsed = ParserBuilder::new().unicode(is_unicode(source)).utf8(false).build().parse(source);
+        parsed.map_or_else(
+            |_| Self::default(),
+            |hir| Self { first: literals(&hir, ExtractKind::Prefix), last: literals(&hir, ExtractKind::Suffix) },
+        )
     }
 
-    /// Whether one of them matches anywhere in `text`.
-    pub fn is_match(&self, text: &str) -> bool {
-        let set = self.set.get_or_init(|| set(&self.sources).ok());
-        !self.sources.is_empty() && set.as_ref().is_some_and(|set| set.is_match(text.as_bytes()))
-    }
-
-    /// Compiles them now.
-    ///
-    /// # Errors
-    /// If they are larger than regular expressions may be.
-    pub fn compile(&self) -> Result<(), String> {
-        set(&self.sources).map(drop).map_err(|error| error.to_string())
-    }
-}
-
-impl<'de> Deserialize<'de> for Patterns {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let sources = Vec::<String>::deserialize(deserializer)?;
-        for source in &sources {
-            check(source).map_err(D::Error::custom)?;
-        }
-        Ok(Self { sources, set: OnceLock::new() })
+    fn fit(&self, text: &[u8]) -> bool {
+        let begins = |with: &[u8]| text.get(..with.len()).is_some_and(|part| part.eq_ignore_ascii_case(with));
+        let ends = |with: &[u8]| {
+            let from = text.len().checked_sub(with.len());
+            from.and_then(|from| text.get(from..)).is_some_and(|part| part.eq_ignore_ascii_case(with))
+        };
+        self.first.as_ref().is_none_or(|all| all.iter().any(|literal| begins(literal)))
+            && self.last.as_ref().is_none_or(|all| all.iter().any(|literal| ends(literal)))
     }
 }
 
-fn regex(source: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(source).unicode(!source.is_ascii()).build()
-}
-
-fn set(sources: &[String]) -> Result<RegexSet, regex::Error> {
-    RegexSetBuilder::new(sources).unicode(!sources.iter().all(|source| source.is_ascii())).build()
-}
-
-fn check(source: &str) -> Result<(), String> {
-    regex_syntax::ast::parse::Parser::new().parse(source).map(drop).map_err(|error| error.to_string())
+fn literals(hir: &Hir, kind: ExtractKind) -> Option<Vec<Box<[u8]>>> {
+    let found = Extractor::new().kind(kind).extract(hir);
+    let mut all: Vec<Box<[u8]>> =
+        found.literals()?.iter().map(|literal| literal.as_bytes().to_ascii_lowercase().into()).collect();
+    all.sort_unstable();
+    all.dedup();
+    // An empty one says nothing.
+    all.iter().all(|literal| !literal.is_empty()).then_some(all)
 }

@@ -86,6 +86,9 @@ pub struct Folding {
     /// Whether its result was written to be read by no one.
     #[serde(default)]
     pub decodes: bool,
+    /// Done without a call.
+    #[serde(default)]
+    pub read: bool,
 }
 
 /// What a call does beyond constants.
@@ -100,7 +103,7 @@ pub enum Effect {
     Call,
     /// Calls the receiver with a list of arguments.
     Apply,
-    /// Calls the first argument with a list of arguments.
+    /// Calls the first argument with the last one, a list of arguments; what stands between them is the receiver.
     ReflectApply,
     /// Gives the receiver, to be called later on the first argument with the others.
     Bind,
@@ -152,10 +155,12 @@ pub enum Effect {
     Values,
     /// Pairs of keys and values.
     Entries,
-    /// The names that the program's world has: what `globalThis` is.
+    /// The members of the first argument, or all names that the program has.
     Globals,
-    /// Calls the function that the first argument gives.
+    /// Calls the first argument with the others.
     Invoke,
+    /// Calls the function among the arguments with a list of arguments: that which follows it, or is named `args`.
+    Start,
     /// Standard input and output of processes are the first argument from here on.
     Tie,
     /// Keeps what the address in the first argument gives in the file that the second names.
@@ -232,6 +237,8 @@ pub struct Entry {
     pub constant: Option<String>,
     /// Its operation on constants.
     pub fold: Option<(Fold, bool)>,
+    /// The operation on constants that reading it is.
+    pub property: Option<Fold>,
     /// What else it does.
     pub effect: Option<Effect>,
     /// Whether its result says nothing of what it was given.
@@ -318,7 +325,12 @@ impl Catalogue {
         }
         for fold in file.fold {
             once("fold", &fold.api, "")?;
-            all.entry(&fold.api).fold = Some((fold.op, fold.decodes));
+            let entry = all.entry(&fold.api);
+            if fold.read {
+                entry.property = Some(fold.op);
+            } else {
+                entry.fold = Some((fold.op, fold.decodes));
+            }
         }
         for effect in file.effect {
             once("effect", &effect.api, "")?;

@@ -66,12 +66,12 @@ pub enum Fold {
     Base32,
     /// Base85.
     Base85,
+    /// Base85 as Adobe writes it.
+    Ascii85,
     /// Pairs of hexadecimal digits.
     Hex,
     /// Bytes by an encoding that is the second argument; base64 and hexadecimal are read.
     FromEncoding,
-    /// Text of bytes in an encoding that is the first argument; base64 and hexadecimal are written.
-    ToEncoding,
     /// Percent signs read.
     Percent,
     /// Percent signs written.
@@ -104,6 +104,8 @@ pub enum Fold {
     RegexReplace,
     /// Numbers of the characters of a text, or the items of a list.
     Codes,
+    /// A list of the arguments.
+    List,
     /// A list of numbers.
     Range,
     /// Lists of the fields of each line, between commas.
@@ -178,16 +180,14 @@ pub fn apply(op: Fold, receiver: Option<&Lit>, args: &[Lit]) -> Option<Lit> {
         Fold::ToText => return Some(Lit::Text(subject()?)),
         Fold::Base64 => bytes_text(decode::base64_bytes(&known(subject()?)?)?),
         Fold::Base32 => bytes_text(decode::base32_bytes(&known(subject()?)?)?),
-        Fold::Base85 => bytes_text(base85(&known(subject()?)?)?),
+        Fold::Base85 => bytes_text(base85(&known(subject()?)?, |c| DIGITS.iter().position(|digit| *digit == c))?),
+        Fold::Ascii85 => {
+            bytes_text(base85(&known(subject()?)?, |c| usize::from(c).checked_sub(33).filter(|at| *at < 85))?)
+        }
         Fold::Hex => bytes_text(decode::hex_bytes(&known(subject()?)?)?),
         Fold::FromEncoding => match rest.first().map(text).as_deref() {
             Some("base64" | "base64url") => bytes_text(decode::base64_bytes(&known(subject()?)?)?),
             Some("hex") => bytes_text(decode::hex_bytes(&known(subject()?)?)?),
-            _ => subject()?.to_string(),
-        },
-        Fold::ToEncoding => match rest.first().map(text).as_deref() {
-            Some("base64") => data_encoding::BASE64.encode(subject()?.as_bytes()),
-            Some("hex") => data_encoding::HEXLOWER.encode(subject()?.as_bytes()),
             _ => subject()?.to_string(),
         },
         Fold::Percent => percent(&subject()?),
@@ -212,7 +212,9 @@ pub fn apply(op: Fold, receiver: Option<&Lit>, args: &[Lit]) -> Option<Lit> {
         }
         Fold::BaseName => subject()?.rsplit('/').next().unwrap_or("").to_owned(),
         Fold::Format => format(&subject()?, rest),
-        Fold::Join | Fold::JoinArgument | Fold::Split | Fold::Codes | Fold::Range | Fold::Rows => return None,
+        Fold::Join | Fold::JoinArgument | Fold::Split | Fold::Codes | Fold::List | Fold::Range | Fold::Rows => {
+            return None;
+        }
     };
     (result.len() <= LONGEST).then(|| Lit::Text(result.into()))
 }
@@ -338,14 +340,16 @@ fn rot13(text: &str) -> String {
         .collect()
 }
 
-/// Base85 as Python writes it.
-fn base85(text: &str) -> Option<Vec<u8>> {
-    const DIGITS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
+/// Digits of base85 as Python and Git write it.
+const DIGITS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
+
+/// Base85 with these digits.
+fn base85(text: &str, digit: impl Fn(u8) -> Option<usize>) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     for chunk in text.trim().as_bytes().chunks(5) {
         let mut value: u32 = 0;
         for at in 0..5 {
-            let digit = chunk.get(at).map_or(Some(84), |byte| DIGITS.iter().position(|digit| digit == byte))?;
+            let digit = chunk.get(at).map_or(Some(84), |byte| digit(*byte))?;
             value = value.checked_mul(85)?.checked_add(u32::try_from(digit).ok()?)?;
         }
         out.extend(value.to_be_bytes().into_iter().take(chunk.len().saturating_sub(1)));

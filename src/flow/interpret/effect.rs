@@ -38,8 +38,9 @@ impl Interpreter<'_> {
                 self.again(call, call.receiver.clone(), arg(0), args)
             }
             Effect::ReflectApply => {
-                let args = self.spread_out(&arg(2));
-                self.again(call, arg(0), arg(1), args)
+                let args = self.spread_out(call.args.get(1..).and_then(<[Value]>::last)?);
+                let receiver = if call.args.len() > 2 { arg(1) } else { Value::default() };
+                self.again(call, arg(0), receiver, args)
             }
             Effect::Bind | Effect::Partial | Effect::MemberGetter | Effect::MethodCaller => self.bind(effect, call),
             Effect::OwnMember => self.get_at(&call.receiver, &arg(0), call.place),
@@ -55,6 +56,7 @@ impl Interpreter<'_> {
                 self.run_file(call);
                 return None;
             }
+            Effect::Start => self.started_function(call),
             Effect::Invoke => self.again(call, arg(0), Value::default(), call.args.iter().skip(1).cloned().collect()),
             Effect::Import => self.import(&arg(0), call.place),
             Effect::Resolve => {
@@ -66,9 +68,12 @@ impl Interpreter<'_> {
             Effect::Map => self.map(call, &subject(), true),
             Effect::MapFunction => self.map(call, &arg(1), false),
             Effect::Filter => {
-                let item = self.items(&subject());
+                // Of a function and what it is asked about, the latter.
+                let is_first = !arg(0).get().objs.is_empty() || !call.receiver.get().objs.is_empty();
+                let all = if is_first || call.args.len() < 2 { subject() } else { arg(1) };
+                let item = self.items(&all);
                 self.call_back(call, &item);
-                subject()
+                all
             }
             Effect::Reduce => self.reduce(call, &subject()),
             Effect::Push => {
@@ -87,7 +92,11 @@ impl Interpreter<'_> {
                 self.again(call, callee, arg(0), vec![call.receiver.clone()]);
                 arg(0)
             }
-            Effect::Keys => self.keys(&subject()),
+            Effect::Keys => {
+                // Any of them at any place: what is done with each is not worth following for each.
+                let keys = self.keys(&subject());
+                self.new_list(call.site.0, call.site.1, Vec::new(), keys)
+            }
             Effect::Values => {
                 let item = self.items(&subject());
                 self.new_list(call.site.0, call.site.1, Vec::new(), item)
@@ -97,7 +106,11 @@ impl Interpreter<'_> {
                 let pair = self.new_list(call.site.0, call.site.1 | 0x2000_0000, vec![key, item], Value::default());
                 self.new_list(call.site.0, call.site.1, Vec::new(), pair)
             }
-            Effect::Globals => self.world(call.place),
+            Effect::Globals if !call.args.is_empty() => arg(0),
+            Effect::Globals => {
+                let own = self.offered(call.place.module, call.place);
+                self.world(call.place).join(&own)
+            }
             Effect::Tie => {
                 let from = arg(0);
                 self.keep_file(STREAMS, &from);
@@ -122,6 +135,17 @@ impl Interpreter<'_> {
         let (labels, content) = (self.labels(&content), vec![UNKNOWN.to_string().into()]);
         let reached = Reached { to: Vec::new(), paths, content, labels, is_chosen: false };
         self.hit("file-write".to_owned(), path, call.place, reached);
+    }
+
+    /// What runs later, or beside, runs.
+    fn started_function(&mut self, call: &Call) -> Value {
+        let can_run = |value: &Value| !value.get().fns.is_empty() || !value.get().apis.is_empty();
+        let at = call.args.iter().position(can_run);
+        let target = at.and_then(|at| call.args.get(at).cloned()).or_else(|| call.arg(&Arg::Name("target".into())));
+        let list = call.arg(&Arg::Name("args".into())).or_else(|| call.args.get(at? + 1).cloned());
+        let args = self.spread_out(&list.unwrap_or_default());
+        self.again(call, target.unwrap_or_default(), Value::default(), args);
+        Value::unknown()
     }
 
     fn again(&mut self, call: &Call, callee: Value, receiver: Value, args: Vec<Value>) -> Value {
@@ -303,7 +327,10 @@ impl Interpreter<'_> {
                 }
             }
         }
-        let labels = self.labels(name);
+        let mut labels = self.labels(name);
+        let texts = name.texts();
+        let written = texts.iter().filter(|text| !text.ends_with(".json"));
+        labels.extend(written.flat_map(|path| self.labels_of_file(path)));
         if !labels.is_empty() {
             let reached =
                 Reached { to: Vec::new(), paths: Vec::new(), content: name.texts(), labels, is_chosen: false };
@@ -314,6 +341,11 @@ impl Interpreter<'_> {
 
     /// Code that stands in an address.
     fn loaded(&mut self, address: &str, name: &Value, place: Place) {
+        // A program that writes another in plain sight decodes nothing.
+        let is_plain = |c: char| c.is_whitespace() || "(){};'\"".contains(c);
+        if address.split_once(',').is_some_and(|(_, code)| code.contains(is_plain)) {
+            return;
+        }
         let short: String = address.chars().take(200).collect();
         let label = self.label("decoded", &short, place, "import");
         let labels = self.labels(&name.with(&label));
@@ -321,7 +353,7 @@ impl Interpreter<'_> {
         self.hit("code".to_owned(), "import".into(), place, reached);
     }
 
-    fn offered(&mut self, module: u16, place: Place) -> Value {
+    pub(super) fn offered(&mut self, module: u16, place: Place) -> Value {
         let id: ObjId = self.exports[module as usize];
         let whole = self.names.intern("*");
         let value = self.objects.get(id as usize).and_then(|object| object.fields.get(&whole)).cloned();

@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use super::call::Call;
+use super::call::{Call, Reached};
 use super::object::Object;
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::Source;
 use crate::flow::fold;
-use crate::flow::value::{Lit, UNKNOWN, Value};
+use crate::flow::value::{Label, Lit, UNKNOWN, Value};
 
 /// Nesting of JSON that is read.
 const JSON_DEPTH: usize = 16;
@@ -83,9 +83,22 @@ impl Interpreter<'_> {
         }
     }
 
+    /// Where what was written to a file came from.
+    pub(super) fn labels_of_file(&self, path: &str) -> Vec<Label> {
+        let written = self.files.get(super::effect::file_key(path)).and_then(Value::taint);
+        written.map(|labels| labels.to_vec()).unwrap_or_default()
+    }
+
     /// A file of the package is run under any name.
     pub(super) fn run_file(&mut self, call: &Call) {
+        let api = call.callee.get().apis.first().map(|api| self.names.get(*api)).unwrap_or_default();
         for text in call.args.iter().flat_map(Value::texts) {
+            let labels = self.labels_of_file(&text);
+            if !labels.is_empty() {
+                let content = vec![Rc::clone(&text)];
+                let reached = Reached { to: Vec::new(), paths: Vec::new(), content, labels, is_chosen: false };
+                self.hit("code".to_owned(), Rc::clone(&api), call.place, reached);
+            }
             if let Some(content) = self.package_file(call.place.module, &text) {
                 self.use_text(&Value::text(content), call.place, FoldedRole::Code);
             }

@@ -27,12 +27,15 @@ impl Interpreter<'_> {
             return self.world(place);
         }
         match &*self.names.get(api) {
+            "sys.modules" if name == "__main__" => return self.offered(place.module, place),
             "sys.modules" => return self.import(&Value::text(name), place),
             "globalThis" => return self.path(name, place),
             _ => {}
         }
         // What is known by its name alone is a method.
-        if name == "constructor" && self.names.get(api).starts_with("?.") {
+        let is_of_function =
+            |path: &str| path.starts_with("?.") || path.trim_end_matches("()").ends_with(".constructor");
+        if name == "constructor" && is_of_function(&self.names.get(api)) {
             return Value::api(self.names.intern("Function"));
         }
         let language = self.module(place.module).language as u8;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::list::char_at;
 use super::{FoldedRole, Interpreter};
+use crate::flow::fold;
 use crate::flow::ir::Shape;
 use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, Value, Verb, taints};
 
@@ -160,6 +161,14 @@ impl Interpreter<'_> {
             self.spend(at.min(of.size()));
             let chars: Vec<Lit> = inner.lits.iter().filter_map(|lit| char_at(lit, at)).collect();
             return Value::lits(chars).with(&inner.taint);
+        }
+        let property = match inner.lits.is_empty() {
+            true => None,
+            false => self.catalogue(place.module).get(&format!("?.{name}")).and_then(|entry| entry.property),
+        };
+        if let Some(op) = property {
+            let lits = inner.lits.iter().filter_map(|lit| fold::apply(op, Some(lit), &[])).collect();
+            found = found.join(&self.made(lits));
         }
         for api in &inner.apis {
             found = found.join(&self.member(*api, &name, place));

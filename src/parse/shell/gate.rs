@@ -120,10 +120,10 @@ pub fn worth_parsing(text: &str) -> bool {
 /// get nowhere.
 static SINKS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::new([
-        "curl", "wget", "nc ", "ncat", "netcat", "socat", "/dev/tcp", "/dev/udp", "dig ", "nslookup", "host ", "mail",
-        "telnet", "ssh ", "scp ", "sftp", "rsync", "ftp ", "http ", "https ", "xh ", "eval", "source ", "python",
-        "node ", "bun ", "deno ", "xclip", "xsel", "pbcopy", "wl-copy", "sh -c", "| sh", "bash", "aws ", "gh ",
-        "export ", "alias ", "ln -s",
+        "curl", "wget", "nc ", "ncat", "netcat", "socat", "/dev/tcp", "/dev/udp", "dig ", "nslookup", "host ",
+        "drill ", "ping ", "getent ", "s_client", "mail", "mutt", "msmtp", "swaks", "nail ", "telnet", "ssh ", "scp ",
+        "sftp", "rsync", "ftp ", "http ", "https ", "xh ", "eval", "source ", "python", "node ", "bun ", "deno ",
+        "xclip", "xsel", "pbcopy", "wl-copy", "sh -c", "| sh", "bash", "aws ", "gh ", "export ", "alias ", "ln -s",
     ])
     .expect("patterns are constant")
 });

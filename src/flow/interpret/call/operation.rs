@@ -37,6 +37,9 @@ impl Interpreter<'_> {
     fn fold_inside(&mut self, op: Fold, call: &Call) -> Option<Value> {
         let receiver = call.receiver.get();
         let is_static = receiver.lits.is_empty() && receiver.objs.is_empty();
+        // What decodes may be an object of its own.
+        let is_coder = matches!(op, Fold::First | Fold::Codes) && receiver.lits.is_empty();
+        let is_static = is_static || (is_coder && self.list(&call.receiver).is_none());
         match op {
             Fold::Join | Fold::JoinArgument => {
                 let (list, separator) = if op == Fold::Join {
@@ -66,9 +69,12 @@ impl Interpreter<'_> {
                 Some(self.new_list(call.site.0, call.site.1, parts, Value::default()))
             }
             Fold::Rows => {
-                let text = call.args.first()?.one()?.text();
-                self.bytes = self.bytes.saturating_sub(text.len() * 8);
-                let rows = text.lines().take(ROWS).map(|line| {
+                let lines = match self.list(call.args.first()?) {
+                    Some(lines) => lines.iter().map(Lit::text).collect(),
+                    None => vec![call.args.first()?.one()?.text()],
+                };
+                self.bytes = self.bytes.saturating_sub(lines.iter().map(|line| line.len() * 8).sum());
+                let rows = lines.iter().flat_map(|line| line.lines()).take(ROWS).map(|line| {
                     let fields = line.split(',').map(|field| Value::text(field.trim_matches('"')));
                     self.fresh(Object { items: fields.collect(), is_list: true, ..Object::default() })
                 });
@@ -86,6 +92,7 @@ impl Interpreter<'_> {
                 };
                 Some(self.new_list(call.site.0, call.site.1, codes, Value::default()))
             }
+            Fold::List => Some(self.new_list(call.site.0, call.site.1, call.args.clone(), Value::default())),
             Fold::Range => {
                 let bounds: Vec<i64> =
                     call.args.iter().map(|arg| Some(arg.one()?.number()? as i64)).collect::<Option<_>>()?;
@@ -157,7 +164,7 @@ impl Interpreter<'_> {
 
     fn fold_many(&mut self, op: Fold, call: &Call) -> Option<Value> {
         let mut args: Vec<Lit> = Vec::new();
-        if op == Fold::Concat {
+        if matches!(op, Fold::Concat | Fold::PathJoin) {
             args.extend(call.receiver.get().lits.first().cloned());
         }
         for arg in &call.args {
@@ -169,7 +176,8 @@ impl Interpreter<'_> {
         if op == Fold::PathJoin {
             // Each way that the parts may be.
             let choices: Vec<Vec<Lit>> = call.args.iter().map(|arg| arg.get().lits.clone()).collect();
-            if let Some(at) = choices.iter().position(|lits| lits.len() > 1).filter(|at| choices[*at].len() <= 8) {
+            let is_small = |at: &usize| choices[*at].len() <= 8 && args.len() == choices.len();
+            if let Some(at) = choices.iter().position(|lits| lits.len() > 1).filter(is_small) {
                 let all = choices[at].iter().filter_map(|lit| {
                     let mut args = args.clone();
                     args[at] = lit.clone();

@@ -269,9 +269,7 @@ impl Interpreter<'_> {
     /// Labels of files that a command line starts and this package wrote.
     fn started_files(&self, lines: &[Rc<str>]) -> Vec<Label> {
         let words = lines.iter().flat_map(|line| programs(line));
-        let keys = words.map(super::super::effect::file_key).filter(|key| !key.is_empty());
-        let taints = keys.filter_map(|key| self.files.get(key)).filter_map(Value::taint);
-        taints.flat_map(|labels| labels.to_vec()).collect()
+        words.flat_map(|word| self.labels_of_file(word)).collect()
     }
 }
 

@@ -82,6 +82,10 @@ impl<'t> Lowering<'t> {
                 }
                 _ => self.unknown(node),
             },
+            "meta_property" if self.raw(node) == "import.meta" => {
+                let sym = self.out.intern("import.meta");
+                self.emit(node, OpKind::Global(sym))
+            }
             "meta_property" | "jsx_text" | "type_arguments" | "type_annotation" => self.unknown(node),
             "parenthesized_expression"
             | "await_expression"

@@ -1,5 +1,5 @@
 //! Every interface that a catalogue of `signatures/flows` names is reached: for each row a program is written that uses
-//! it, and what the interpreter says of that program names it.
+//! it, and the interpreter must see of that program what the row says.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -47,7 +47,7 @@ limits! {
     root_entries: usize = 2_000_000;
     /// Longest nesting of directories below the scanned root.
     directory_depth: usize = 128;
-    /// Bytes of memory that all workers together take at most, about fifty for each of a program, ten of other text.
+    /// Bytes of memory that all workers together may take, estimated: fifty for each of a program, ten of other files.
     in_flight_bytes: u64 = 48 * MIB;
     /// Archives in archives that are opened.
     nesting: usize = 3;

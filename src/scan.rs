@@ -175,6 +175,8 @@ impl InOrder<'_> {
 /// Memory that all workers may take together.
 struct Budget {
     limit: u64,
+    /// Whoever waits keeps it, so that a heavy package is not passed by light ones until the end.
+    turn: Mutex<()>,
     used: Mutex<u64>,
     freed: Condvar,
 }
@@ -186,12 +188,13 @@ struct Held<'b> {
 
 impl Budget {
     fn new(limit: u64) -> Self {
-        Self { limit, used: Mutex::new(0), freed: Condvar::new() }
+        Self { limit, turn: Mutex::new(()), used: Mutex::new(0), freed: Condvar::new() }
     }
 
     /// Waits until so many bytes may be held; a package heavier than the budget gets all of it.
     fn take(&self, bytes: u64) -> Held<'_> {
         let bytes = bytes.min(self.limit);
+        let _turn = lock(&self.turn);
         let mut used = lock(&self.used);
         while *used + bytes > self.limit {
             used = self.freed.wait(used).unwrap_or_else(PoisonError::into_inner);

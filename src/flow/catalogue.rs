@@ -115,9 +115,9 @@ pub enum Effect {
     MethodCaller,
     /// Gives the member of the receiver that the first argument names.
     OwnMember,
-    /// Takes the first item out of the receiver and gives it.
+    /// Takes the first item out of the receiver, or the first argument, and gives it.
     Shift,
-    /// Takes the last item out of the receiver and gives it.
+    /// Takes the last item out of the receiver, or the first argument, and gives it.
     Pop,
     /// Pairs of numbers and items.
     Enumerate,
@@ -145,6 +145,8 @@ pub enum Effect {
     Reduce,
     /// All arguments become part of the receiver.
     Push,
+    /// The items of all arguments become part of the receiver.
+    Extend,
     /// The content of all arguments becomes part of the first.
     Assign,
     /// The first argument is given what the receiver holds.

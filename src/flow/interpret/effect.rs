@@ -44,7 +44,7 @@ impl Interpreter<'_> {
             }
             Effect::Bind | Effect::Partial | Effect::MemberGetter | Effect::MethodCaller => self.bind(effect, call),
             Effect::OwnMember => self.get_at(&call.receiver, &arg(0), call.place),
-            Effect::Shift | Effect::Pop => self.taken(effect == Effect::Shift, call),
+            Effect::Shift | Effect::Pop => self.taken(effect == Effect::Shift, &subject()),
             Effect::Promise => self.promise(call),
             Effect::Enumerate => self.enumerated(&arg(0), call),
             Effect::Json => {
@@ -77,7 +77,13 @@ impl Interpreter<'_> {
             }
             Effect::Reduce => self.reduce(call, &subject()),
             Effect::Push => {
-                self.push(call);
+                self.push(call, &call.args);
+                call.receiver.clone()
+            }
+            Effect::Extend => {
+                let of = |arg: &Value| if arg.get().objs.is_empty() { vec![arg.clone()] } else { self.spread_out(arg) };
+                let items: Vec<Value> = call.args.iter().flat_map(of).collect();
+                self.push(call, &items);
                 call.receiver.clone()
             }
             Effect::Assign => {
@@ -248,13 +254,14 @@ impl Interpreter<'_> {
         start.join(&result)
     }
 
-    fn push(&mut self, call: &Call) {
+    fn push(&mut self, call: &Call, items: &[Value]) {
         let inner = call.receiver.get();
         let what = self.names.intern("a list");
-        let args: Vec<Value> = call.args.iter().map(|arg| self.stepped_as(arg, call.place, Verb::Kept, what)).collect();
+        self.spend(16 * items.len());
+        let args: Vec<Value> = items.iter().map(|arg| self.stepped_as(arg, call.place, Verb::Kept, what)).collect();
         for id in &inner.objs {
             for (at, arg) in args.iter().enumerate() {
-                let key = (*id, call.site.0, call.site.1 + ((at as u32) << 24));
+                let key = (*id, call.site.0, call.site.1.wrapping_add((at as u32) << 24));
                 let is_first = self.exact > 0 || self.pushed.insert(key);
                 let Some(object) = self.objects.get_mut(*id as usize) else { continue };
                 object.is_list = true;
@@ -272,8 +279,8 @@ impl Interpreter<'_> {
     }
 
     /// An item that is taken out of a list: where a loop is run exactly, it is gone then.
-    fn taken(&mut self, is_first: bool, call: &Call) -> Value {
-        let inner = call.receiver.get();
+    fn taken(&mut self, is_first: bool, list: &Value) -> Value {
+        let inner = list.get();
         if let ([id], true) = (inner.objs.as_slice(), self.exact > 0)
             && let Some(object) = self.objects.get_mut(*id as usize).filter(|object| object.rest.is_unset())
             && !object.items.is_empty()
@@ -281,7 +288,7 @@ impl Interpreter<'_> {
             let item = if is_first { object.items.remove(0) } else { object.items.pop().unwrap_or_default() };
             return item.with(&inner.taint);
         }
-        self.items(&call.receiver)
+        self.items(list)
     }
 
     /// Pairs of numbers and items.
@@ -341,9 +348,9 @@ impl Interpreter<'_> {
 
     /// Code that stands in an address.
     fn loaded(&mut self, address: &str, name: &Value, place: Place) {
-        // A program that writes another in plain sight decodes nothing.
-        let is_plain = |c: char| c.is_whitespace() || "(){};'\"".contains(c);
-        if address.split_once(',').is_some_and(|(_, code)| code.contains(is_plain)) {
+        // What is no base64 stands in plain sight: the program itself writes and encodes it.
+        let is_digit = |c: char| c.is_ascii_alphanumeric() || c.is_whitespace() || "+/-_=%".contains(c) || c == UNKNOWN;
+        if address.split_once(";base64,").is_some_and(|(_, code)| !code.chars().all(is_digit)) {
             return;
         }
         let short: String = address.chars().take(200).collect();

@@ -19,8 +19,8 @@ use crate::report::{self, PackageReport, Report};
 use crate::ruleset::Ruleset;
 use crate::verify::{Pins, judge, target};
 
-/// Packages of this weight or more come first,
-const HEAVY: u64 = 4 << 20;
+/// One thread begins with the packages of this weight or more,
+const HEAVY: u64 = 8 << 20;
 /// but no more than so many: their reports are held until it is their turn.
 const AHEAD: usize = 256;
 
@@ -81,14 +81,16 @@ impl Scanner {
     pub fn run(&self, roots: &[Discovered], progress: &dyn Progress, each: &mut (dyn FnMut(PackageReport) + Send)) {
         let packages: Vec<(&Discovered, &PackageRef)> =
             roots.iter().flat_map(|root| root.packages.iter().map(move |package| (root, package))).collect();
-        let order = heavy_first(&packages);
+        let (heavy, others) = heavy_and_others(&packages);
         let budget = Budget::new(self.limits.in_flight_bytes);
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let done = AtomicUsize::new(0);
         let in_order = InOrder { state: Mutex::new(Waiting { next: 0, ready: BTreeMap::new(), each }) };
         // One pattern scanner a thread: it cannot move between threads, and is costly to make.
-        rayon::broadcast(|_| {
+        rayon::broadcast(|thread| {
             let mut worker = pattern::Worker::new(&self.rules, &self.limits);
-            while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            // One thread begins with what takes most memory, which is taken once then, and before caches have grown.
+            let [first, then] = if thread.index() == 0 { [&heavy, &others] } else { [&others, &heavy] };
+            while let Some(index) = first.next().or_else(|| then.next()) {
                 let Some((root, found)) = packages.get(index) else { break };
                 let held = budget.take(found.weight());
                 let report = self.package(root, found, &mut worker);
@@ -132,16 +134,30 @@ impl Scanner {
     }
 }
 
-/// Places of the packages in the order in which they are taken up. What takes most memory is analyzed before automata
-/// and caches have grown, and no thread is left with a long one when the others are done.
-fn heavy_first(packages: &[(&Discovered, &PackageRef)]) -> Vec<usize> {
+/// Places of the heavy packages, the heaviest first, and of the others.
+fn heavy_and_others(packages: &[(&Discovered, &PackageRef)]) -> (Queue, Queue) {
     let weight = |&at: &usize| packages.get(at).map_or(0, |(_, package)| package.weight());
-    let (mut order, mut others): (Vec<usize>, Vec<usize>) = (0..packages.len()).partition(|at| weight(at) >= HEAVY);
-    order.sort_by_key(|at| Reverse(weight(at)));
-    others.extend(order.split_off(order.len().min(AHEAD)));
+    let (mut heavy, mut others): (Vec<usize>, Vec<usize>) = (0..packages.len()).partition(|at| weight(at) >= HEAVY);
+    heavy.sort_by_key(|at| Reverse(weight(at)));
+    others.extend(heavy.split_off(heavy.len().min(AHEAD)));
     others.sort_unstable();
-    order.append(&mut others);
-    order
+    (Queue::new(heavy), Queue::new(others))
+}
+
+/// Places of packages that threads take up one after the other.
+struct Queue {
+    places: Vec<usize>,
+    next: AtomicUsize,
+}
+
+impl Queue {
+    fn new(places: Vec<usize>) -> Self {
+        Self { places, next: AtomicUsize::new(0) }
+    }
+
+    fn next(&self) -> Option<usize> {
+        self.places.get(self.next.fetch_add(1, Ordering::Relaxed)).copied()
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -288,7 +288,9 @@ impl Interpreter<'_> {
             let item = if is_first { object.items.remove(0) } else { object.items.pop().unwrap_or_default() };
             return item.with(&inner.taint);
         }
-        self.items(list)
+        // What a generator gives is not kept as a list.
+        let is_list = |id: &ObjId| self.objects.get(*id as usize).is_some_and(|object| object.is_list);
+        if inner.objs.iter().any(is_list) { self.items(list) } else { list.clone() }
     }
 
     /// Pairs of numbers and items.

@@ -48,7 +48,7 @@ limits! {
     /// Longest nesting of directories below the scanned root.
     directory_depth: usize = 128;
     /// Bytes of memory that all workers together may take, estimated: fifty for each of a program, ten of other files.
-    in_flight_bytes: u64 = 48 * MIB;
+    in_flight_bytes: u64 = 24 * MIB;
     /// Archives in archives that are opened.
     nesting: usize = 3;
     /// Bytes out of one compressed byte, beyond the first mebibyte.

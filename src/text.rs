@@ -43,14 +43,15 @@ pub fn slice(text: &str, range: Range<usize>) -> &str {
     text.get(start..end).unwrap_or("")
 }
 
+/// How much a thread keeps of the automaton of one regular expression, in bytes: there are hundreds of both.
+pub(crate) const AUTOMATON_BYTES: usize = 64 * 1024;
+
 /// A constant expression in which `\w`, `\d` and `\b` mean ASCII: an automaton for those of Unicode is large, and
-/// gives way to a slow one as soon as a letter beyond ASCII is met. What a thread keeps of the automaton is bounded.
+/// gives way to a slow one as soon as a letter beyond ASCII is met.
 ///
 /// # Panics
 /// If the expression is malformed.
 pub(crate) fn regex(source: &str) -> Regex {
-    /// Bytes.
-    const KEPT: usize = 256 * 1024;
     let mut ascii = String::with_capacity(source.len());
     let mut rest = source.chars();
     while let Some(c) = rest.next() {
@@ -62,7 +63,7 @@ pub(crate) fn regex(source: &str) -> Regex {
             other => ascii.extend(std::iter::once(c).chain(other)),
         }
     }
-    RegexBuilder::new(&ascii).dfa_size_limit(KEPT).build().expect("pattern is constant")
+    RegexBuilder::new(&ascii).dfa_size_limit(AUTOMATON_BYTES).build().expect("pattern is constant")
 }
 
 /// Characters that are not ASCII, with their places; runs of ASCII cost next to nothing.

@@ -16,6 +16,7 @@ use super::Input;
 use crate::artifact::{Artifact, Span};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::rule::{Meta, RuleId};
+use crate::text::AUTOMATON_BYTES;
 
 /// Body `<rule>.secret.toml`.
 #[derive(Debug, Deserialize)]
@@ -132,7 +133,7 @@ impl SecretKind {
 
 /// Over bytes: what is secret stands in files of any kind.
 fn regex(source: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(source).unicode(false).build()
+    RegexBuilder::new(source).unicode(false).dfa_size_limit(AUTOMATON_BYTES).build()
 }
 
 /// Literals of which every match holds one: of all parts of the expression those that are rarest.

@@ -10,6 +10,8 @@ use regex_syntax::hir::Hir;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+use crate::text::AUTOMATON_BYTES;
+
 /// One regular expression.
 #[derive(Debug, Clone)]
 pub struct Pattern {
@@ -57,7 +59,10 @@ impl Pattern {
 
     fn build(&self) -> Result<Regex, regex::Error> {
         let whole = self.is_whole.then(|| format!("^(?:{})$", self.source));
-        RegexBuilder::new(whole.as_deref().unwrap_or(&self.source)).unicode(is_unicode(&self.source)).build()
+        RegexBuilder::new(whole.as_deref().unwrap_or(&self.source))
+            .unicode(is_unicode(&self.source))
+            .dfa_size_limit(AUTOMATON_BYTES)
+            .build()
     }
 }
 

@@ -80,7 +80,7 @@ fn several_paths_are_scanned_in_their_order_and_once() {
 fn limits_are_shown() {
     let ran = run(Path::new("/"), &["--limits"]);
     assert_eq!(ran.code, 0);
-    for limit in ["file_bytes", "32 MiB", "package_bytes", "256 MiB", "nesting", "ratio", "in_flight_bytes", "48 MiB"] {
+    for limit in ["file_bytes", "32 MiB", "package_bytes", "256 MiB", "nesting", "ratio", "in_flight_bytes", "24 MiB"] {
         assert!(ran.stdout.contains(limit), "`{limit}` is missing in:\n{}", ran.stdout);
     }
 }

@@ -73,7 +73,7 @@ impl Scanner {
     pub fn scan(&self, root: &Path, progress: &dyn Progress) -> Result<Report, Error> {
         let discovered = self.discover(root)?;
         let mut report = Report::new(&self.rules);
-        self.run(&[discovered], progress, &mut |package| report.add(package, true));
+        self.run(&[discovered], progress, &mut |package| report.add(package));
         Ok(report)
     }
 

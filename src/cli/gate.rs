@@ -313,7 +313,7 @@ fn print(args: &Args, scanner: &Scanner, reports: &[PackageReport], out: &mut dy
         return Ok(());
     }
     let mut report = Report::new(scanner.rules());
-    reports.iter().for_each(|package| report.add(package.clone(), true));
+    reports.iter().for_each(|package| report.add(package.clone()));
     let detail = if args.verbose { terminal::Detail::Verbose } else { terminal::Detail::Normal };
     Ok(terminal::packages(&report, terminal::Options { detail, width: super::width() }, out)?)
 }

@@ -333,8 +333,7 @@ fn print(
         };
         failed = failed.take().or(result.err());
         ledger.add(policy.suppressions(), &package);
-        let is_kept = output.format == Format::Text && detail.shows(package.verdict);
-        report.add(package, is_kept);
+        if output.format == Format::Text { detail.keep(report, package) } else { report.count(&package) }
     };
     if let Some(places) = places {
         // Which skill hides which is known when all are.

@@ -280,7 +280,7 @@ impl Session<'_> {
             let is_news = self.memory.is_news(&root, &report.path, &report.digest, report.verdict);
             if is_news && (!is_first || report.verdict >= Verdict::Incomplete) {
                 self.print(&report)?;
-                self.report.add(report.clone(), false);
+                self.report.count(&report);
             }
             // What was told of and could not be taken away is still to be.
             if report.verdict == Verdict::Malicious {
@@ -297,7 +297,7 @@ impl Session<'_> {
             Format::Jsonl => json::line(report, &mut out)?,
             Format::Text => {
                 let mut one = Report::new(self.scanner.rules());
-                one.add(report.clone(), true);
+                one.add(report.clone());
                 let options = terminal::Options { detail: Detail::Normal, width: super::width() };
                 if options.detail.shows(report.verdict) {
                     terminal::packages(&one, options, &mut out)?;

@@ -425,7 +425,7 @@ impl<'a> Interpreter<'a> {
                 frame.rewrites();
                 self.shell(frame, at, what, module.slots(pool), place)
             }
-            OpKind::If(_) | OpKind::Else | OpKind::Loop | OpKind::While(_) | OpKind::End => return,
+            OpKind::If(_) | OpKind::Else | OpKind::Loop | OpKind::Try | OpKind::While(_) | OpKind::End => return,
         };
         frame.write(op.dst, value);
     }

@@ -165,9 +165,11 @@ pub enum OpKind {
     Else,
     /// A loop begins.
     Loop,
+    /// A block begins that is left early where something is thrown.
+    Try,
     /// The loop ends here if this is false.
     While(Slot),
-    /// End of a branch or loop.
+    /// End of a branch, loop or tried block.
     End,
     /// The function's result.
     Return(Slot),
@@ -470,7 +472,7 @@ impl Builder {
     /// Appends an operation whose result goes to `dst`.
     pub fn emit_to(&mut self, function: FnId, dst: Slot, range: Range<usize>, kind: OpKind) {
         self.room = self.room.saturating_sub(1);
-        let is_mark = matches!(kind, OpKind::If(_) | OpKind::Else | OpKind::Loop | OpKind::End);
+        let is_mark = matches!(kind, OpKind::If(_) | OpKind::Else | OpKind::Loop | OpKind::Try | OpKind::End);
         if self.room == 0 && !is_mark {
             self.module.coarse = true;
             return;

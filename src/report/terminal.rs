@@ -2,6 +2,7 @@
 //! then the places, what they mean and what to do. The worst stands last,
 //! where the eye is when the scan ends.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use annotate_snippets::renderer::DecorStyle;
@@ -34,6 +35,29 @@ impl Detail {
             Self::Normal => verdict >= Verdict::Review,
             Self::Verbose => true,
         }
+    }
+
+    /// Counts a package and keeps what is shown of it, no more: all that are shown wait for the last one.
+    pub fn keep(self, report: &mut Report, package: PackageReport) {
+        report.count(&package);
+        if !self.shows(package.verdict) {
+            return;
+        }
+        let mut package = PackageReport {
+            capabilities: BTreeMap::new(),
+            hosts: Vec::new(),
+            installs: Vec::new(),
+            contents: Vec::new(),
+            ..package
+        };
+        if self < Self::Verbose {
+            package.suppressed = Vec::new();
+            package.findings.retain(|finding| finding.verdict >= Verdict::Review);
+            package.findings.shrink_to_fit();
+            let named = package.findings.iter_mut().filter(|finding| finding.verdict < Verdict::Warn);
+            named.for_each(|finding| finding.locations = Vec::new());
+        }
+        report.packages.push(package);
     }
 }
 

@@ -44,15 +44,18 @@ impl Report {
         Self { packages: Vec::new(), tally: Tally::default(), data_date, rules: count, notes: Vec::new() }
     }
 
-    /// Counts a package, and keeps it if it is to be shown.
-    pub fn add(&mut self, package: PackageReport, is_kept: bool) {
+    /// Counts a package and keeps it.
+    pub fn add(&mut self, package: PackageReport) {
+        self.count(&package);
+        self.packages.push(package);
+    }
+
+    /// Counts a package.
+    pub fn count(&mut self, package: &PackageReport) {
         *self.tally.verdicts.entry(package.verdict).or_default() += 1;
         self.tally.packages += 1;
         self.tally.files += package.files;
         self.tally.gaps += package.gaps.len();
         self.tally.suppressed += package.suppressed.len();
-        if is_kept {
-            self.packages.push(package);
-        }
     }
 }

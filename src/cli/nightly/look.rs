@@ -37,20 +37,21 @@ pub(super) fn look(
     let named: BTreeMap<String, String> =
         roots.iter().map(|root| (root.root.display().to_string(), absolute(&root.root))).collect();
     let is_full = args.always && args.format == Format::Text;
-    let is_shown = |verdict| is_full && terminal::Detail::Normal.shows(verdict);
+    let count = |report: &mut Report, package: PackageReport| {
+        if is_full { terminal::Detail::Normal.keep(report, package) } else { report.count(&package) }
+    };
     let bar = scan::Bar::new();
     scan::confined(roots, args.look.threads(), || {
         let (mut skills, mut packages) = (Vec::new(), Vec::new());
         let (mut report, mut ledger) = (Report::new(scanner.rules()), Ledger::default());
         scanner.run(roots, &bar, &mut |package| {
             skills.push(Skill::of(named.get(&package.root).unwrap_or(&package.root), &package));
-            let is_kept = is_shown(package.verdict);
             match places {
                 // Which skill hides which is known when all are.
                 Some(_) => packages.push(if is_full { package } else { light(package) }),
                 None => {
                     ledger.add(policy.suppressions(), &package);
-                    report.add(package, is_kept);
+                    count(&mut report, package);
                 }
             }
         });
@@ -60,8 +61,7 @@ pub(super) fn look(
         }
         for package in packages {
             ledger.add(policy.suppressions(), &package);
-            let is_kept = is_shown(package.verdict);
-            report.add(package, is_kept);
+            count(&mut report, package);
         }
         let notes = ledger.notes(policy.suppressions());
         Scanned { vanished: vanished(roots, &named, &skills), skills, notes, report }

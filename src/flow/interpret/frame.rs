@@ -14,6 +14,7 @@ enum Kind {
     If,
     Else,
     Loop,
+    Try,
 }
 
 struct Region {
@@ -165,7 +166,7 @@ impl Frame {
                 _ if is_dead && self.regions.is_empty() => break,
                 OpKind::Else | OpKind::End => self.mark(interpreter, ops, at),
                 _ if is_dead => skip(ops, at),
-                OpKind::If(_) | OpKind::Loop | OpKind::While(_) => self.mark(interpreter, ops, at),
+                OpKind::If(_) | OpKind::Loop | OpKind::Try | OpKind::While(_) => self.mark(interpreter, ops, at),
                 _ => {
                     interpreter.step(self, at as u32, op);
                     at + 1
@@ -199,6 +200,13 @@ impl Frame {
         match ops.get(at).map(|op| op.kind) {
             Some(OpKind::If(condition)) => self.branch(interpreter, ops, at, condition),
             Some(OpKind::Else) => self.otherwise(interpreter, ops, at),
+            Some(OpKind::Try) => {
+                // It is entered for certain.
+                let region = self.region(Kind::Try, at + 1, interpreter.gates.len());
+                interpreter.variables(Store::open);
+                self.regions.push(Region { only: Some(true), ..region });
+                at + 1
+            }
             Some(OpKind::Loop) => {
                 let mut region = self.region(Kind::Loop, at + 1, interpreter.gates.len());
                 region.is_exact = match ops.get(at + 1).map(|op| op.kind) {
@@ -296,7 +304,7 @@ impl Frame {
         let dead_then = if region.kind == Kind::Else { region.is_then_dead } else { region.is_dead };
         let dead_else = region.kind == Kind::Else && region.is_dead;
         // What comes after a branch that leaves is under the condition too.
-        if !(dead_then ^ dead_else) || region.kind == Kind::Loop {
+        if region.kind != Kind::Try && (!(dead_then ^ dead_else) || region.kind == Kind::Loop) {
             interpreter.gates.truncate(region.gates);
         }
         if let Some(outer) = self.regions.last_mut() {
@@ -306,7 +314,8 @@ impl Frame {
             }
         }
         let is_over = (dead_then && dead_else) || (region.only.is_some() && region.is_dead);
-        if is_over && region.kind != Kind::Loop {
+        // What leaves a block that is tried may throw before; what is done at last is done in any case.
+        if is_over && !matches!(region.kind, Kind::Loop | Kind::Try) {
             match self.regions.last_mut() {
                 Some(outer) => outer.is_dead = true,
                 None => self.is_dead = true,
@@ -385,7 +394,7 @@ fn skip(ops: &[Op], at: usize) -> usize {
     let mut inside = 0usize;
     for (index, op) in ops.iter().enumerate().skip(at) {
         match op.kind {
-            OpKind::If(_) | OpKind::Loop => inside += 1,
+            OpKind::If(_) | OpKind::Loop | OpKind::Try => inside += 1,
             OpKind::End if inside == 0 => return index,
             OpKind::Else if inside == 0 => return index,
             OpKind::End => inside -= 1,

@@ -191,7 +191,9 @@ impl<'t> Lowering<'t> {
 
     fn attempt(&mut self, node: Node<'t>) {
         self.tries += 1;
+        self.emit(node, OpKind::Try);
         self.field_block(node, "body");
+        self.emit(node, OpKind::End);
         self.tries -= 1;
         for clause in children(node) {
             match clause.kind() {

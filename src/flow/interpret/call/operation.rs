@@ -15,7 +15,13 @@ impl Interpreter<'_> {
     /// Constants of a call's operation.
     pub(super) fn fold(&mut self, op: Fold, call: &Call) -> Value {
         let taint = {
-            let all = call.all().fold(None, |all, arg| taints(&all, &self.deep(arg, 2)));
+            // What a text is taken apart at, or is to be replaced in it, is not in what comes out.
+            let gone = match op {
+                Fold::Split => call.args.len(),
+                Fold::Replace => 1,
+                _ => 0,
+            };
+            let all = call.all().skip(gone).fold(None, |all, arg| taints(&all, &self.deep(arg, 2)));
             let all = taints(&all, &self.deep(&call.receiver, 2));
             // A part of a literal is no literal.
             let is_whole = matches!(op, Fold::Same | Fold::Join | Fold::JoinArgument | Fold::Concat | Fold::Format);

@@ -130,9 +130,11 @@ impl<'t> Lowering<'t> {
     pub(super) fn attempt(&mut self, node: Node<'t>) {
         let handler = node.child_by_field_name("handler");
         self.tries += usize::from(handler.is_some());
+        self.emit(node, OpKind::Try);
         if let Some(body) = node.child_by_field_name("body") {
             self.statement(body);
         }
+        self.emit(node, OpKind::End);
         self.tries -= usize::from(handler.is_some());
         if let Some(handler) = handler {
             let outer = self.scope;

@@ -73,10 +73,19 @@ impl Interpreter<'_> {
     }
 
     pub(in crate::flow::interpret) fn decoded(&mut self, value: &Value, path: &Rc<str>, call: &Call) -> Taint {
+        if self.is_encoded_here(call) {
+            return None;
+        }
         let text = value.texts().first().cloned().unwrap_or_else(|| "?".into());
         self.spend(text.len().min(40));
         let name: String = text.chars().take(40).collect();
         self.use_text(value, call.place, FoldedRole::Plain);
         self.label("decoded", &name, call.place, path)
+    }
+    /// `unescape(encodeURIComponent(text))` gives the bytes of a text, and hides nothing.
+    fn is_encoded_here(&self, call: &Call) -> bool {
+        let source = self.units[call.place.module as usize].text;
+        let written = source.get(call.place.start as usize..call.place.end as usize).unwrap_or("");
+        written.split_once('(').is_some_and(|(_, inside)| inside.trim_start().starts_with("encodeURIComponent("))
     }
 }

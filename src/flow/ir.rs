@@ -2,7 +2,7 @@
 //! each a list of three-address operations on numbered slots.
 //!
 //! Branches and loops stand in the list as marks (`If` … `Else` … `End`,
-//! `Loop` … `End`), so that nothing here nests and nothing that walks it needs recursion.
+//! `Loop` … `End`, `Try` … `End`), so that nothing here nests and nothing that walks it needs recursion.
 
 use std::collections::HashMap;
 use std::ops::Range;

@@ -331,6 +331,9 @@ impl Interpreter<'_> {
         if let Some((op, decodes)) = entry.fold {
             let folded = self.fold(op, call);
             let folded = if entry.sanitizes { folded.relabelled(None) } else { folded };
+            // Who encoded a text is remembered with it: to decode it again reveals nothing.
+            let is_encoded = op == Fold::PercentEncode;
+            let folded = if is_encoded { folded.join(&self.result_path(&path, call)) } else { folded };
             let label = if decodes || names_encoding(op, call) { self.decoded(&folded, &path, call) } else { None };
             result = result.join(&folded.with(&label));
         }

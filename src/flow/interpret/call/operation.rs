@@ -15,8 +15,11 @@ impl Interpreter<'_> {
     /// Constants of a call's operation.
     pub(super) fn fold(&mut self, op: Fold, call: &Call) -> Value {
         let taint = {
-            // What a text is taken apart at, or is to be replaced in it, is not in what comes out.
+            // What a text is taken apart at, or is to be replaced in it, is not in what comes out; a library's function
+            // is given the text itself.
+            let is_result = |api: &Sym| self.names.get(*api).ends_with(')');
             let gone = match op {
+                _ if !call.receiver.get().apis.iter().all(is_result) => 0,
                 Fold::Split => call.args.len(),
                 Fold::Replace => 1,
                 _ => 0,

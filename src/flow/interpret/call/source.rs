@@ -82,10 +82,14 @@ impl Interpreter<'_> {
         self.use_text(value, call.place, FoldedRole::Plain);
         self.label("decoded", &name, call.place, path)
     }
-    /// `unescape(encodeURIComponent(text))` gives the bytes of a text, and hides nothing.
+    /// Whether all that is to be decoded was encoded by the program itself: `unescape(encodeURIComponent(text))` gives
+    /// the bytes of a text.
     fn is_encoded_here(&self, call: &Call) -> bool {
-        let source = self.units[call.place.module as usize].text;
-        let written = source.get(call.place.start as usize..call.place.end as usize).unwrap_or("");
-        written.split_once('(').is_some_and(|(_, inside)| inside.trim_start().starts_with("encodeURIComponent("))
+        let subject = call.args.first().unwrap_or(&call.receiver).get();
+        let catalogue = self.catalogue(call.place.module);
+        let encodes =
+            |name: &str| catalogue.get(name).is_some_and(|entry| entry.fold == Some((Fold::PercentEncode, false)));
+        let is_encoder = |api: &Sym| self.names.get(*api).strip_suffix("()").is_some_and(encodes);
+        subject.lits.is_empty() && !subject.apis.is_empty() && subject.apis.iter().all(is_encoder)
     }
 }

@@ -21,10 +21,12 @@ mod filter;
 mod gate;
 mod record;
 mod split;
+mod tree;
 mod value;
 mod word;
 
-pub(crate) use word::{unescaped_in_quotes, unquoted};
+pub(crate) use tree::tree;
+pub(crate) use word::{Piece, pieces, unescaped_in_quotes, unquoted};
 
 pub(crate) use fetch::is_address;
 pub(crate) use filter::translate;
@@ -132,8 +134,7 @@ impl<'a> Run<'a> {
     }
 
     fn tree(&mut self) -> Option<Tree> {
-        let masked = word::without_braces(self.text);
-        match syntax::tree(Kind::Shell, masked.as_deref().unwrap_or(self.text)) {
+        match tree(self.text) {
             Ok(tree) => Some(tree),
             Err(gap) => {
                 self.gave_up = true;
@@ -320,6 +321,11 @@ impl<'a> Run<'a> {
             }
             if ["ssh-", "ecdsa-"].iter().any(|kind| content.shape().contains(kind)) {
                 fact = fact.label("literal-key");
+            }
+            // What a person types, and what stands for the person's own key.
+            let shape = content.shape();
+            if shape.is_empty() || ["...", "…", "<", "your", "YOUR"].iter().any(|sign| shape.contains(sign)) {
+                fact = fact.label("own-key");
             }
             self.facts.push(fact);
         }

@@ -12,7 +12,7 @@ use tree_sitter::{Node, Tree};
 use super::DEPTH;
 use crate::flow::ir::{Builder, FnId, Language, Mark, Module, OpKind, Role, ShellOp, Slot};
 use crate::limits::Limits;
-use crate::parse::{Kind, syntax};
+use crate::parse::shell;
 
 mod control;
 mod expansion;
@@ -260,7 +260,7 @@ impl<'t> Lowering<'t, '_> {
         if self.nesting >= NESTING {
             return false;
         }
-        let Ok(tree) = syntax::tree(Kind::Shell, text) else { return false };
+        let Ok(tree) = shell::tree(text) else { return false };
         let (function, depth) = (self.function, self.depth);
         let nesting = self.nesting + 1;
         Lowering { text, base, out: &mut *self.out, function, depth, inner: self.inner + 1, nesting }

@@ -1,5 +1,7 @@
 //! Shell words: quoting, expansion of what is known, substitutions.
 
+use std::ops::Range;
+
 use tree_sitter::Node;
 
 use super::value::{UNKNOWN, Value};
@@ -19,12 +21,11 @@ impl Run<'_> {
             "word" | "number" | "string_content" | "heredoc_content" | "special_variable_name" | "variable_name"
                 if node.named_child_count() == 0 =>
             {
-                let text = if node.kind() == "heredoc_content" || node.kind() == "string_content" {
-                    raw.to_owned()
+                if node.kind() == "heredoc_content" || node.kind() == "string_content" {
+                    Value::literal(raw, range)
                 } else {
-                    unquoted(raw)
-                };
-                Value::literal(text, range)
+                    self.bare(raw, range.start)
+                }
             }
             "raw_string" => {
                 let inner = raw.strip_prefix('\'').unwrap_or(raw);
@@ -67,6 +68,31 @@ impl Run<'_> {
         }
     }
 
+    /// A bare word, in which there may be variables (see [`super::tree`]).
+    fn bare(&self, raw: &str, start: usize) -> Value {
+        let mut value = Value::literal("", start..start + raw.len());
+        let mut at = start;
+        for piece in pieces(raw) {
+            let range = at..at + piece.text().len();
+            at = range.end;
+            value.append(match piece {
+                Piece::Text(text) => Value::literal(unquoted(text), range),
+                Piece::Variable(text) => self.variable(text.trim_start_matches('$'), range),
+            });
+        }
+        value.range = start..start + raw.len();
+        value
+    }
+
+    fn variable(&self, name: &str, range: Range<usize>) -> Value {
+        match (self.variables.get(name), name) {
+            (_, "IFS") => Value::literal(" ", range),
+            (Some(value), _) => value.clone(),
+            (None, "HOME") => Value::literal("~", range),
+            (None, _) => Value::unknown(range),
+        }
+    }
+
     /// Text between the parts of a composite word belongs to it as well.
     fn parts(&mut self, node: Node<'_>, depth: usize) -> Value {
         let range = node.byte_range();
@@ -101,15 +127,10 @@ impl Run<'_> {
         let inner = raw.trim_start_matches('$').trim_start_matches('{').trim_end_matches('}');
         let length = inner.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
         let (name, operation) = inner.split_at(length);
-        if name == "IFS" {
-            return Value::literal(" ", range);
+        if name == "IFS" || operation.is_empty() {
+            return self.variable(name, range);
         }
-        let known = self.variables.get(name).cloned();
-        if known.is_none() && name == "HOME" && operation.is_empty() {
-            return Value::literal("~", range);
-        }
-        match (known, operation) {
-            (Some(value), "") => value,
+        match (self.variables.get(name).cloned(), operation) {
             (Some(value), _) => match (value.text(), substring(operation)) {
                 (Some(text), Some((from, length))) => {
                     let cut: String = text.chars().skip(from).take(length).collect();
@@ -131,53 +152,67 @@ impl Run<'_> {
     }
 }
 
-/// The text with braces that are an expansion replaced by letters, if it has any: at the beginning of a command the
-/// grammar takes them for a group of commands.
-pub(super) fn without_braces(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let mut masked: Option<Vec<u8>> = None;
-    for at in memchr::memchr_iter(b'{', bytes) {
-        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        let is_first = before.is_none_or(|byte| byte.is_ascii_whitespace() || b"(;|&`".contains(byte));
-        let Some(length) = Some(at + 1).filter(|_| is_first).and_then(|start| brace(bytes.get(start..)?)) else {
-            continue;
-        };
-        let masked = masked.get_or_insert_with(|| bytes.to_vec());
-        for at in [at, at + 1 + length] {
-            if let Some(byte) = masked.get_mut(at) {
-                *byte = b'_';
-            }
-        }
-    }
-    masked.and_then(|bytes| String::from_utf8(bytes).ok())
-}
-
-/// Length of what stands in the braces of an expansion.
-fn brace(rest: &[u8]) -> Option<usize> {
-    const LONGEST: usize = 4096;
-    let mut quote = None;
-    let mut has_comma = false;
-    for (at, byte) in rest.iter().enumerate().take(LONGEST) {
-        match (byte, quote) {
-            (b'\n', _) => return None,
-            (b'"' | b'\'', None) => quote = Some(*byte),
-            (byte, Some(open)) if *byte == open => quote = None,
-            (_, Some(_)) => {}
-            (b'}', None) => return has_comma.then_some(at),
-            (b',', None) => has_comma = true,
-            (b' ' | b'\t' | b'{' | b';', None) => return None,
-            _ => {}
-        }
-    }
-    None
-}
-
 /// `:from:length` of an expansion.
 fn substring(operation: &str) -> Option<(usize, usize)> {
     let (from, length) = operation.strip_prefix(':')?.split_once(':').unwrap_or((operation.strip_prefix(':')?, ""));
     let from = from.trim().parse().ok()?;
     let length = if length.is_empty() { usize::MAX } else { length.trim().parse().ok()? };
     Some((from, length))
+}
+
+/// A part of a bare word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece<'t> {
+    /// As it stands.
+    Text(&'t str),
+    /// With its `$`.
+    Variable(&'t str),
+}
+
+impl<'t> Piece<'t> {
+    fn text(self) -> &'t str {
+        match self {
+            Self::Text(text) | Self::Variable(text) => text,
+        }
+    }
+}
+
+/// The parts of a bare word: `$name` and what stands between.
+pub(crate) fn pieces(raw: &str) -> Vec<Piece<'_>> {
+    let mut all = Vec::new();
+    let mut rest = raw;
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b'$', rest.as_bytes().get(from..).unwrap_or(b"")).map(|at| from + at) {
+        let (before, variable) = rest.split_at(at);
+        let escapes = before.bytes().rev().take_while(|byte| *byte == b'\\').count();
+        let length = if escapes % 2 == 1 { 0 } else { name_length(variable) };
+        if length == 0 {
+            from = at + 1;
+            continue;
+        }
+        if !before.is_empty() {
+            all.push(Piece::Text(before));
+        }
+        let (variable, after) = variable.split_at(1 + length);
+        all.push(Piece::Variable(variable));
+        (rest, from) = (after, 0);
+    }
+    if !rest.is_empty() {
+        all.push(Piece::Text(rest));
+    }
+    all
+}
+
+/// Length of the name behind a `$`.
+pub(super) fn name_length(variable: &str) -> usize {
+    let name = variable.as_bytes().get(1..).unwrap_or(b"");
+    match name.first() {
+        Some(first) if first.is_ascii_alphabetic() || *first == b'_' => {
+            name.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count()
+        }
+        Some(b'0'..=b'9' | b'@' | b'*' | b'#' | b'?' | b'!') => 1,
+        _ => 0,
+    }
 }
 
 /// A bare word without its backslashes.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::decode;
 use crate::flow::value::UNKNOWN;
-use crate::parse::shell::{unescaped_in_quotes, unquoted};
+use crate::parse::shell::{Piece, pieces, unescaped_in_quotes, unquoted};
 
 impl<'t> Lowering<'t, '_> {
     /// A word with what it is to its command.
@@ -57,8 +57,11 @@ impl<'t> Lowering<'t, '_> {
         if bare.contains('{') && (bare.contains(',') || bare.contains("..")) {
             return Role::Braces;
         }
-        let expands =
-            |part: &Node<'_>| matches!(part.kind(), "simple_expansion" | "expansion" | "command_substitution");
+        let expands = |part: &Node<'_>| match part.kind() {
+            "simple_expansion" | "expansion" | "command_substitution" => true,
+            "word" => has_variable(self.raw(*part)),
+            _ => false,
+        };
         if parts.iter().any(expands) { Role::Split } else { Role::Word }
     }
 
@@ -66,7 +69,7 @@ impl<'t> Lowering<'t, '_> {
     pub(super) fn plain(&self, node: Node<'t>) -> Option<String> {
         let parts = named(node);
         match (node.kind(), parts.as_slice()) {
-            ("word" | "number", []) => Some(unquoted(self.raw(node))),
+            ("word" | "number", []) if !has_variable(self.raw(node)) => Some(unquoted(self.raw(node))),
             ("command_name", [only]) => self.plain(*only),
             ("raw_string", _) => Some(self.raw(node).trim_matches('\'').to_owned()),
             ("concatenation" | "string", parts) => {
@@ -94,8 +97,7 @@ impl<'t> Lowering<'t, '_> {
         let raw = self.raw(node);
         match node.kind() {
             "word" | "number" | "extglob_pattern" | "regex" | "variable_name" if named(node).is_empty() => {
-                let text = unquoted(raw);
-                self.literal(node, &text)
+                self.bare(node, raw)
             }
             "string_content" => {
                 let text = unescaped(raw);
@@ -134,6 +136,25 @@ impl<'t> Lowering<'t, '_> {
             "heredoc_body" => self.parts(node, node.byte_range(), Quoting::Document),
             "string" | "translated_string" => self.parts(node, node.byte_range(), Quoting::Double),
             _ => self.parts(node, node.byte_range(), Quoting::None),
+        }
+    }
+
+    /// A bare word, in which there may be variables.
+    fn bare(&mut self, node: Node<'t>, raw: &str) -> Slot {
+        let all: Vec<Slot> = pieces(raw)
+            .into_iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => self.literal(node, &unquoted(text)),
+                Piece::Variable(name) => self.variable(node, name.trim_start_matches('$')),
+            })
+            .collect();
+        match all.as_slice() {
+            [] => self.literal(node, ""),
+            [only] => *only,
+            all => {
+                let all = self.out.pool(all);
+                self.emit(node, OpKind::Concat(all))
+            }
         }
     }
 
@@ -208,6 +229,10 @@ impl<'t> Lowering<'t, '_> {
             slots.push(self.literal(node, &text));
         }
     }
+}
+
+fn has_variable(raw: &str) -> bool {
+    raw.contains('$') && pieces(raw).iter().any(|piece| matches!(piece, Piece::Variable(_)))
 }
 
 /// How backslashes and quotes between parts are read.

@@ -169,7 +169,7 @@ impl Ruleset {
                 &mut errors,
             ),
             indicators: kept(Indicators::parse(&lists), &mut errors),
-            lexicons: kept(Lexicons::parse(files), &mut errors),
+            lexicons: Lexicons::parse(files, &mut errors),
             tools: kept(csv(tools, text(tools)), &mut errors)
                 .into_iter()
                 .filter_map(|row| row.into_iter().next())

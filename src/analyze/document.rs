@@ -70,7 +70,8 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
         .map(|found| {
             let mut fact = Fact::new(FactKind::Address, found.range(), "an address in code");
             fact.urls.push(found.as_str().to_owned());
-            if PLACEHOLDERS.iter().any(|sign| found.as_str().to_ascii_lowercase().contains(sign)) {
+            let goes_on = source.get(found.end()..).is_some_and(|rest| rest.starts_with(['<', '{', '$', '…']));
+            if goes_on || PLACEHOLDERS.iter().any(|sign| found.as_str().to_ascii_lowercase().contains(sign)) {
                 fact = fact.label("placeholder");
             }
             if *sends.get_or_insert_with(|| SENDS.is_match(source)) {

@@ -56,8 +56,8 @@ pub struct FlowCase {
     /// Classes of sources that a condition around the sink asks, one of which is asked.
     #[serde(default)]
     pub gates: Vec<String>,
-    /// What happens on the way: `decoded`, `written` to a file, `searched` for a part that is taken out, or that a
-    /// command is what was decoded `alone`.
+    /// What happens on the way: `decoded`, `written` to a file, `searched` for a part that is taken out, a file as it
+    /// is (`whole`), or that a command is what was decoded `alone`.
     #[serde(default)]
     pub through: Vec<String>,
     /// Instead of the rule's severity.
@@ -85,9 +85,43 @@ const NAMED: [&str; 3] = ["env-secret", "env-bulk", "env-unknown"];
 const SEARCHES: [&str; 7] =
     ["re.search", "re.match", "re.findall", "re.finditer", "?.match", ".group", "BeautifulSoup"];
 
+/// Beginnings of names of interfaces that take a file as it is.
+const PACKERS: [&str; 18] = [
+    "cmd.tar",
+    "cmd.zip",
+    "cmd.7z",
+    "cmd.gzip",
+    "cmd.curl",
+    "cmd.wget",
+    "cmd.base64",
+    "cmd.openssl",
+    "cmd.cp",
+    "cmd.scp",
+    "cmd.rsync",
+    "cmd.xxd",
+    "tarfile.",
+    "zipfile.",
+    "shutil.",
+    "archiver",
+    "fs.createReadStream",
+    "fs.cp",
+];
+
 /// Kinds of hosts that are computed, beside the classes of `lists/hosts.csv`.
-const HOSTS: [&str; 11] =
-    ["vendor", "declared", "service", "allowed", "unknown", "ip", "local", "throwaway", "runtime", "chosen", "unseen"];
+const HOSTS: [&str; 12] = [
+    "vendor",
+    "declared",
+    "service",
+    "allowed",
+    "unknown",
+    "ip",
+    "local",
+    "throwaway",
+    "runtime",
+    "chosen",
+    "default",
+    "unseen",
+];
 
 impl FlowRule {
     /// Checks what the schema cannot say.
@@ -212,12 +246,18 @@ impl Package<'_> {
         let name = label.map(|label| outcome.names.get(label.name).to_string()).unwrap_or_default();
         let class = label.map(|label| outcome.names.get(label.class).to_string()).unwrap_or_default();
         let is_env = class == "env";
-        let mut to =
-            self.hosts(&hit.to, Some(&name).filter(|_| is_env || matches!(class.as_str(), "file" | "keychain")));
+        let mut to = self.hosts(
+            &hit.to,
+            Some(&name).filter(|_| is_env || matches!(class.as_str(), "file" | "keychain")),
+            is_env && hit.is_chosen,
+        );
         if hit.is_chosen && to.remove("runtime") {
             to.insert("chosen".to_owned());
         }
-        let from = if class == "fetched" { self.hosts(&[name.as_str().into()], None) } else { BTreeSet::new() };
+        if hit.is_chosen && to.remove("unknown") {
+            to.insert("default".to_owned());
+        }
+        let from = if class == "fetched" { self.hosts(&[name.as_str().into()], None, false) } else { BTreeSet::new() };
         let paths = hit.paths.iter().flat_map(|path| self.input.rules.paths.classes(path)).map(str::to_owned).collect();
         let mut gates = BTreeSet::new();
         for gate in &hit.gates {
@@ -234,6 +274,12 @@ impl Package<'_> {
         if label.is_some_and(|label| label.trail.all().iter().any(|step| searches(step))) {
             through.insert("searched");
         }
+        let packs = |step: &Step| PACKERS.iter().any(|name| outcome.names.get(step.what).starts_with(name));
+        // Or the command that sends it reads it.
+        let takes = |step: &Step| packs(step) || (step.place == hit.place && hit.api.starts_with("cmd."));
+        if label.is_some_and(|label| label.trail.all().first().is_some_and(|step| takes(step))) {
+            through.insert("whole");
+        }
         if class == "decoded" && hit.content.iter().any(|line| is_alone(line, &name)) {
             through.insert("alone");
         }
@@ -247,7 +293,10 @@ impl Package<'_> {
             all.extend(env_class(name).map(str::to_owned));
         }
         if class == "file" {
-            for path_class in self.input.rules.paths.classes(name) {
+            // Whatever lies in a folder is what the folder is.
+            let folder = name.strip_suffix(UNKNOWN).and_then(|path| path.strip_suffix('/'));
+            let paths = std::iter::once(name).chain(folder);
+            for path_class in paths.flat_map(|path| self.input.rules.paths.classes(path)) {
                 all.insert(format!("file:{path_class}"));
                 let groups =
                     FILES.iter().filter(|_| !is_public(name)).filter(|(_, members)| members.contains(&path_class));
@@ -257,8 +306,9 @@ impl Package<'_> {
         all
     }
 
-    /// Kinds of hosts that these addresses lead to; `credential` is the name of what goes there.
-    fn hosts(&self, addresses: &[std::rc::Rc<str>], credential: Option<&String>) -> BTreeSet<String> {
+    /// Kinds of hosts that these addresses lead to; `credential` is the name of what goes there, `is_chosen` whether the
+    /// user may have set the address.
+    fn hosts(&self, addresses: &[std::rc::Rc<str>], credential: Option<&String>, is_chosen: bool) -> BTreeSet<String> {
         let mut kinds = BTreeSet::new();
         if addresses.is_empty() {
             kinds.insert("unseen".to_owned());
@@ -288,6 +338,7 @@ impl Package<'_> {
             let vendors = &self.input.rules.vendors;
             let is_own = |name: &String| {
                 vendors.belongs(name, &place.host)
+                    || (is_chosen && self.is_like(&place.host))
                     || (vendors.is_anyones(name) && (vendors.knows(&place.host) || self.is_like(&place.host)))
             };
             // What the user trusts may have it.
@@ -426,6 +477,11 @@ fn env_class(name: &str) -> Option<&'static str> {
         "?" => Some("env-unknown"),
         _ => {
             let lower = name.to_ascii_lowercase();
+            // Addresses of databases have the password in them.
+            const DATABASES: [&str; 5] = ["database_url", "connection_string", "mongo_uri", "mongodb_uri", "redis_url"];
+            if DATABASES.iter().any(|name| lower.contains(name)) || lower.split('_').any(|word| word == "dsn") {
+                return Some("env-secret");
+            }
             lower
                 .split(['_', '-', '.'])
                 .any(|word| SECRET.contains(&word) || word.ends_with("key"))

@@ -95,6 +95,11 @@ pub struct Signal {
     /// A link to a helper whose name is no well-known tool and nothing that the package declares.
     #[serde(default)]
     pub unknown_helper: bool,
+    /// An address in prose or in a code block that leads to one of these classes.
+    pub addresses: Option<Vec<String>>,
+    /// An e-mail address of somebody in particular.
+    #[serde(default)]
+    pub email: bool,
     /// Two or more operating systems are sent to different places.
     #[serde(default)]
     pub per_os: bool,
@@ -152,10 +157,15 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
 /// What belongs together in a line of a program stands within so many bytes.
 const PASSAGE: usize = 2000;
 
-/// Whether places are far apart in lines that nobody writes: those of a bundle hold everything somewhere.
-fn is_scattered(bytes: &[u8], seen: &[Seen]) -> bool {
+/// Whether places are far apart: in a table, or in lines that nobody writes, as those of a bundle, which hold
+/// everything somewhere.
+fn is_scattered(artifact: &Artifact, seen: &[Seen]) -> bool {
+    let bytes = &artifact.bytes;
     let start = seen.iter().map(|(range, _)| range.start).min().unwrap_or(0);
     let end = seen.iter().map(|(range, _)| range.end).max().unwrap_or(0);
+    if !artifact.kind.is_code() {
+        return end - start > PASSAGE;
+    }
     let lines = memchr::memchr_iter(b'\n', bytes.get(start..end).unwrap_or(b"")).count() + 1;
     end - start > PASSAGE && (end - start) / lines > PASSAGE
 }
@@ -174,7 +184,8 @@ fn judge(input: &Input<'_>, artifact: &Artifact, document: &Document, found: &mu
         let mut last_end = 0;
         for unit in judge.units(rule) {
             let Some((score, seen)) = judge.unit(rule, &unit) else { continue };
-            if artifact.kind.is_code() && is_scattered(&artifact.bytes, &seen) {
+            let is_one_passage = artifact.kind.is_code() || rule.scope == Scope::Section;
+            if is_one_passage && !matches!(artifact.body, Body::Markdown(_)) && is_scattered(artifact, &seen) {
                 continue;
             }
             let grade = rule.grades.iter().find(|grade| score >= grade.score);

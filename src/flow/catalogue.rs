@@ -135,6 +135,8 @@ pub enum Effect {
     Resolve,
     /// Functions among the arguments get the receiver; their results are the result.
     Then,
+    /// The receiver, or what functions among the arguments give instead.
+    Otherwise,
     /// Functions among the arguments get each item; their results are a list.
     Map,
     /// The first argument gets each item of the second; its results are a list.
@@ -143,8 +145,16 @@ pub enum Effect {
     Filter,
     /// Functions among the arguments get what was gathered and each item.
     Reduce,
-    /// All arguments become part of the receiver.
+    /// All arguments become part of the receiver, and so does what is read.
     Push,
+    /// Functions among the arguments are called when the event is told that the first one names.
+    Listen,
+    /// Tells of the event that the first argument names.
+    Emit,
+    /// What is put into the result is put into its argument.
+    Wrap,
+    /// The receiver.
+    Itself,
     /// The items of all arguments become part of the receiver.
     Extend,
     /// The content of all arguments becomes part of the first.

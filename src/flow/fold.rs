@@ -110,6 +110,12 @@ pub enum Fold {
     Range,
     /// Lists of the fields of each line, between commas.
     Rows,
+    /// Paths of what lies in a folder.
+    Children,
+    /// Paths that a pattern stands for.
+    Glob,
+    /// Lists of a folder's path and two lists of names, for it and all below.
+    Walk,
 }
 
 /// Applies `op` to a text and further texts; `None` if that gives nothing known.
@@ -212,7 +218,16 @@ pub fn apply(op: Fold, receiver: Option<&Lit>, args: &[Lit]) -> Option<Lit> {
         }
         Fold::BaseName => subject()?.rsplit('/').next().unwrap_or("").to_owned(),
         Fold::Format => format(&subject()?, rest),
-        Fold::Join | Fold::JoinArgument | Fold::Split | Fold::Codes | Fold::List | Fold::Range | Fold::Rows => {
+        Fold::Join
+        | Fold::JoinArgument
+        | Fold::Split
+        | Fold::Codes
+        | Fold::List
+        | Fold::Range
+        | Fold::Rows
+        | Fold::Children
+        | Fold::Glob
+        | Fold::Walk => {
             return None;
         }
     };

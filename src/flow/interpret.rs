@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::catalogue::{Catalogue, Entry};
 use super::fast::{FastMap, FastSet};
-use super::ir::{Function, Module, Op, OpKind, Shape, Slot};
+use super::ir::{Function, Language, Module, Op, OpKind, Shape, Slot};
 use super::value::{FnRef, Label, Lit, Names, ObjId, Place, Sym, Value, Verb, taints};
 
 mod call;
 mod constant;
 mod effect;
+mod event;
 mod file;
 mod frame;
 mod interface;
@@ -365,12 +366,18 @@ impl<'a> Interpreter<'a> {
             }
             OpKind::Each(of) => {
                 let of = self.read(frame, of);
-                let item = frame.item(self, &of);
-                self.taken_from(&of, item)
+                if let Some(name) = self.variable_names(&of, place) {
+                    name
+                } else if module.language == Language::Python && self.is_table(&of) {
+                    self.keys(&of, place)
+                } else {
+                    let item = frame.item(self, &of);
+                    self.taken_from(&of, item)
+                }
             }
             OpKind::Keys(of) => {
                 let of = self.read(frame, of);
-                self.keys(&of)
+                self.keys(&of, place)
             }
             OpKind::Class(base) => {
                 let object = self.site(frame.function, at);
@@ -399,7 +406,7 @@ impl<'a> Interpreter<'a> {
             OpKind::Give(from) => {
                 let value = self.read(frame, from);
                 self.use_text(&value, place, FoldedRole::Plain);
-                frame.result = frame.result.join(&value);
+                frame.given = frame.given.join(&value);
                 return;
             }
             OpKind::Leave => {

@@ -247,6 +247,8 @@ pub struct Function {
     pub takes_self: bool,
     /// Whether calls give something to wait for, or an iterator; joined with the result.
     pub is_deferred: bool,
+    /// Whether it is called where it is read as a member.
+    pub is_getter: bool,
 }
 
 /// One program, lowered.

@@ -44,6 +44,11 @@ impl Names {
         self.all.len() as Sym - 1
     }
 
+    /// The number of a name, if it has one.
+    pub fn find(&self, name: &str) -> Option<Sym> {
+        self.numbers.get(name).copied()
+    }
+
     /// The name of a number.
     pub fn get(&self, sym: Sym) -> Rc<str> {
         self.all.get(sym as usize).map_or_else(|| Rc::from(""), Rc::clone)

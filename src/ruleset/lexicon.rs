@@ -10,13 +10,19 @@ use crate::text;
 /// Most words, or characters in scripts without spaces, that a `*` of a phrase stands for.
 const GAP: [usize; 2] = [4, 24];
 
+/// What may stand after a word before the next one.
+const BETWEEN: [char; 7] = [',', ';', ':', ')', '"', '\'', '`'];
+
 /// Named phrase lists, from `lexicons/*.txt`. A line is a phrase; one that ends in `*` is the beginning of a word; ` * `
-/// stands for up to four words (or, in scripts other than ASCII, 24 characters), `#` starts a comment.
+/// stands for up to four words (or, in scripts other than ASCII, 24 characters), `{name}` for any phrase of the list
+/// `lexicons/words/name.txt`, `#` starts a comment.
 #[derive(Default)]
 pub struct Lexicons {
     lists: BTreeMap<String, LexiconId>,
     phrases: Vec<Phrase>,
-    /// The longest part of each phrase.
+    /// Words that a part of a phrase may be, for all phrases that name the same list.
+    words: Vec<Vec<Word>>,
+    /// The rarest part of each phrase.
     index: Index,
 }
 
@@ -25,9 +31,8 @@ pub type LexiconId = u16;
 
 struct Phrase {
     list: LexiconId,
-    /// What stands between its wildcards.
-    parts: Vec<String>,
-    /// The longest of them.
+    parts: Vec<Part>,
+    /// The part that is looked up.
     key: usize,
     /// Whether it begins and ends where a word does.
     edges: [bool; 2],
@@ -35,19 +40,55 @@ struct Phrase {
     is_spaced: bool,
 }
 
+struct Part {
+    /// Whether other words may stand before it.
+    has_gap: bool,
+    what: What,
+}
+
+enum What {
+    /// This text.
+    Text(String),
+    /// One of the words of this list.
+    OneOf(usize),
+}
+
+/// A word of a list, or several.
+struct Word {
+    text: String,
+    /// Whether it is only the beginning.
+    is_stem: bool,
+}
+
 impl Lexicons {
-    pub(crate) fn parse(files: &BTreeMap<String, String>) -> Result<Self, RuleError> {
+    pub(crate) fn parse(files: &BTreeMap<String, String>, errors: &mut Vec<RuleError>) -> Self {
         let mut all = Self::default();
+        let mut words = BTreeMap::new();
+        for (file, text) in files {
+            let Some(name) = file.strip_prefix("lexicons/words/").and_then(|n| n.strip_suffix(".txt")) else {
+                continue;
+            };
+            words.insert(name, all.words.len());
+            all.words.push(lines(text).map(Word::parse).collect());
+        }
         for (file, text) in files {
             let Some(name) = file.strip_prefix("lexicons/").and_then(|n| n.strip_suffix(".txt")) else { continue };
-            let list = LexiconId::try_from(all.lists.len())
-                .map_err(|error| RuleError::Body { file: file.clone(), why: error.to_string() })?;
+            if name.contains('/') {
+                continue;
+            }
+            let list = all.lists.len() as LexiconId;
             all.lists.insert(name.to_owned(), list);
-            all.phrases.extend(lines(text).filter_map(|line| Phrase::parse(line, list)));
+            for line in lines(text) {
+                match Phrase::parse(line, list, &words, &all.words) {
+                    Ok(phrase) => all.phrases.extend(phrase),
+                    Err(why) => errors.push(RuleError::Body { file: file.clone(), why }),
+                }
+            }
         }
-        let keys = all.phrases.iter().enumerate().map(|(at, phrase)| (phrase.literal(), at as Owner));
+        let keys = all.phrases.iter().enumerate();
+        let keys = keys.flat_map(|(at, phrase)| phrase.literals(&all.words).into_iter().map(move |l| (l, at as Owner)));
         all.index = Index::new(keys);
-        Ok(all)
+        all
     }
 
     /// All phrases in text that went through [`text::fold`], with the list and the range of each, in this order.
@@ -56,7 +97,7 @@ impl Lexicons {
         let mut found: Vec<_> = candidates
             .filter_map(|(phrase, at)| {
                 let phrase = self.phrases.get(phrase as usize)?;
-                Some((phrase.list, phrase.at(folded, at)?))
+                Some((phrase.list, Place { phrase, folded, words: &self.words }.around(at)?))
             })
             .collect();
         found.sort_unstable_by_key(|(list, range)| (*list, range.start, range.end));
@@ -81,82 +122,181 @@ impl Lexicons {
     }
 }
 
+impl Word {
+    fn parse(line: &str) -> Self {
+        let stem = line.strip_suffix('*');
+        Self { text: text::folded(stem.unwrap_or(line)).trim().to_owned(), is_stem: stem.is_some() }
+    }
+}
+
 impl Phrase {
-    fn parse(line: &str, list: LexiconId) -> Option<Self> {
+    fn parse(
+        line: &str,
+        list: LexiconId,
+        names: &BTreeMap<&str, usize>,
+        words: &[Vec<Word>],
+    ) -> Result<Option<Self>, String> {
         let (stem, is_stem) = match line.strip_suffix('*') {
             Some(stem) if !stem.ends_with(' ') => (stem, true),
             _ => (line, false),
         };
         let folded = text::folded(stem);
-        let parts: Vec<String> =
-            folded.split('*').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect();
-        let key = (0..parts.len()).max_by_key(|at| parts[*at].len())?;
+        let mut parts = Vec::new();
+        for (at, run) in folded.split('*').enumerate() {
+            let mut has_gap = at > 0;
+            for piece in run.split_inclusive('}').flat_map(|piece| piece.split_inclusive('{')) {
+                let text = piece.trim_end_matches('{').trim();
+                let what = match text.strip_suffix('}') {
+                    Some(name) => What::OneOf(
+                        *names.get(name).ok_or_else(|| format!("there is no list `{name}` in lexicons/words"))?,
+                    ),
+                    None if text.is_empty() => continue,
+                    None => What::Text(text.to_owned()),
+                };
+                parts.push(Part { has_gap, what });
+                has_gap = false;
+            }
+        }
+        // A text that is not one of many is found soonest, a long one of those.
+        let weight = |at: &usize| match &parts[*at].what {
+            What::Text(text) => 1000 * text.split(' ').count() + text.len(),
+            What::OneOf(list) => 1000 / (1 + words.get(*list).map_or(0, Vec::len)),
+        };
+        let Some(key) = (0..parts.len()).max_by_key(weight) else { return Ok(None) };
         // Of the phrase as it was written: other letters fold to those of ASCII, and their words have other edges.
-        let has_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        let has_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '{' | '}'));
         let edges = [has_edge(stem.chars().next()), !is_stem && has_edge(stem.chars().last())];
-        Some(Self { list, parts, key, edges, is_spaced: folded.is_ascii() })
+        Ok(Some(Self { list, parts, key, edges, is_spaced: folded.is_ascii() }))
     }
 
-    /// Its longest part; in scripts without spaces that may be part of a longer word.
-    fn literal(&self) -> Literal {
+    /// What its key may be; in scripts without spaces that may be part of a longer word.
+    fn literals(&self, words: &[Vec<Word>]) -> Vec<Literal> {
         let is_first = self.key == 0;
         let is_last = self.key + 1 == self.parts.len();
         let is_open = |is_edge: bool, edge: bool| if is_edge { !edge } else { !self.is_spaced };
         let [start, end] = self.edges;
-        Literal {
-            text: self.parts.get(self.key).cloned().unwrap_or_default(),
-            is_open: [is_open(is_first, start), is_open(is_last, end)],
+        match self.parts.get(self.key).map(|part| &part.what) {
+            Some(What::Text(text)) => {
+                vec![Literal { text: text.clone(), is_open: [is_open(is_first, start), is_open(is_last, end)] }]
+            }
+            Some(What::OneOf(list)) => {
+                let all = words.get(*list).map_or(&[][..], Vec::as_slice).iter();
+                all.map(|word| Literal { text: word.text.clone(), is_open: [false, word.is_stem] }).collect()
+            }
+            None => Vec::new(),
         }
     }
+}
 
-    /// The range of the phrase whose longest part stands at `at`.
-    fn at(&self, folded: &str, at: usize) -> Option<Range<usize>> {
-        let (before, after) = self.parts.split_at(self.key);
+/// A phrase and the text in which it is looked for.
+struct Place<'p> {
+    phrase: &'p Phrase,
+    folded: &'p str,
+    words: &'p [Vec<Word>],
+}
+
+impl Place<'_> {
+    /// The range of the phrase whose key stands at `at`.
+    fn around(&self, at: usize) -> Option<Range<usize>> {
+        let (before, after) = self.phrase.parts.split_at(self.phrase.key);
         let (key, after) = after.split_first()?;
-        let start = self.start(before, folded, at)?;
-        let end = self.end(after, folded, at + key.len())?;
+        let start = self.start(before, key.has_gap, at)?;
+        let end = self.ends(key, at).into_iter().find_map(|at| self.end(after, at))?;
         Some(start..end)
     }
 
-    /// Where the phrase ends whose parts `rest` follow a gap at `at`.
-    fn end(&self, rest: &[String], folded: &str, at: usize) -> Option<usize> {
-        let Some((part, rest)) = rest.split_first() else {
-            let goes_on = self.edges[1] && folded.as_bytes().get(at).is_some_and(|byte| is_word(*byte));
-            return (!goes_on).then_some(at);
-        };
-        let goes_on = |at: &usize| folded.get(*at..).is_some_and(|text| text.starts_with(part.as_str()));
-        self.after(folded, at).into_iter().filter(goes_on).find_map(|at| self.end(rest, folded, at + part.len()))
+    /// Where a part ends that begins at `at`.
+    fn ends(&self, part: &Part, at: usize) -> Vec<usize> {
+        let rest = self.folded.get(at..).unwrap_or("");
+        match &part.what {
+            What::Text(text) => rest.starts_with(text.as_str()).then_some(at + text.len()).into_iter().collect(),
+            What::OneOf(list) => {
+                let all = self.words.get(*list).map_or(&[][..], Vec::as_slice).iter();
+                let ends = all.filter(|word| rest.starts_with(&word.text)).map(|word| {
+                    let more = rest.bytes().skip(word.text.len()).take_while(|byte| is_word(*byte)).count();
+                    (word.is_stem || more == 0).then_some(at + word.text.len() + more)
+                });
+                ends.flatten().collect()
+            }
+        }
     }
 
-    /// Where the phrase begins whose parts `rest` stand before a gap that ends at `at`.
-    fn start(&self, rest: &[String], folded: &str, at: usize) -> Option<usize> {
-        let Some((part, rest)) = rest.split_last() else {
-            let before = folded.as_bytes().get(..at).and_then(<[u8]>::last);
-            let goes_on = self.edges[0] && before.is_some_and(|byte| is_word(*byte));
+    /// Where a part begins that ends at `at`.
+    fn starts(&self, part: &Part, at: usize) -> Vec<usize> {
+        let before = self.folded.get(..at).unwrap_or("").trim_end_matches(BETWEEN);
+        let at = before.len();
+        match &part.what {
+            What::Text(text) => before.ends_with(text.as_str()).then(|| at - text.len()).into_iter().collect(),
+            What::OneOf(list) => {
+                let all = self.words.get(*list).map_or(&[][..], Vec::as_slice).iter();
+                let starts = all.filter_map(|word| {
+                    let more =
+                        if word.is_stem { before.bytes().rev().take_while(|byte| is_word(*byte)).count() } else { 0 };
+                    let first = word.text.rsplit(' ').next().map_or(0, str::len);
+                    let cut = if word.is_stem { more.checked_sub(first)? } else { 0 };
+                    let stem = before.get(..at - cut)?;
+                    let start = stem.len().checked_sub(word.text.len()).filter(|_| stem.ends_with(&word.text))?;
+                    let goes_on =
+                        stem.as_bytes().get(..start).and_then(<[u8]>::last).is_some_and(|byte| is_word(*byte));
+                    (!goes_on).then_some(start)
+                });
+                starts.collect()
+            }
+        }
+    }
+
+    /// Where the phrase ends whose parts `rest` follow at `at`.
+    fn end(&self, rest: &[Part], at: usize) -> Option<usize> {
+        let Some((part, rest)) = rest.split_first() else {
+            let goes_on = self.phrase.edges[1] && self.folded.as_bytes().get(at).is_some_and(|byte| is_word(*byte));
             return (!goes_on).then_some(at);
         };
-        let ends = |at: &usize| folded.get(..*at).is_some_and(|text| text.ends_with(part.as_str()));
-        self.before(folded, at).into_iter().filter(ends).find_map(|at| self.start(rest, folded, at - part.len()))
+        let places = if part.has_gap { self.after(at) } else { self.next(at) };
+        places.into_iter().flat_map(|at| self.ends(part, at)).find_map(|at| self.end(rest, at))
+    }
+
+    /// Where the phrase begins whose parts `rest` stand before `at`, with a gap between or not.
+    fn start(&self, rest: &[Part], has_gap: bool, at: usize) -> Option<usize> {
+        let Some((part, rest)) = rest.split_last() else {
+            let before = self.folded.as_bytes().get(..at).and_then(<[u8]>::last);
+            let goes_on = self.phrase.edges[0] && before.is_some_and(|byte| is_word(*byte));
+            return (!goes_on).then_some(at);
+        };
+        let places = if has_gap { self.before(at) } else { self.previous(at) };
+        places.into_iter().flat_map(|at| self.starts(part, at)).find_map(|at| self.start(rest, part.has_gap, at))
+    }
+
+    /// Where the next word begins.
+    fn next(&self, at: usize) -> Vec<usize> {
+        let is_space = self.folded.as_bytes().get(at) == Some(&b' ');
+        if is_space { vec![at + 1] } else { Vec::new() }
+    }
+
+    /// Where the word before ends.
+    fn previous(&self, at: usize) -> Vec<usize> {
+        let before = at.checked_sub(1).filter(|before| self.folded.as_bytes().get(*before) == Some(&b' '));
+        before.into_iter().collect()
     }
 
     /// Where what follows a gap at `at` may begin.
-    fn after(&self, folded: &str, at: usize) -> Vec<usize> {
-        let rest = folded.get(at..).unwrap_or("");
+    fn after(&self, at: usize) -> Vec<usize> {
+        let rest = self.folded.get(at..).unwrap_or("");
         let [words, characters] = GAP;
-        if !self.is_spaced {
+        if !self.phrase.is_spaced {
             let skipped = rest.chars().take(characters).take_while(|c| !ends_sentence(*c)).map(char::len_utf8);
             return std::iter::once(at).chain(skipped.scan(at, |at, length| Some(add(at, length)))).collect();
         }
-        let Some(rest) = rest.strip_prefix(' ') else { return Vec::new() };
+        let at = at + rest.len() - rest.trim_start_matches(BETWEEN).len() + 1;
+        let Some(rest) = self.folded.get(at - 1..).and_then(|rest| rest.strip_prefix(' ')) else { return Vec::new() };
         let skipped = rest.split_inclusive(' ').take(words).take_while(|word| is_in_sentence(word.strip_suffix(' ')));
-        std::iter::once(at + 1).chain(skipped.scan(at + 1, |at, word| Some(add(at, word.len())))).collect()
+        std::iter::once(at).chain(skipped.scan(at, |at, word| Some(add(at, word.len())))).collect()
     }
 
     /// Where what stands before a gap that ends at `at` may end.
-    fn before(&self, folded: &str, at: usize) -> Vec<usize> {
-        let rest = folded.get(..at).unwrap_or("");
+    fn before(&self, at: usize) -> Vec<usize> {
+        let rest = self.folded.get(..at).unwrap_or("");
         let [words, characters] = GAP;
-        if !self.is_spaced {
+        if !self.phrase.is_spaced {
             let skipped = rest.chars().rev().take(characters).take_while(|c| !ends_sentence(*c)).map(char::len_utf8);
             return std::iter::once(at).chain(skipped.scan(at, |at, length| Some(take(at, length)))).collect();
         }

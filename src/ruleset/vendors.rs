@@ -87,8 +87,11 @@ impl Vendors {
 
     /// Whether a credential's name says nothing of whose it is.
     pub fn is_anyones(&self, name: &str) -> bool {
+        // A wallet has no vendor who has to know its key.
+        const WALLET: [&str; 3] = ["wallet", "mnemonic", "seed"];
         let name = name.to_ascii_lowercase();
-        name.split(|c: char| !c.is_ascii_alphanumeric()).all(|word| word.len() < 2 || COMMON.contains(&word))
+        let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+        words.all(|word| (word.len() < 2 || COMMON.contains(&word)) && !WALLET.contains(&word))
     }
 
     /// Whether a host is of a vendor in the table.

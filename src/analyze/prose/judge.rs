@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use super::target::{helper_name, is_download, target_classes};
+use super::target::{addresses, email_address, helper_name, is_download, target_classes};
 use super::{ProseRule, Scope, Seen, Signal, Unit};
 use crate::analyze::Input;
 use crate::parse::markdown::{Block, BlockKind, Document, Link};
@@ -170,6 +170,17 @@ impl<'a> Judge<'a> {
         if signal.unknown_helper {
             return self.unknown_helper(unit);
         }
+        if let Some(classes) = &signal.addresses {
+            return unit.blocks.iter().find_map(|block| self.address(block, classes));
+        }
+        if signal.email {
+            return unit.blocks.iter().filter(|block| block.is_prose()).find_map(|block| {
+                let range = unit.sentence.clone().unwrap_or(0..block.text.len());
+                let text = text::slice(&block.text, range.clone());
+                let at = email_address(text)?;
+                Some((block.source(range.start + at.start..range.start + at.end), "an e-mail address".to_owned()))
+            });
+        }
         if signal.per_os {
             return self.per_os(unit);
         }
@@ -201,6 +212,18 @@ impl<'a> Judge<'a> {
             let class = classes.iter().find(|class| own.contains(class.as_str()))?;
             Some((link.range.clone(), format!("leads to: {class}")))
         })
+    }
+
+    /// An address that leads to one of these classes, in prose or in code.
+    fn address(&self, block: &Block, classes: &[String]) -> Option<Seen> {
+        let note = |target: &str| {
+            let own = target_classes(self.input, target);
+            Some(format!("leads to: {}", classes.iter().find(|class| own.contains(class.as_str()))?))
+        };
+        if block.is_prose() {
+            return block.links.iter().find_map(|link| Some((link.range.clone(), note(&link.target)?)));
+        }
+        addresses(&block.text).find_map(|(range, target)| Some((block.source(range), note(target)?)))
     }
 
     fn links<'u>(&self, unit: &'u Unit<'a>) -> Vec<&'u Link> {

@@ -1,6 +1,7 @@
 //! What a link leads to.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::analyze::Input;
 
@@ -125,4 +126,32 @@ pub(super) fn helper_name(target: &str) -> Option<String> {
         "data",
     ];
     (!says_nothing.contains(&name.as_str())).then_some(name)
+}
+
+/// Where the first e-mail address of somebody in particular stands: one for documentation, or the reader's, is none.
+pub(super) fn email_address(text: &str) -> Option<Range<usize>> {
+    const NOBODY: [&str; 12] =
+        ["git", "you", "your", "user", "name", "me", "someone", "email", "noreply", "no-reply", "username", "example"];
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
+    memchr::memchr_iter(b'@', text.as_bytes()).find_map(|at| {
+        let (before, after) = (text.get(..at)?, text.get(at + 1..)?);
+        let local = before.rsplit(|c| !is_part(c)).next().filter(|local| !local.is_empty())?;
+        let domain = after.split(|c| !is_part(c)).next()?.trim_end_matches(['.', '-']);
+        let (_, ending) = domain.rsplit_once('.')?;
+        let is_ending = ending.len() >= 2 && ending.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let is_nobody = NOBODY.contains(&local.to_ascii_lowercase().as_str()) || domain.starts_with("example.");
+        (is_ending && !is_nobody).then(|| at - local.len()..at + 1 + domain.len())
+    })
+}
+
+/// Web addresses in a text, with where they stand.
+pub(super) fn addresses(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')' | '|' | '\\');
+    memchr::memmem::find_iter(text.as_bytes(), "://").filter_map(move |at| {
+        let scheme = text.get(..at)?.bytes().rev().take_while(u8::is_ascii_alphabetic).count();
+        let start = at - scheme;
+        let rest = text.get(start..)?;
+        let target = rest.split(is_end).next()?.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+        (scheme > 0 && target.len() > scheme + 3).then(|| (start..start + target.len(), target))
+    })
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::frame::Frame;
 use super::object::Object;
 use super::{CALLS, FoldedRole, Hit, Interpreter};
-use crate::flow::catalogue::{Arg, Entry, Sink, Source};
+use crate::flow::catalogue::{Arg, Effect, Entry, Sink, Source};
 use crate::flow::fold::{self, Fold};
 use crate::flow::ir::{Op, OpKind, Rest, Shape};
 use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNKNOWN, Value, Verb, taints};
@@ -18,7 +18,7 @@ mod sink;
 mod source;
 
 /// Marks the object that stands for what a call opened, among the objects of its place.
-const HANDLE: u32 = 0x0800_0000;
+pub(super) const HANDLE: u32 = 0x0800_0000;
 /// Different calls of one function that are followed apart.
 const CONTEXTS: usize = 8;
 
@@ -228,7 +228,12 @@ impl Interpreter<'_> {
             None => named.to_vec(),
         };
         let mut hasher = DefaultHasher::new();
-        values.iter().for_each(|value| value.digest().hash(&mut hasher));
+        for value in &values {
+            value.digest().hash(&mut hasher);
+            // A list that is made anew is another one.
+            let lists = value.get().objs.clone();
+            lists.iter().filter_map(|id| self.objects.get(*id as usize)).for_each(|list| list.version.hash(&mut hasher));
+        }
         named.iter().for_each(|(key, value)| (key.digest(), value.digest()).hash(&mut hasher));
         this.digest().hash(&mut hasher);
         let digest = hasher.finish();
@@ -295,7 +300,12 @@ impl Interpreter<'_> {
         self.depth += 1;
         frame.run(self, &code.ops);
         self.depth -= 1;
-        frame.result
+        if frame.given.is_unset() {
+            return frame.result;
+        }
+        // To who goes through it, it is a list; to who waits for it once, what it gives.
+        let all = self.new_list(function, 0x4000_fffe, Vec::new(), frame.given.clone());
+        frame.result.join(&frame.given).join(&all)
     }
 
     fn give(&mut self, frame: &mut Frame, slot: u32, value: Value) {
@@ -319,14 +329,28 @@ impl Interpreter<'_> {
             if source.class == "file" {
                 result = result.join(&self.contents(source, call));
             }
+            if source.class == "env" && source.name.is_some() {
+                let names = source.name.as_ref().and_then(|which| call.arg(which)).map(|name| name.texts());
+                for name in names.into_iter().flatten() {
+                    result = result.join(&self.known_variable(&name));
+                }
+                // What it is where it is not set.
+                result = result.join(&call.args.get(1).cloned().unwrap_or_default());
+            }
         }
         if !result.is_unset() && !path.ends_with("open") {
             return result.with(&taint);
+        }
+        if entry.effect == Some(Effect::Push) && taint.is_some() {
+            self.packed(call, &taint);
         }
         if let Some(effect) = entry.effect
             && let Some(value) = self.effect(effect, call)
         {
             result = result.join(&value);
+        }
+        if entry.fold.is_some_and(|(op, _)| op == Fold::First) && call.args.is_empty() {
+            return self.opaque(call, Some(&path));
         }
         if let Some((op, decodes)) = entry.fold {
             let folded = self.fold(op, call);
@@ -403,14 +427,14 @@ impl Interpreter<'_> {
     }
 
     /// A call of which nothing is known: what goes in may come out.
-    fn opaque(&mut self, call: &Call, path: Option<&Rc<str>>) -> Value {
+    pub(super) fn opaque(&mut self, call: &Call, path: Option<&Rc<str>>) -> Value {
         let through = self.through_unknown(call, path.map_or("", |path| path));
         let value = match path {
             Some(path) => self.result_path(path, call),
             None => Value::unknown(),
         };
         let inner = value.get();
-        let value = if call.new && inner.objs.is_empty() {
+        let value = if (call.new || path.is_some_and(|path| is_class(path))) && inner.objs.is_empty() {
             // What is put into it later is kept with it.
             let id = self.site(call.site.0, call.site.1 | 0x0400_0000);
             Value::of(Inner { objs: vec![id], ..(**inner).clone() })
@@ -421,6 +445,13 @@ impl Interpreter<'_> {
         self.call_back(call, &value);
         value
     }
+}
+
+/// Whether this is by its name a class, which makes objects.
+fn is_class(path: &str) -> bool {
+    path.rsplit('.')
+        .next()
+        .is_some_and(|name| name.starts_with(|c: char| c.is_ascii_uppercase()) && !name.contains('('))
 }
 
 /// Whether bytes are read from a text in an encoding that hides them.

@@ -6,7 +6,7 @@ use super::call::{Call, Reached, copy};
 use super::object::Object;
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::{Arg, Effect};
-use crate::flow::value::{Inner, Lit, ObjId, Place, UNKNOWN, Value, Verb, quoted};
+use crate::flow::value::{Inner, Lit, ObjId, Place, UNKNOWN, Value, Verb, quoted, taints};
 
 /// Deepest chain of redirected calls.
 const REDIRECTS: usize = 24;
@@ -51,7 +51,20 @@ impl Interpreter<'_> {
                 let value = self.json(&subject(), call)?;
                 value.relabelled(quoted(&value.taint(), false))
             }
-            Effect::Quote => Value::unknown().with(&quoted(&self.through(call), true)),
+            Effect::Quote => {
+                let own = self.own_form(call);
+                Value::unknown().with(&quoted(&taints(&self.through(call), &own), true))
+            }
+            Effect::Listen => {
+                self.listen(call);
+                self.opaque_of(call)
+            }
+            Effect::Emit => {
+                self.emit_event(call);
+                self.opaque_of(call)
+            }
+            Effect::Wrap => self.wrapped(call),
+            Effect::Itself => call.receiver.clone(),
             Effect::RunFile => {
                 self.run_file(call);
                 return None;
@@ -65,6 +78,7 @@ impl Interpreter<'_> {
                 value
             }
             Effect::Then => self.then(call),
+            Effect::Otherwise => call.receiver.join(&self.then(call)),
             Effect::Map => self.map(call, &subject(), true),
             Effect::MapFunction => self.map(call, &arg(1), false),
             Effect::Filter => {
@@ -78,6 +92,10 @@ impl Interpreter<'_> {
             Effect::Reduce => self.reduce(call, &subject()),
             Effect::Push => {
                 self.push(call, &call.args);
+                if !call.receiver.get().objs.is_empty() {
+                    let all = self.through(call);
+                    self.packed_into_file(call, Value::unknown().with(&all));
+                }
                 call.receiver.clone()
             }
             Effect::Extend => {
@@ -100,7 +118,7 @@ impl Interpreter<'_> {
             }
             Effect::Keys => {
                 // Any of them at any place: what is done with each is not worth following for each.
-                let keys = self.keys(&subject());
+                let keys = self.keys(&subject(), call.place);
                 self.new_list(call.site.0, call.site.1, Vec::new(), keys)
             }
             Effect::Values => {
@@ -108,7 +126,7 @@ impl Interpreter<'_> {
                 self.new_list(call.site.0, call.site.1, Vec::new(), item)
             }
             Effect::Entries => {
-                let (key, item) = (self.keys(&subject()), self.items(&subject()));
+                let (key, item) = (self.keys(&subject(), call.place), self.items(&subject()));
                 let pair = self.new_list(call.site.0, call.site.1 | 0x2000_0000, vec![key, item], Value::default());
                 self.new_list(call.site.0, call.site.1, Vec::new(), pair)
             }
@@ -254,7 +272,7 @@ impl Interpreter<'_> {
         start.join(&result)
     }
 
-    fn push(&mut self, call: &Call, items: &[Value]) {
+    pub(super) fn push(&mut self, call: &Call, items: &[Value]) {
         let inner = call.receiver.get();
         let what = self.names.intern("a list");
         self.spend(16 * items.len());

@@ -63,6 +63,8 @@ pub(super) struct Frame {
     variables: Vec<bool>,
     regions: Vec<Region>,
     pub result: Value,
+    /// What it gives one by one.
+    pub given: Value,
     is_dead: bool,
     gates: usize,
 }
@@ -82,6 +84,7 @@ impl Frame {
             variables,
             regions: Vec::new(),
             result: Value::default(),
+            given: Value::default(),
             is_dead: false,
             gates,
         }

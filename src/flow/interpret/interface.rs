@@ -66,6 +66,7 @@ impl Interpreter<'_> {
     pub(super) fn known_variable(&self, name: &str) -> Value {
         match name {
             "HOME" | "USERPROFILE" => Value::text("~"),
+            "SHELL" => Value::text("/bin/sh"),
             "APPDATA" => Value::text("~/appdata/roaming"),
             "LOCALAPPDATA" => Value::text("~/appdata/local"),
             _ => Value::unknown(),

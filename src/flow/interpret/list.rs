@@ -3,7 +3,12 @@
 use super::Interpreter;
 use super::object::{ITEMS, Object};
 use crate::flow::fold::{self, Fold};
-use crate::flow::value::{FnRef, Lit, ObjId, Value};
+use crate::flow::value::{FnRef, Lit, ObjId, Place, Value};
+
+/// Stands for the name of each variable of an environment.
+pub(super) const ANY_VARIABLE: &str = "<each variable>";
+/// Constants in a list of lists that is gone through item by item.
+const NESTED: usize = 512;
 
 impl Interpreter<'_> {
     pub(super) fn spread(&mut self, to: &Value, from: &Value) {
@@ -62,12 +67,12 @@ impl Interpreter<'_> {
             }
     }
 
-    /// Whether a value is a constant, or a pair of constants.
+    /// Whether a value is a constant, or a list of constants.
     pub(super) fn is_plain(&self, value: &Value) -> bool {
         let of = |id: &ObjId| self.objects.get(*id as usize).map_or(&[][..], |object| &object.items);
         match value.get().objs.as_slice() {
             [] => value.one().is_some(),
-            [id] => !of(id).is_empty() && of(id).len() <= 4 && of(id).iter().all(|item| item.one().is_some()),
+            [id] => !of(id).is_empty() && of(id).len() <= NESTED && of(id).iter().all(|item| item.one().is_some()),
             _ => false,
         }
     }
@@ -100,7 +105,9 @@ impl Interpreter<'_> {
             self.spend(16 * object.items.len().min(512));
             found = object.items.iter().take(512).fold(found.join(&object.rest), |all, item| all.join(item));
             if !object.is_list {
-                found = object.fields.values().take(64).fold(found, |all, field| all.join(field));
+                // What an object is opened by, or calls later, is no item of it.
+                let fields = object.fields.iter().filter(|(key, _)| !self.names.get(**key).starts_with('@'));
+                found = fields.take(64).fold(found, |all, (_, field)| all.join(field));
             }
         }
         if found.is_unset() {
@@ -109,7 +116,32 @@ impl Interpreter<'_> {
         found.with(&inner.taint)
     }
 
-    pub(super) fn keys(&mut self, of: &Value) -> Value {
+    /// The name of any variable, of an environment.
+    pub(super) fn variable_names(&mut self, of: &Value, place: Place) -> Option<Value> {
+        let is_environment = of.get().apis.iter().any(|api| {
+            let entry = self.entry(place.module, *api);
+            entry.is_some_and(|entry| entry.sources.iter().any(|source| source.members && source.class == "env"))
+        });
+        is_environment.then(|| Value::api(self.names.intern(ANY_VARIABLE)))
+    }
+
+    /// Whether a value is a table of keys, and nothing else.
+    pub(super) fn is_table(&self, of: &Value) -> bool {
+        let inner = of.get();
+        let is_table = |id: &ObjId| {
+            self.objects.get(*id as usize).is_some_and(|object| {
+                let is_plain = !object.is_list && !object.is_class && object.bases.is_empty() && object.rest.is_unset();
+                let is_named = |key: &u32| !self.names.get(*key).starts_with('@');
+                is_plain && !object.fields.is_empty() && object.fields.keys().all(is_named)
+            })
+        };
+        inner.apis.is_empty() && !inner.objs.is_empty() && inner.objs.iter().all(is_table)
+    }
+
+    pub(super) fn keys(&mut self, of: &Value, place: Place) -> Value {
+        if let Some(name) = self.variable_names(of, place) {
+            return name;
+        }
         let mut keys: Vec<Lit> = Vec::new();
         let inner = of.get();
         for id in &inner.objs {
@@ -142,6 +174,9 @@ impl Interpreter<'_> {
     pub(super) fn new_list(&mut self, function: FnRef, at: u32, items: Vec<Value>, rest: Value) -> Value {
         let id = self.site(function, at);
         if let Some(object) = self.objects.get_mut(id as usize) {
+            let digests = |items: &[Value]| items.iter().take(16).map(Value::digest).collect::<Vec<_>>();
+            let is_same = object.rest.digest() == rest.digest() && digests(&object.items) == digests(&items);
+            object.version += u32::from(!is_same);
             object.is_list = true;
             (object.items, object.rest) = (items, rest);
             object.items.truncate(ITEMS);

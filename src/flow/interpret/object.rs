@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::list::char_at;
+use super::list::{ANY_VARIABLE, char_at};
 use super::{FoldedRole, Interpreter};
 use crate::flow::fold;
 use crate::flow::ir::Shape;
@@ -11,8 +11,10 @@ use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, Val
 
 /// Items of a list that are kept apart.
 pub(super) const ITEMS: usize = 20_000;
+/// Members that are looked through in all.
+const MEMBERS: usize = 512;
 /// Depth to which members are looked through.
-const DEPTH: usize = 3;
+const DEPTH: usize = 7;
 
 /// What a place of the program made.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +27,8 @@ pub(super) struct Object {
     pub bases: Vec<ObjId>,
     /// What calling it does.
     pub bound: Option<Rc<Bound>>,
+    /// How often it was made anew with other content.
+    pub version: u32,
     pub is_list: bool,
     pub is_class: bool,
     /// Whether it stands for the arguments of a call.
@@ -88,7 +92,7 @@ impl Interpreter<'_> {
         }
     }
 
-    fn put(&mut self, id: ObjId, key: &Value, value: &Value) {
+    pub(super) fn put(&mut self, id: ObjId, key: &Value, value: &Value) {
         let keys: Vec<Sym> = key.texts().iter().map(|text| self.names.intern(text)).collect();
         let Some(object) = self.objects.get_mut(id as usize) else { return };
         if keys.is_empty() {
@@ -136,7 +140,23 @@ impl Interpreter<'_> {
         if inner.objs.is_empty() {
             return member;
         }
+        let member = self.got(of, member, place);
         self.taken_from(of, member).of_object(of)
+    }
+
+    /// What a member gives that is called where it is read.
+    fn got(&mut self, of: &Value, member: Value, place: Place) -> Value {
+        let inner = member.get();
+        let is_getter = |this: &Self, function: &FnRef| this.function(*function).is_some_and(|code| code.is_getter);
+        if !inner.fns.iter().any(|function| is_getter(self, function)) {
+            return member;
+        }
+        let (getters, fns): (Vec<FnRef>, Vec<FnRef>) = inner.fns.iter().partition(|function| is_getter(self, function));
+        let rest = Value::of(Inner { fns, ..(**inner).clone() });
+        getters.into_iter().fold(rest, |all, getter| {
+            let given = self.invoke(getter, &[], &[], of, Some(place));
+            all.join(&given)
+        })
     }
 
     fn member_of(&mut self, of: &Value, key: Sym, place: Place) -> Value {
@@ -183,7 +203,9 @@ impl Interpreter<'_> {
         if !found.is_unset() {
             return found.with(&inner.taint);
         }
-        self.method(&inner, &name, place).with(&inner.taint)
+        let member = self.method(&inner, &name, place);
+        let entry = self.catalogue(place.module).get(&format!("?.{name}"));
+        if entry.is_some_and(|entry| entry.sanitizes) { member } else { member.with(&inner.taint) }
     }
 
     fn length(&mut self, inner: &Inner) -> Value {
@@ -203,7 +225,8 @@ impl Interpreter<'_> {
         let inner = of.get();
         self.spend(key.size());
         if keys.lits.is_empty() {
-            return self.any_member(&inner, place);
+            let is_each = keys.apis.iter().any(|api| &*self.names.get(*api) == ANY_VARIABLE);
+            return self.any_member(&inner, if is_each { "*" } else { "?" }, place);
         }
         let is_member = inner.apis.iter().any(|_| true);
         let mut found = Value::default();
@@ -216,13 +239,13 @@ impl Interpreter<'_> {
             found = found.join(&self.get(of, sym, place));
         }
         if keys.is_open && !inner.objs.is_empty() {
-            found = found.join(&self.any_member(&inner, place));
+            found = found.join(&self.any_member(&inner, "?", place));
         }
         found
     }
 
     /// A member whose name is not known.
-    fn any_member(&mut self, inner: &Inner, place: Place) -> Value {
+    fn any_member(&mut self, inner: &Inner, name: &str, place: Place) -> Value {
         let mut found = Value::default();
         for object in &inner.objs {
             let Some(object) = self.objects.get(*object as usize) else { continue };
@@ -236,7 +259,7 @@ impl Interpreter<'_> {
             match named {
                 Some(source) => {
                     let base = self.names.get(*api);
-                    let taint = self.label(&source.class, "?", place, &base);
+                    let taint = self.label(&source.class, name, place, &base);
                     found = found.join(&Value::unknown().with(&taint));
                 }
                 None => found = found.join(&Value::unknown()),
@@ -328,10 +351,10 @@ impl Interpreter<'_> {
 
     /// The same, without members of one name.
     pub(super) fn deep_without(&self, value: &Value, depth: usize, without: Option<Sym>) -> Taint {
-        let mut budget = 2048;
+        let mut budget = MEMBERS;
         let inner = value.get();
         let all = self.deep_inside(value, depth.min(DEPTH), without, &mut budget);
-        self.spend(16 * (2048 - budget));
+        self.spend(16 * (MEMBERS - budget));
         if inner.via.is_empty() || all.is_none() {
             return all;
         }

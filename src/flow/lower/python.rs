@@ -7,6 +7,7 @@ use crate::flow::ir::{Builder, FnId, Found, Language, Module, OpKind, Param, Res
 use crate::limits::Limits;
 
 mod expression;
+mod protocol;
 
 /// A function whose body is lowered once all around it is bound.
 struct Later<'t> {
@@ -218,15 +219,6 @@ impl<'t> Lowering<'t> {
         }
     }
 
-    fn with(&mut self, node: Node<'t>) {
-        let clauses = children(node).into_iter().filter(|child| child.kind() == "with_clause").flat_map(children);
-        for item in clauses {
-            let value = item.child_by_field_name("value").unwrap_or(item);
-            self.expression(value);
-        }
-        self.field_block(node, "body");
-    }
-
     fn cases(&mut self, node: Node<'t>) {
         let subject = self.field(node, "subject");
         let Some(body) = node.child_by_field_name("body") else { return };
@@ -315,6 +307,7 @@ impl<'t> Lowering<'t> {
         let raw = self.raw(name);
         let function = self.closure(node, raw);
         let value = self.emit(name, OpKind::Closure(function));
+        let value = self.decorated(node, function, value);
         self.assign(name, if self.class.is_some() && raw == "__init__" { "@new" } else { raw }, value);
     }
 

@@ -203,7 +203,12 @@ impl Run<'_> {
             "tr" => {
                 let sets: Vec<String> = words.operands().filter_map(|arg| arg.text().map(str::to_owned)).collect();
                 let deletes = words.flag('d', &["delete"]);
-                self.transform(&input, |text| translate(text, &sets, deletes))
+                let mut output = self.transform(&input, |text| translate(text, &sets, deletes));
+                // Letters that become other letters, and not their capitals.
+                const LETTERS: &str = "etaoinshr";
+                let swapped = translate(LETTERS, &sets, false).filter(|_| !deletes && sets.len() == 2);
+                output.is_decoded |= swapped.is_some_and(|text| !text.eq_ignore_ascii_case(LETTERS));
+                output
             }
             "gunzip" | "zcat" | "gzip" | "bunzip2" | "xz" | "unxz" | "zstd" => input.obscured(),
             "cat" if words.operand().is_some_and(|arg| arg.shape() != "-") => {

@@ -45,6 +45,9 @@ impl Run<'_> {
         if value.is_fetched {
             fact = fact.label("fetched");
         }
+        if value.is_fetched && value.is_decoded {
+            fact = fact.label("decoded");
+        }
         if let Some(encoded) = &value.encoded {
             fact = fact.label("encoded");
             fact.places.push(Place { range: encoded.clone(), role: Role::Source, note: "encoded text".to_owned() });

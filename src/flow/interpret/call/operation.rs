@@ -90,6 +90,7 @@ impl Interpreter<'_> {
                 let rows = rows.collect();
                 Some(self.new_list(call.site.0, call.site.1, rows, Value::default()))
             }
+            Fold::Children | Fold::Glob | Fold::Walk => self.folder(op, call, is_static),
             Fold::Codes => {
                 let subject = if is_static { call.args.first()? } else { &call.receiver };
                 let codes: Vec<Value> = match self.list(subject) {
@@ -148,6 +149,34 @@ impl Interpreter<'_> {
                 (!lits.is_empty()).then(|| self.made(lits))
             }
         }
+    }
+
+    /// What lies in a folder: names of files are not known, but where they are.
+    fn folder(&mut self, op: Fold, call: &Call, is_static: bool) -> Option<Value> {
+        let (of, pattern) = match is_static {
+            true => (call.args.first()?, None),
+            false => (&call.receiver, call.args.first()),
+        };
+        let hole = UNKNOWN.to_string();
+        let name =
+            pattern.and_then(Value::one).map_or_else(|| hole.clone(), |lit| lit.text().replace(['*', '?'], &hole));
+        let paths = of.texts().into_iter().map(|base| match op {
+            Fold::Glob if is_static => base.replace(['*', '?'], &hole),
+            Fold::Walk => base.to_string(),
+            _ => format!("{}/{name}", base.trim_end_matches('/')),
+        });
+        let paths: Vec<Lit> = paths.map(|path| Lit::Text(path.into())).collect();
+        if paths.is_empty() {
+            return None;
+        }
+        let found = self.made(paths);
+        if op != Fold::Walk {
+            return Some(self.new_list(call.site.0, call.site.1, Vec::new(), found));
+        }
+        let names = self.new_list(call.site.0, call.site.1 | 0x1000_0000, Vec::new(), Value::unknown());
+        let step =
+            self.new_list(call.site.0, call.site.1 | 0x2000_0000, vec![found, names.clone(), names], Value::default());
+        Some(self.new_list(call.site.0, call.site.1, Vec::new(), step))
     }
 
     /// Every match becomes what a function gives for it.

@@ -116,7 +116,7 @@ impl Interpreter<'_> {
         if programs.is_empty() {
             programs.push(UNKNOWN.to_string().into());
         }
-        programs.iter().map(|program| format!("{program} {}", words.join(" ")).into()).collect()
+        programs.iter().map(|program| format!("{program} {}", words.join(" ")).trim_end().into()).collect()
     }
 
     /// What of an argument is a part of the command that is started: of a table of settings only what names the command
@@ -215,7 +215,8 @@ impl Interpreter<'_> {
         path: &Rc<str>,
         place: Place,
     ) {
-        const SENDERS: [&str; 6] = ["curl", "wget", "nc", "ncat", "http", "xh"];
+        const SENDERS: [&str; 12] =
+            ["curl", "wget", "nc", "ncat", "http", "xh", "ping", "dig", "nslookup", "host", "telnet", "socat"];
         for line in lines {
             let mut words = line.split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '|' | ';'));
             if labels.is_empty() || !words.any(|word| SENDERS.contains(&word.rsplit('/').next().unwrap_or(word))) {

@@ -17,8 +17,8 @@ impl Interpreter<'_> {
 
     /// Labels of what a call is given, without members of one name.
     fn through_without(&mut self, call: &Call, without: Option<Sym>) -> Taint {
-        let all = call.all().fold(None, |all, arg| taints(&all, &self.deep_without(arg, 3, without)));
-        let receiver = self.deep(&call.receiver, 2);
+        let all = call.all().fold(None, |all, arg| taints(&all, &self.deep_without(arg, 6, without)));
+        let receiver = self.deep(&call.receiver, 3);
         let all = taints(&all, &receiver);
         let value = Value::unknown().with(&all);
         let what = call.callee.get().apis.first().copied();
@@ -44,7 +44,9 @@ impl Interpreter<'_> {
         let names: Vec<Rc<str>> = match &source.name {
             Some(which) => {
                 let arg = call.arg(which).unwrap_or_default();
-                let mut texts = self.addresses(&arg, &call.receiver);
+                // A path has no base but the folder that the program is in.
+                let base = if source.class == "file" { Value::default() } else { call.receiver.clone() };
+                let mut texts = self.addresses(&arg, &base);
                 if texts.is_empty() {
                     texts.push("?".into());
                 }
@@ -55,6 +57,8 @@ impl Interpreter<'_> {
         let mut all = None;
         for name in names {
             self.spend(2 * name.len());
+            let is_of_shell = source.class == "file" && self.is_shell(call.place.module);
+            let name = if is_of_shell { self.path_here(&name).into() } else { name };
             let taint = self.label(&source.class, &name, call.place, path);
             if source.class == "file" {
                 if let Some(label) = taint.as_ref().and_then(|labels| labels.first()) {

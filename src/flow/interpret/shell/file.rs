@@ -45,12 +45,22 @@ impl Interpreter<'_> {
         if path.starts_with("/dev/") {
             return Value::unknown();
         }
-        let label = self.label("file", path, place, path);
+        let label = self.label("file", &self.path_here(path), place, path);
         if let Some(label) = label.as_ref().and_then(|labels| labels.first()) {
             self.out.reads.push(label.clone());
         }
         let written = self.files.get(file_key(path)).and_then(Value::taint);
         Value::unknown().with(&taints(&label, &written))
+    }
+
+    /// A path from the folder that the script went to.
+    pub(in crate::flow::interpret) fn path_here(&self, path: &str) -> String {
+        let here = self.names.find("@here").map(|here| self.shell.store.get(here)).and_then(|here| here.one());
+        let is_below = !path.starts_with(['/', '~', UNKNOWN]);
+        match here.map(|here| here.text()).filter(|here| is_below && here.starts_with(['/', '~'])) {
+            Some(here) => format!("{}/{}", here.trim_end_matches('/'), path.trim_start_matches("./")),
+            None => path.to_owned(),
+        }
     }
 
     /// Text of files of the package, one after the other if the path is a pattern.

@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::{DEPTH, Lowering, children, operator};
 use crate::flow::fold::REGEX;
-use crate::flow::ir::{Binary, OpKind, Pool, Shape, Slot, Sym};
+use crate::flow::ir::{Binary, FnId, OpKind, Pool, Shape, Slot, Sym};
 
 impl<'t> Lowering<'t> {
     pub(super) fn expression(&mut self, node: Node<'t>) -> Slot {
@@ -352,7 +352,7 @@ impl<'t> Lowering<'t> {
                 "method_definition" => {
                     let Some(name) = member.child_by_field_name("name") else { continue };
                     pairs.push(self.key(name));
-                    let function = self.closure(member, self.raw(name));
+                    let function = self.method(member, name);
                     pairs.push(self.emit(member, OpKind::Closure(function)));
                 }
                 _ => spreads.push(self.expression(member)),
@@ -364,6 +364,17 @@ impl<'t> Lowering<'t> {
             self.emit(node, OpKind::Spread(object, spread));
         }
         object
+    }
+
+    /// A method, or what is called where its name is read.
+    fn method(&mut self, node: Node<'t>, name: Node<'t>) -> FnId {
+        let function = self.closure(node, self.raw(name));
+        let mut cursor = node.walk();
+        let is_getter = node.children(&mut cursor).any(|child| child.kind() == "get");
+        if let Some(function) = self.out.module.functions.get_mut(function as usize) {
+            function.is_getter = is_getter;
+        }
+        function
     }
 
     /// A key as a value.
@@ -404,7 +415,7 @@ impl<'t> Lowering<'t> {
             match member.kind() {
                 "method_definition" => {
                     let Some(name) = member.child_by_field_name("name") else { continue };
-                    let function = self.closure(member, self.raw(name));
+                    let function = self.method(member, name);
                     let value = self.emit(member, OpKind::Closure(function));
                     if self.raw(name) == "constructor" {
                         let new = self.out.intern("@new");

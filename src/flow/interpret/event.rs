@@ -1,0 +1,106 @@
+//! Objects that call functions later: those that listen to events, and those that write themselves.
+
+use super::Interpreter;
+use super::call::{Call, HANDLE};
+use crate::flow::value::{Inner, ObjId, Sym, Taint, Value, taints};
+
+/// Begins the name under which an object keeps what listens to an event.
+const EVENT: &str = "@on ";
+/// Listeners of events that are called for one.
+const LISTENERS: usize = 64;
+
+impl Interpreter<'_> {
+    /// Functions among the arguments are called when the receiver has the event that the first one names.
+    pub(super) fn listen(&mut self, call: &Call) {
+        let listeners = call.args.iter().skip(1).filter(|arg| !arg.get().fns.is_empty());
+        let Some(listener) = listeners.cloned().reduce(|all, one| all.join(&one)) else { return };
+        for key in self.events(call) {
+            let key = Value::text(self.names.get(key));
+            for id in call.receiver.get().objs.clone() {
+                self.put(id, &key, &listener);
+            }
+        }
+    }
+
+    /// Names of an event's listeners.
+    fn events(&mut self, call: &Call) -> Vec<Sym> {
+        let texts = call.args.first().map(Value::texts).unwrap_or_default();
+        if texts.is_empty() {
+            return vec![self.names.intern(EVENT)];
+        }
+        texts.iter().map(|text| self.names.intern(&format!("{EVENT}{text}"))).collect()
+    }
+
+    /// What listens to the event gets the arguments behind its name.
+    pub(super) fn emit_event(&mut self, call: &Call) {
+        let mut named = self.events(call);
+        let any = self.names.intern(EVENT);
+        let is_any = named.contains(&any);
+        named.push(any);
+        let objects = call.receiver.get().objs.clone();
+        let objects = objects.iter().filter_map(|id| self.objects.get(*id as usize));
+        let listens = |key: &Sym| if is_any { self.names.get(*key).starts_with(EVENT) } else { named.contains(key) };
+        let fields = objects.flat_map(|object| &object.fields).filter(|(key, _)| listens(key));
+        let functions: Vec<_> = fields.flat_map(|(_, value)| value.get().fns.clone()).take(LISTENERS).collect();
+        let args = call.args.get(1..).unwrap_or(&[]);
+        for function in functions {
+            self.invoke(function, args, &[], &call.receiver, Some(call.place));
+        }
+    }
+
+    /// Labels of what an object says that it is to be written as.
+    pub(super) fn own_form(&mut self, call: &Call) -> Taint {
+        let of = call.args.first().cloned().unwrap_or_default();
+        if of.get().objs.is_empty() {
+            return None;
+        }
+        let key = self.names.intern("toJSON");
+        let method = self.get(&of, key, call.place);
+        let mut all = None;
+        for function in method.get().fns.clone() {
+            let given = self.invoke(function, &[], &[], &of, Some(call.place));
+            all = taints(&all, &self.deep(&given, usize::MAX));
+        }
+        all
+    }
+
+    /// What writes into its argument: a packer of a file in memory.
+    pub(super) fn wrapped(&mut self, call: &Call) -> Value {
+        let made = self.opaque_of(call);
+        let given = call.args.iter().chain(call.named.iter().map(|(_, value)| value));
+        let within: Vec<_> = given.flat_map(|arg| arg.get().objs.clone()).take(2).collect();
+        let objs = if within.is_empty() { vec![self.opened(call)] } else { within };
+        Value::of(Inner { objs, ..(**made.get()).clone() })
+    }
+
+    /// What stands for the file that the first argument names.
+    fn opened(&mut self, call: &Call) -> ObjId {
+        let id = self.site(call.site.0, call.site.1 | HANDLE);
+        let key = self.names.intern("@handle");
+        let of = call.args.first().cloned().unwrap_or_default();
+        if let Some(object) = self.objects.get_mut(id as usize).filter(|_| !of.texts().is_empty()) {
+            object.fields.insert(key, of.relabelled(None));
+        }
+        id
+    }
+
+    /// A file becomes part of the receiver, and of the file that it writes.
+    pub(super) fn packed(&mut self, call: &Call, taint: &Taint) {
+        let content = Value::unknown().with(taint);
+        self.push(call, std::slice::from_ref(&content));
+        self.packed_into_file(call, content);
+    }
+
+    /// What is put into an open file becomes part of the file.
+    pub(super) fn packed_into_file(&mut self, call: &Call, content: Value) {
+        let paths = self.addresses(&Value::default(), &call.receiver);
+        self.wrote(&paths, std::slice::from_ref(&content), call.place);
+    }
+
+    /// What the call gives as one of which nothing more is known.
+    pub(super) fn opaque_of(&mut self, call: &Call) -> Value {
+        let api = call.callee.get().apis.first().copied();
+        let path = api.map(|api| self.names.get(api));
+        self.opaque(call, path.as_ref())
+    }
+}

@@ -10,7 +10,7 @@ use super::fact::own_hosts;
 use crate::artifact::{ArtifactId, Span};
 use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
 use crate::flow::interpret::{Hit, Outcome};
-use crate::flow::value::{Label, Place, Step, UNKNOWN, Verb};
+use crate::flow::value::{Label, Place, Step, UNKNOWN, Verb, is_pick};
 use crate::parse::Body;
 use crate::rule::{Meta, RuleId};
 use crate::ruleset::hosts;
@@ -56,10 +56,13 @@ pub struct FlowCase {
     /// Classes of sources that a condition around the sink asks, one of which is asked.
     #[serde(default)]
     pub gates: Vec<String>,
-    /// What happens on the way: `decoded`, `written` to a file, `searched` for a part that is taken out, a file as it
-    /// is (`whole`), or that a command is what was decoded `alone`.
+    /// What happens on the way: `decoded`, `written` to a file, `searched` for a part that is taken out, a part that is taken out of a
+    /// text (`picked`), a file as it is (`whole`), or that a command is what was decoded `alone`.
     #[serde(default)]
     pub through: Vec<String>,
+    /// What does not happen on the way.
+    #[serde(default)]
+    pub not_through: Vec<String>,
     /// Instead of the rule's severity.
     pub severity: Option<Severity>,
     /// Instead of the rule's confidence.
@@ -193,6 +196,7 @@ impl FlowCase {
             && any(&self.paths, &looked.paths)
             && any(&self.gates, &looked.gates)
             && (self.through.is_empty() || self.through.iter().any(|step| looked.through.contains(step.as_str())))
+            && !self.not_through.iter().any(|step| looked.through.contains(step.as_str()))
             && self.name.as_ref().is_none_or(|pattern| pattern.is_match(&looked.name))
             && !self.not_name.as_ref().is_some_and(|pattern| pattern.is_match(&looked.name))
             && self
@@ -279,6 +283,10 @@ impl Package<'_> {
         let takes = |step: &Step| packs(step) || (step.place == hit.place && hit.api.starts_with("cmd."));
         if label.is_some_and(|label| label.trail.all().first().is_some_and(|step| takes(step))) {
             through.insert("whole");
+        }
+        let picks = |step: &Step| step.verb == Verb::Changed && is_pick(&outcome.names.get(step.what));
+        if label.is_some_and(|label| label.trail.all().iter().any(|step| picks(step))) {
+            through.insert("picked");
         }
         if class == "decoded" && hit.content.iter().any(|line| is_alone(line, &name)) {
             through.insert("alone");

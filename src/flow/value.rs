@@ -140,6 +140,30 @@ impl Verb {
     }
 }
 
+/// Whether an interface of this name takes a part out of a text.
+pub fn is_pick(name: &str) -> bool {
+    const PICKS: [&str; 17] = [
+        ".parse",
+        ".load",
+        ".loads",
+        ".match",
+        ".search",
+        ".findall",
+        ".split",
+        ".partition",
+        ".find",
+        ".get",
+        "cmd.grep",
+        "cmd.sed",
+        "cmd.awk",
+        "cmd.cut",
+        "cmd.jq",
+        ".dotenv_values",
+        ".parse()",
+    ];
+    PICKS.iter().any(|pick| name.ends_with(pick))
+}
+
 /// A step of a value on its way, and those before it.
 #[derive(Debug, Clone)]
 pub struct Step {

@@ -186,8 +186,24 @@ impl Index {
                 continue;
             }
             let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-            if stem.len() >= 4 && stem != name {
+            if stem == name {
+                continue;
+            }
+            if stem.len() >= 4 {
                 words.entry((stem.to_owned(), true)).or_default().push(at);
+            } else {
+                // Short names are words of their own, but for where something is imported.
+                for import in ["./", "from ", "from .", "import "] {
+                    words.entry((format!("{import}{stem}"), true)).or_default().push(at);
+                }
+            }
+            // TypeScript names the file that it will become.
+            for (source, written) in
+                [(".ts", ".js"), (".tsx", ".js"), (".tsx", ".jsx"), (".mts", ".mjs"), (".cts", ".cjs")]
+            {
+                if let Some(stem) = name.strip_suffix(source) {
+                    words.entry((format!("{stem}{written}"), false)).or_default().push(at);
+                }
             }
         }
         let automaton = AhoCorasick::builder().build(words.keys().map(|(word, _)| word)).ok()?;

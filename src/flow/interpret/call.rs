@@ -232,7 +232,10 @@ impl Interpreter<'_> {
             value.digest().hash(&mut hasher);
             // A list that is made anew is another one.
             let lists = value.get().objs.clone();
-            lists.iter().filter_map(|id| self.objects.get(*id as usize)).for_each(|list| list.version.hash(&mut hasher));
+            lists
+                .iter()
+                .filter_map(|id| self.objects.get(*id as usize))
+                .for_each(|list| list.version.hash(&mut hasher));
         }
         named.iter().for_each(|(key, value)| (key.digest(), value.digest()).hash(&mut hasher));
         this.digest().hash(&mut hasher);

@@ -49,7 +49,11 @@ impl Interpreter<'_> {
             Effect::Enumerate => self.enumerated(&arg(0), call),
             Effect::Json => {
                 let value = self.json(&subject(), call)?;
-                value.relabelled(quoted(&value.taint(), false))
+                let value = value.relabelled(quoted(&value.taint(), false));
+                match call.callee.get().apis.first() {
+                    Some(what) => self.stepped_as(&value, call.place, Verb::Changed, *what),
+                    None => value,
+                }
             }
             Effect::Quote => {
                 let own = self.own_form(call);

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{GATES, Interpreter};
-use crate::flow::value::{Label, Place, STEPS, Step, Sym, Taint, Value, Verb};
+use crate::flow::value::{Label, Place, STEPS, Step, Sym, Taint, Value, Verb, is_pick};
 
 impl Interpreter<'_> {
     /// Labels that make a condition worth knowing.
@@ -46,12 +46,15 @@ impl Interpreter<'_> {
     pub(super) fn relabelled(&self, value: &Value, place: Place, verb: Verb, what: Sym) -> Value {
         let Some(labels) = value.taint() else { return value.clone() };
         let text = self.units[place.module as usize].text;
+        // Whether a part is taken out of a text matters, wherever it stands.
+        let matters = verb == Verb::Changed && is_pick(&self.names.get(what));
         let mut any = false;
         let moved: Vec<Label> = labels
             .iter()
             .map(|label| {
                 let last = &label.trail;
-                let is_near = verb != Verb::Written
+                let is_near = !matters
+                    && verb != Verb::Written
                     && last.place.module == place.module
                     && same_line(text, last.place.start, place.start);
                 if is_near || last.count >= STEPS || (verb == Verb::Bound && last.count + 4 >= STEPS) {

@@ -34,9 +34,9 @@ impl Interpreter<'_> {
                 let input = self.input(run.streams, run.site.place);
                 self.map_text(&input, |text| crate::parse::shell::translate(text, &sets, deletes))
             }
-            "sed" => self.edited(run, &operands)?,
-            "cut" | "head" | "tail" => self.part(run)?,
-            "jq" => self.member_of_json(run, &operands)?,
+            "sed" => self.picked(run, |this| this.edited(run, &operands))?,
+            "cut" | "head" | "tail" => self.picked(run, |this| this.part(run))?,
+            "jq" => self.picked(run, |this| this.member_of_json(run, &operands))?,
             "dirname" => self.map_text(operands.first()?, |text| {
                 Some(text.trim_end_matches('/').rsplit_once('/').map_or(".", |(folder, _)| folder).to_owned())
             }),
@@ -76,6 +76,13 @@ impl Interpreter<'_> {
             }
             _ => return None,
         })
+    }
+
+    /// A part of a text, which remembers who took it out.
+    fn picked(&mut self, run: &Run<'_>, part: impl FnOnce(&mut Self) -> Option<Value>) -> Option<Value> {
+        let part = part(self)?;
+        let what = self.names.intern(&format!("cmd.{}", run.name));
+        Some(self.stepped_as(&part, run.site.place, Verb::Changed, what))
     }
 
     /// What a program reads: files, or its input.

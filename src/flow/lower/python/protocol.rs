@@ -8,11 +8,13 @@ const GETTERS: [&str; 3] = ["@property", "@cached_property", "@functools.cached_
 impl<'t> Lowering<'t> {
     pub(super) fn with(&mut self, node: Node<'t>) {
         let clauses = children(node).into_iter().filter(|child| child.kind() == "with_clause").flat_map(children);
+        let mut opened = Vec::new();
         for item in clauses {
             let value = item.child_by_field_name("value").unwrap_or(item);
             let alias = value.child_by_field_name("alias").filter(|_| value.kind() == "as_pattern");
             let of = alias.and_then(|_| children(value).first().copied()).unwrap_or(value);
             let of = self.expression(of);
+            opened.push(of);
             let enter = self.out.intern("__enter__");
             let callee = self.emit(item, OpKind::Get(of, enter));
             let none = self.out.pool(&[]);
@@ -23,6 +25,12 @@ impl<'t> Lowering<'t> {
             }
         }
         self.field_block(node, "body");
+        for of in opened {
+            let exit = self.out.intern("__exit__");
+            let callee = self.emit(node, OpKind::Get(of, exit));
+            let none = self.out.pool(&[]);
+            self.emit(node, OpKind::Call { callee, receiver: Some(of), args: none, named: none, new: false });
+        }
     }
 
     /// A function with what its decorators make of it.

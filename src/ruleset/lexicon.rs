@@ -212,7 +212,10 @@ impl Place<'_> {
             What::Text(text) => rest.starts_with(text.as_str()).then_some(at + text.len()).into_iter().collect(),
             What::OneOf(list) => {
                 let all = self.words.get(*list).map_or(&[][..], Vec::as_slice).iter();
-                let ends = all.filter(|word| rest.starts_with(&word.text)).map(|word| {
+                // Most words differ in the first letter, which is told sooner than that they do.
+                let first = rest.as_bytes().first();
+                let is_here = |word: &&Word| word.text.as_bytes().first() == first && rest.starts_with(&word.text);
+                let ends = all.filter(is_here).map(|word| {
                     let more = rest.bytes().skip(word.text.len()).take_while(|byte| is_word(*byte)).count();
                     (word.is_stem || more == 0).then_some(at + word.text.len() + more)
                 });
@@ -229,7 +232,9 @@ impl Place<'_> {
             What::Text(text) => before.ends_with(text.as_str()).then(|| at - text.len()).into_iter().collect(),
             What::OneOf(list) => {
                 let all = self.words.get(*list).map_or(&[][..], Vec::as_slice).iter();
-                let starts = all.filter_map(|word| {
+                let last = before.as_bytes().last();
+                let may_end = |word: &&Word| word.is_stem || word.text.as_bytes().last() == last;
+                let starts = all.filter(may_end).filter_map(|word| {
                     let more =
                         if word.is_stem { before.bytes().rev().take_while(|byte| is_word(*byte)).count() } else { 0 };
                     let first = word.text.rsplit(' ').next().map_or(0, str::len);

@@ -207,22 +207,27 @@ pub fn run(host: Host, options: Options) -> Audit {
 fn answers(context: &Arc<Context>, checks: &[Check], time: Duration) -> (BTreeMap<&'static str, Vec<Answer>>, bool) {
     let (sender, receiver) = mpsc::channel();
     let mut found = BTreeMap::new();
+    let mut threads = BTreeMap::new();
     for &Check { id, run } in checks {
         let (context, sender) = (Arc::clone(context), sender.clone());
         let work = move || {
             let answers = panic::catch_unwind(AssertUnwindSafe(|| run(&context)));
             let _ = sender.send((id, answers.unwrap_or_else(|_| vec![unanswered("failed; please report it")])));
         };
-        if thread::Builder::new().stack_size(STACK).spawn(work).is_err() {
-            found.insert(id, vec![unanswered("could not be started")]);
+        match thread::Builder::new().stack_size(STACK).spawn(work) {
+            Ok(thread) => drop(threads.insert(id, thread)),
+            Err(_) => drop(found.insert(id, vec![unanswered("could not be started")])),
         }
     }
     drop(sender);
     let deadline = Instant::now() + time;
     let left = || deadline.saturating_duration_since(Instant::now());
     while let Ok((id, answers)) = receiver.recv_timeout(left()) {
+        // It is about to end. A thread that is let go at that moment takes the process with it in older versions of glibc.
+        let _ = threads.remove(id).map(thread::JoinHandle::join);
         found.insert(id, answers);
     }
+    threads.into_values().for_each(std::mem::forget);
     let is_late = found.len() < checks.len();
     for Check { id, .. } in checks {
         // A check that hangs is left behind; the process ends without it.

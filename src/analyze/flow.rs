@@ -56,8 +56,8 @@ pub struct FlowCase {
     /// Classes of sources that a condition around the sink asks, one of which is asked.
     #[serde(default)]
     pub gates: Vec<String>,
-    /// What happens on the way: `decoded`, `written` to a file, `searched` for a part that is taken out, a part that is taken out of a
-    /// text (`picked`), a file as it is (`whole`), or that a command is what was decoded `alone`.
+    /// What happens on the way: `decoded`, `written` to a file, `searched` for a part that is taken out, a part that is
+    /// `picked` out of a text, a file as it is (`whole`), or that a command is what was decoded `alone`.
     #[serde(default)]
     pub through: Vec<String>,
     /// What does not happen on the way.
@@ -111,20 +111,11 @@ const PACKERS: [&str; 18] = [
 ];
 
 /// Kinds of hosts that are computed, beside the classes of `lists/hosts.csv`.
-const HOSTS: [&str; 12] = [
-    "vendor",
-    "declared",
-    "service",
-    "allowed",
-    "unknown",
-    "ip",
-    "local",
-    "throwaway",
-    "runtime",
-    "chosen",
-    "default",
-    "unseen",
-];
+const HOSTS: [&str; 11] =
+    ["vendor", "declared", "service", "allowed", "unknown", "ip", "local", "throwaway", "runtime", "chosen", "unseen"];
+
+/// What may happen on the way.
+const WAYS: [&str; 6] = ["decoded", "written", "searched", "picked", "whole", "alone"];
 
 impl FlowRule {
     /// Checks what the schema cannot say.
@@ -149,6 +140,9 @@ impl FlowRule {
             }
             if let Some(class) = case.paths.iter().find(|class| !paths.has_class(class)) {
                 return Err(format!("no row of lists/paths.csv has the class `{class}`"));
+            }
+            if let Some(way) = case.through.iter().chain(&case.not_through).find(|way| !WAYS.contains(&way.as_str())) {
+                return Err(format!("nothing is known to go through `{way}`"));
             }
             let kinds = case.to.iter().chain(&case.not_to).chain(&case.from);
             for kind in kinds {
@@ -250,18 +244,12 @@ impl Package<'_> {
         let name = label.map(|label| outcome.names.get(label.name).to_string()).unwrap_or_default();
         let class = label.map(|label| outcome.names.get(label.class).to_string()).unwrap_or_default();
         let is_env = class == "env";
-        let mut to = self.hosts(
-            &hit.to,
-            Some(&name).filter(|_| is_env || matches!(class.as_str(), "file" | "keychain")),
-            is_env && hit.is_chosen,
-        );
+        let mut to =
+            self.hosts(&hit.to, Some(&name).filter(|_| is_env || matches!(class.as_str(), "file" | "keychain")));
         if hit.is_chosen && to.remove("runtime") {
             to.insert("chosen".to_owned());
         }
-        if hit.is_chosen && to.remove("unknown") {
-            to.insert("default".to_owned());
-        }
-        let from = if class == "fetched" { self.hosts(&[name.as_str().into()], None, false) } else { BTreeSet::new() };
+        let from = if class == "fetched" { self.hosts(&[name.as_str().into()], None) } else { BTreeSet::new() };
         let paths = hit.paths.iter().flat_map(|path| self.input.rules.paths.classes(path)).map(str::to_owned).collect();
         let mut gates = BTreeSet::new();
         for gate in &hit.gates {
@@ -314,9 +302,8 @@ impl Package<'_> {
         all
     }
 
-    /// Kinds of hosts that these addresses lead to; `credential` is the name of what goes there, `is_chosen` whether the
-    /// user may have set the address.
-    fn hosts(&self, addresses: &[std::rc::Rc<str>], credential: Option<&String>, is_chosen: bool) -> BTreeSet<String> {
+    /// Kinds of hosts that these addresses lead to; `credential` is the name of what goes there.
+    fn hosts(&self, addresses: &[std::rc::Rc<str>], credential: Option<&String>) -> BTreeSet<String> {
         let mut kinds = BTreeSet::new();
         if addresses.is_empty() {
             kinds.insert("unseen".to_owned());
@@ -346,7 +333,6 @@ impl Package<'_> {
             let vendors = &self.input.rules.vendors;
             let is_own = |name: &String| {
                 vendors.belongs(name, &place.host)
-                    || (is_chosen && self.is_like(&place.host))
                     || (vendors.is_anyones(name) && (vendors.knows(&place.host) || self.is_like(&place.host)))
             };
             // What the user trusts may have it.

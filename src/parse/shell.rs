@@ -324,7 +324,11 @@ impl<'a> Run<'a> {
             }
             // What a person types, and what stands for the person's own key.
             let shape = content.shape();
-            if shape.is_empty() || ["...", "…", "<", "your", "YOUR"].iter().any(|sign| shape.contains(sign)) {
+            // A key that is there whole is somebody's, whatever is written beside it.
+            let is_digit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/');
+            let is_whole = shape.split(|c| !is_digit(c)).any(|word| word.starts_with("AAAA") && word.len() >= 40);
+            let is_gap = ["...", "…", "<", "your", "YOUR"].iter().any(|sign| shape.contains(sign));
+            if shape.is_empty() || (is_gap && !is_whole) {
                 fact = fact.label("own-key");
             }
             self.facts.push(fact);

@@ -140,6 +140,9 @@ impl Phrase {
             Some(stem) if !stem.ends_with(' ') => (stem, true),
             _ => (line, false),
         };
+        if stem.split(' ').any(|word| word.len() > 1 && word.ends_with('*')) {
+            return Err(format!("`{line}` has the beginning of a word that is not its last one"));
+        }
         let folded = text::folded(stem);
         let mut parts = Vec::new();
         for (at, run) in folded.split('*').enumerate() {

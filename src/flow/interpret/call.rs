@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use super::frame::Frame;
-use super::object::Object;
+use super::object::{OPENED, Object};
 use super::{CALLS, FoldedRole, Hit, Interpreter};
 use crate::flow::catalogue::{Arg, Effect, Entry, Sink, Source};
 use crate::flow::fold::{self, Fold};
@@ -422,7 +422,7 @@ impl Interpreter<'_> {
             return made;
         }
         let id = self.site(call.site.0, call.site.1 | HANDLE);
-        let key = self.names.intern("@handle");
+        let key = self.names.intern(OPENED);
         if let Some(object) = self.objects.get_mut(id as usize) {
             object.fields.insert(key, of.relabelled(None));
         }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::call::{Call, Reached, copy};
-use super::object::Object;
+use super::object::{OPENED, Object};
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::{Arg, Effect};
 use crate::flow::value::{Inner, Lit, ObjId, Place, UNKNOWN, Value, Verb, quoted, taints};
@@ -449,7 +449,7 @@ impl Interpreter<'_> {
     /// Address in an object of settings.
     pub(super) fn address_of(&self, id: ObjId) -> Option<Vec<Rc<str>>> {
         const KEYS: [&str; 10] =
-            ["@handle", "url", "uri", "href", "hostname", "host", "baseURL", "base_url", "baseUrl", "prefixUrl"];
+            [OPENED, "url", "uri", "href", "hostname", "host", "baseURL", "base_url", "baseUrl", "prefixUrl"];
         let object = self.objects.get(id as usize)?;
         for (key, value) in &object.fields {
             if KEYS.contains(&&*self.names.get(*key)) && !value.texts().is_empty() {

@@ -2,10 +2,11 @@
 
 use super::Interpreter;
 use super::call::{Call, HANDLE};
+use super::object::OPENED;
 use crate::flow::value::{Inner, ObjId, Sym, Taint, Value, taints};
 
 /// Begins the name under which an object keeps what listens to an event.
-const EVENT: &str = "@on ";
+const EVENT: &str = "\u{1a}on ";
 /// Listeners of events that are called for one.
 const LISTENERS: usize = 64;
 
@@ -15,9 +16,8 @@ impl Interpreter<'_> {
         let listeners = call.args.iter().skip(1).filter(|arg| !arg.get().fns.is_empty());
         let Some(listener) = listeners.cloned().reduce(|all, one| all.join(&one)) else { return };
         for key in self.events(call) {
-            let key = Value::text(self.names.get(key));
             for id in call.receiver.get().objs.clone() {
-                self.put(id, &key, &listener);
+                self.keep_member(id, key, &listener);
             }
         }
     }
@@ -76,7 +76,7 @@ impl Interpreter<'_> {
     /// What stands for the file that the first argument names.
     fn opened(&mut self, call: &Call) -> ObjId {
         let id = self.site(call.site.0, call.site.1 | HANDLE);
-        let key = self.names.intern("@handle");
+        let key = self.names.intern(OPENED);
         let of = call.args.first().cloned().unwrap_or_default();
         if let Some(object) = self.objects.get_mut(id as usize).filter(|_| !of.texts().is_empty()) {
             object.fields.insert(key, of.relabelled(None));

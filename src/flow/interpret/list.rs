@@ -3,7 +3,7 @@
 use super::Interpreter;
 use super::object::{ITEMS, Object};
 use crate::flow::fold::{self, Fold};
-use crate::flow::value::{FnRef, Lit, ObjId, Place, Value};
+use crate::flow::value::{FnRef, Lit, ObjId, Place, UNKNOWN, Value};
 
 /// Stands for the name of each variable of an environment.
 pub(super) const ANY_VARIABLE: &str = "<each variable>";
@@ -106,7 +106,7 @@ impl Interpreter<'_> {
             found = object.items.iter().take(512).fold(found.join(&object.rest), |all, item| all.join(item));
             if !object.is_list {
                 // What an object is opened by, or calls later, is no item of it.
-                let fields = object.fields.iter().filter(|(key, _)| !self.names.get(**key).starts_with('@'));
+                let fields = object.fields.iter().filter(|(key, _)| !self.names.get(**key).starts_with(UNKNOWN));
                 found = fields.take(64).fold(found, |all, (_, field)| all.join(field));
             }
         }
@@ -131,7 +131,7 @@ impl Interpreter<'_> {
         let is_table = |id: &ObjId| {
             self.objects.get(*id as usize).is_some_and(|object| {
                 let is_plain = !object.is_list && !object.is_class && object.bases.is_empty() && object.rest.is_unset();
-                let is_named = |key: &u32| !self.names.get(*key).starts_with('@');
+                let is_named = |key: &u32| !self.names.get(*key).starts_with(UNKNOWN);
                 is_plain && !object.fields.is_empty() && object.fields.keys().all(is_named)
             })
         };

@@ -7,10 +7,12 @@ use super::list::{ANY_VARIABLE, char_at};
 use super::{FoldedRole, Interpreter};
 use crate::flow::fold;
 use crate::flow::ir::Shape;
-use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, Value, Verb, taints};
+use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNKNOWN, Value, Verb, taints};
 
 /// Items of a list that are kept apart.
 pub(super) const ITEMS: usize = 20_000;
+/// Under this name, which no program can use, an object keeps what it was opened by.
+pub(super) const OPENED: &str = "\u{1a}opened";
 /// Members that are looked through in all.
 const MEMBERS: usize = 512;
 /// Depth to which members are looked through.
@@ -93,19 +95,28 @@ impl Interpreter<'_> {
     }
 
     pub(super) fn put(&mut self, id: ObjId, key: &Value, value: &Value) {
-        let keys: Vec<Sym> = key.texts().iter().map(|text| self.names.intern(text)).collect();
-        let Some(object) = self.objects.get_mut(id as usize) else { return };
-        if keys.is_empty() {
+        // A key of which not all is known is any; so no program can use the names that the interpreter keeps things under.
+        let (keys, open): (Vec<Rc<str>>, Vec<Rc<str>>) =
+            key.texts().into_iter().partition(|key| !key.contains(UNKNOWN));
+        self.work.set(self.work.get() + value.size());
+        if keys.is_empty() || !open.is_empty() {
+            let Some(object) = self.objects.get_mut(id as usize) else { return };
             object.rest = object.rest.join(value);
         }
-        self.work.set(self.work.get() + value.size());
         for key in keys {
-            let field = object.fields.entry(key).or_default();
-            let joined = field.join(value);
-            if joined.digest() != field.digest() {
-                *field = joined;
-                self.changed = true;
-            }
+            let key = self.names.intern(&key);
+            self.keep_member(id, key, value);
+        }
+    }
+
+    /// A member may be this as well from here on.
+    pub(super) fn keep_member(&mut self, id: ObjId, key: Sym, value: &Value) {
+        let Some(object) = self.objects.get_mut(id as usize) else { return };
+        let field = object.fields.entry(key).or_default();
+        let joined = field.join(value);
+        if joined.digest() != field.digest() {
+            *field = joined;
+            self.changed = true;
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a value reaches: requests, shells, evaluators and files.
 
 use super::super::effect::STREAMS;
+use super::super::object::OPENED;
 use super::*;
 
 impl Interpreter<'_> {
@@ -260,7 +261,7 @@ impl Interpreter<'_> {
     /// Remembers what the process that a call gives was started with.
     fn started(&mut self, call: &Call, lines: &[Rc<str>]) {
         let id = self.site(call.site.0, call.site.1 | HANDLE);
-        let [handle, input] = ["@handle", "stdin"].map(|name| self.names.intern(name));
+        let [handle, input] = [OPENED, "stdin"].map(|name| self.names.intern(name));
         if let Some(object) = self.objects.get_mut(id as usize) {
             object.fields.insert(handle, Value::lits(lines.iter().map(|line| Lit::Text(Rc::clone(line))).collect()));
             object.fields.insert(input, Value::object(id));

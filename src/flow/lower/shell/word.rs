@@ -148,7 +148,12 @@ impl<'t> Lowering<'t, '_> {
                 Piece::Variable(name) => self.variable(node, name.trim_start_matches('$')),
             })
             .collect();
-        match all.as_slice() {
+        self.in_one(node, &all)
+    }
+
+    /// Parts of a word as one.
+    fn in_one(&mut self, node: Node<'t>, parts: &[Slot]) -> Slot {
+        match parts {
             [] => self.literal(node, ""),
             [only] => *only,
             all => {
@@ -189,14 +194,7 @@ impl<'t> Lowering<'t, '_> {
             at = child.end_byte();
         }
         self.gap(node, at..range.end, quoting, &mut slots);
-        match slots.as_slice() {
-            [] => self.literal(node, ""),
-            [only] => *only,
-            all => {
-                let all = self.out.pool(all);
-                self.emit(node, OpKind::Concat(all))
-            }
-        }
+        self.in_one(node, &slots)
     }
 
     /// A part of a word; a list becomes one text there.

@@ -4,8 +4,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use tree_sitter::{Language, Node, ParseOptions, Parser, Tree, TreeCursor};
 
 use crate::finding::GapKind;
@@ -15,8 +16,9 @@ thread_local! {
     static PARSERS: RefCell<HashMap<Kind, Parser>> = RefCell::new(HashMap::new());
 }
 
-/// Time that any text may take, and more for each of its bytes: a hundred times what honest files take.
-const BACKSTOP: Duration = Duration::from_millis(1500);
+/// Time of the processor that any text may take, and more for each of its bytes: a hundred times what honest files
+/// take. Time on the wall would depend on what else the machine does.
+const BACKSTOP: Duration = Duration::from_secs(4);
 const PER_BYTE: Duration = Duration::from_micros(2);
 
 /// Bytes served to a lexer at a time.
@@ -31,6 +33,11 @@ fn language(kind: Kind) -> Option<Language> {
         Kind::Python => tree_sitter_python::LANGUAGE.into(),
         _ => return None,
     })
+}
+
+/// Time that the processor gave this thread.
+fn spent() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or(Duration::MAX)
 }
 
 /// Syntax tree of `text`, or why the parser gave up.
@@ -50,7 +57,7 @@ pub(crate) fn tree(kind: Kind, text: &str) -> Result<Tree, GapKind> {
                 entry.insert(parser)
             }
         };
-        let started = Instant::now();
+        let started = spent();
         let backstop = BACKSTOP + PER_BYTE.saturating_mul(text.len() as u32);
         let steps = Cell::new(200 + text.len() / 16);
         let reads = Cell::new(64 * (text.len() + 64 * CHUNK));
@@ -59,7 +66,7 @@ pub(crate) fn tree(kind: Kind, text: &str) -> Result<Tree, GapKind> {
             budget.get() > 0
         };
         let mut progress = |_: &tree_sitter::ParseState| {
-            let goes_on = take(&steps, 1) && reads.get() > 0 && started.elapsed() < backstop;
+            let goes_on = take(&steps, 1) && reads.get() > 0 && spent().saturating_sub(started) < backstop;
             if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         // Some grammars look characters up in tables made for 256 of them, which ends the process on others: all
@@ -76,7 +83,7 @@ pub(crate) fn tree(kind: Kind, text: &str) -> Result<Tree, GapKind> {
         let tree = parser.parse_with_options(&mut read, None, Some(options));
         if tree.is_none() || reads.get() == 0 {
             parser.reset();
-            return Err(if started.elapsed() < backstop { GapKind::OverLimit } else { GapKind::Timeout });
+            return Err(if spent().saturating_sub(started) < backstop { GapKind::OverLimit } else { GapKind::Timeout });
         }
         tree.ok_or(GapKind::OverLimit)
     })

@@ -20,7 +20,7 @@ fn main() -> Result<()> {
 
     let mut table = String::from("pub(super) static FILES: &[(&str, &str)] = &[\n");
     let mut yara = Vec::new();
-    for folder in ["rules", "lexicons", "lists", "checks", "advisories", "flows"] {
+    for folder in ["rules", "lexicons", "concepts", "lists", "checks", "advisories", "flows"] {
         for path in files(&root.join(folder))? {
             let name = path.strip_prefix(&root)?.to_string_lossy().replace('\\', "/");
             writeln!(table, "    ({name:?}, include_str!({:?})),", path.display().to_string())?;

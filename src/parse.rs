@@ -167,10 +167,19 @@ impl Kind {
             Self::Json
         } else if begins(b"---\n") {
             Self::Markdown
+        } else if is_unit(head) {
+            Self::Ini
         } else {
             Self::Text
         }
     }
+}
+
+/// Whether a text begins as what systemd or a desktop starts programs by.
+fn is_unit(head: &[u8]) -> bool {
+    let mut lines = head.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(b"#") && !line.starts_with(b";"));
+    first.is_some_and(|line| [&b"[Unit]"[..], b"[Service]", b"[Timer]", b"[Desktop Entry]"].contains(&line))
 }
 
 /// Whether a file of this name is read as settings by lines.

@@ -20,6 +20,7 @@ use crate::flow::ir::Language;
 use crate::rule::{Rule, RuleError, RuleErrors, RuleId};
 
 mod compiled;
+pub mod concept;
 pub mod hosts;
 pub mod indicators;
 pub mod lazy;
@@ -32,6 +33,7 @@ pub(crate) mod words;
 pub(crate) mod yara;
 
 use compiled::Compiled;
+use concept::Concepts;
 use hosts::Hosts;
 use indicators::Indicators;
 use lexicon::Lexicons;
@@ -76,6 +78,7 @@ pub struct Ruleset {
     pub(crate) packages: packages::Packages,
     pub(crate) indicators: Indicators,
     pub(crate) lexicons: Lexicons,
+    pub(crate) concepts: Concepts,
     /// Names of well-known programs, in lower case.
     pub(crate) tools: HashSet<String>,
     /// What a file's extension says that it is: extension to group of formats.
@@ -124,6 +127,11 @@ impl Ruleset {
         Self::checked((set, errors))
     }
 
+    /// The concept called `name`, of `concepts/`.
+    pub fn concept(&self, name: &str) -> Option<&concept::Concept> {
+        self.concepts.get(name)
+    }
+
     /// Loads rules from files named as below `signatures/`; for tests of the rules themselves.
     ///
     /// # Errors
@@ -170,6 +178,7 @@ impl Ruleset {
             ),
             indicators: kept(Indicators::parse(&lists), &mut errors),
             lexicons: Lexicons::parse(files, &mut errors),
+            concepts: Concepts::parse(files, &mut errors),
             tools: kept(csv(tools, text(tools)), &mut errors)
                 .into_iter()
                 .filter_map(|row| row.into_iter().next())
@@ -223,7 +232,7 @@ impl Ruleset {
             errors.push(RuleError::body(file, text, why));
         };
         for (id, prose) in &self.prose {
-            if let Err(why) = prose.check(&self.lexicons) {
+            if let Err(why) = prose.check(&self.lexicons, &self.concepts) {
                 complain(format!("rules/{id}{PROSE}"), why);
             }
         }

@@ -242,6 +242,32 @@ fn every_lexicon_is_used() {
     }
 }
 
+#[test]
+fn concepts_tell_their_examples() {
+    let rules = Ruleset::builtin().expect("built-in rules load");
+    let files = Ruleset::builtin_files();
+    let names: Vec<&str> =
+        files.keys().filter_map(|name| name.strip_prefix("concepts/")?.strip_suffix(".csv")).collect();
+    assert!(!names.is_empty(), "no concept is there");
+    for name in names {
+        let concept = rules.concept(name).expect("it was read");
+        let examples = root().join(format!("fixtures/concepts/{name}.tsv"));
+        let text = fs::read_to_string(&examples).unwrap_or_else(|error| panic!("{}: {error}", examples.display()));
+        let mut told = [(0, 0); 2];
+        for line in text.lines() {
+            let [label, about, language, sentence] =
+                line.split('\t').collect::<Vec<_>>().try_into().expect("four columns");
+            assert!(!about.is_empty() && language.len() == 2, "{line}");
+            let (all, read) = &mut told[usize::from(label == "1")];
+            *all += 1;
+            *read += usize::from(concept.read(sentence).score > 0.0);
+        }
+        let [(honest, wrong), (meant, right)] = told;
+        assert!(right * 10 >= meant * 8, "{name}: {right} of {meant} examples are told");
+        assert!(wrong * 20 <= honest, "{name}: {wrong} of {honest} honest sentences are told");
+    }
+}
+
 /// The text of all Rust files below `folder`.
 fn sources(folder: &Path) -> String {
     let mut text = String::new();

@@ -12,6 +12,7 @@ use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
 use crate::parse::markdown::{self, Block, Document};
 use crate::parse::{Body, Kind};
 use crate::rule::Meta;
+use crate::ruleset::concept::Concepts;
 use crate::ruleset::lexicon::Lexicons;
 use crate::text;
 
@@ -95,6 +96,11 @@ pub struct Signal {
     /// A link to a helper whose name is no well-known tool and nothing that the package declares.
     #[serde(default)]
     pub unknown_helper: bool,
+    /// A passage whose sentences read as this concept.
+    pub reads: Option<String>,
+    /// What their scores come to at least.
+    #[serde(default)]
+    pub at_least: f32,
     /// An address in prose or in a code block that leads to one of these classes.
     pub addresses: Option<Vec<String>>,
     /// An e-mail address of somebody in particular.
@@ -112,11 +118,16 @@ pub struct Signal {
 }
 
 impl ProseRule {
-    /// Checks that the lexicons exist.
+    /// Checks that the lexicons and concepts exist.
     ///
     /// # Errors
     /// Names the one that does not.
-    pub fn check(&self, lexicons: &Lexicons) -> Result<(), String> {
+    pub fn check(&self, lexicons: &Lexicons, concepts: &Concepts) -> Result<(), String> {
+        for name in self.signals.iter().filter_map(|signal| signal.reads.as_ref()) {
+            if concepts.get(name).is_none() {
+                return Err(format!("there is no concept `{name}` in concepts/"));
+            }
+        }
         for name in self.signals.iter().flat_map(|signal| {
             signal.phrases.iter().chain(&signal.unless).chain(&signal.code_phrases).chain(&signal.weak_phrases)
         }) {

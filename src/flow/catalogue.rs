@@ -143,6 +143,8 @@ pub enum Effect {
     MapFunction,
     /// Functions among the arguments get each item; the receiver is the result.
     Filter,
+    /// Functions among the arguments get each item; one of them is the result.
+    Find,
     /// Functions among the arguments get what was gathered and each item.
     Reduce,
     /// All arguments become part of the receiver, and so does what is read.
@@ -161,6 +163,8 @@ pub enum Effect {
     Assign,
     /// The first argument is given what the receiver holds.
     Pipe,
+    /// The second argument is given what the first holds.
+    Copy,
     /// Keys.
     Keys,
     /// Values.

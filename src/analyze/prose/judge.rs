@@ -1,13 +1,15 @@
 //! One rule against one unit of text.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::target::{addresses, email_address, helper_name, is_download, target_classes};
 use super::{ProseRule, Scope, Seen, Signal, Unit};
 use crate::analyze::Input;
 use crate::parse::markdown::{Block, BlockKind, Document, Link};
+use crate::ruleset::concept::Reading;
 use crate::ruleset::lexicon::LexiconId;
 use crate::text::{self, sentences};
 
@@ -18,7 +20,12 @@ pub(super) struct Judge<'a> {
     /// Classes of all links together: there may be very many, and every rule asks.
     classes: OnceCell<BTreeSet<String>>,
     hints: OnceCell<Hints>,
+    /// For each block how much its sentences read as a concept, once that was asked for.
+    readings: RefCell<HashMap<(&'a str, usize), Rc<Sentences<'a>>>>,
 }
+
+/// Sentences of a block, and how much each reads as a concept.
+type Sentences<'a> = Vec<(Range<usize>, Reading<'a>)>;
 
 /// Which phrases stand where.
 struct Hints {
@@ -27,12 +34,28 @@ struct Hints {
     blocks: Vec<Vec<(LexiconId, Range<usize>)>>,
 }
 
+/// Fewest words of a sentence that says something.
+const WORDS: usize = 6;
+/// Sentences that are read together.
+const PASSAGE: usize = 8;
+/// Most that a single sentence counts.
+const LOUDEST: f32 = 4.0;
+/// Sentences that are shown.
+const SHOWN: usize = 3;
+
 /// Section, and whether it is the front matter.
 type Place = (usize, bool);
 
 impl<'a> Judge<'a> {
     pub(super) fn new(input: &'a Input<'a>, document: &'a Document) -> Self {
-        Self { input, document, downloads: OnceCell::new(), classes: OnceCell::new(), hints: OnceCell::new() }
+        Self {
+            input,
+            document,
+            downloads: OnceCell::new(),
+            classes: OnceCell::new(),
+            hints: OnceCell::new(),
+            readings: RefCell::default(),
+        }
     }
 
     fn hints(&self) -> &Hints {
@@ -54,11 +77,46 @@ impl<'a> Judge<'a> {
         })
     }
 
+    /// The number of a block of the document.
+    fn index_of(&self, block: &Block) -> usize {
+        let first = self.document.blocks.as_ptr().addr();
+        std::ptr::from_ref(block).addr().wrapping_sub(first) / size_of::<Block>()
+    }
+
+    /// How much the sentences of a block read as a concept; short ones say nothing.
+    fn readings(&self, name: &'a str, block: &Block) -> Rc<Sentences<'a>> {
+        let mut known = self.readings.borrow_mut();
+        let read = known.entry((name, self.index_of(block))).or_insert_with(|| {
+            let Some(concept) = self.input.rules.concepts.get(name) else { return Rc::default() };
+            let all = sentences(&block.text).into_iter();
+            let all = all.map(|range| (range.clone(), concept.read(text::slice(&block.text, range))));
+            Rc::new(all.filter(|(_, reading)| reading.length >= WORDS).collect())
+        });
+        Rc::clone(read)
+    }
+
+    /// The sentences that read as a concept in the passage that does so most, if it does so enough.
+    fn passage(&self, name: &'a str, at_least: f32, unit: &Unit<'a>) -> Option<Vec<Seen>> {
+        let mut all: Vec<(&Block, Range<usize>, Reading<'a>)> = Vec::new();
+        for block in unit.blocks.iter().filter(|block| block.is_prose()) {
+            let own = self.readings(name, block);
+            all.extend(own.iter().map(|(range, reading)| (*block, range.clone(), reading.clone())));
+        }
+        let points = |(_, _, reading): &(&Block, Range<usize>, Reading<'a>)| reading.score.clamp(0.0, LOUDEST);
+        let sum = |passage: &[_]| passage.iter().map(points).sum::<f32>();
+        let starts = 0..=all.len().saturating_sub(PASSAGE);
+        let passages = starts.map(|at| all.get(at..all.len().min(at + PASSAGE)).unwrap_or(&[]));
+        let best = passages.max_by(|a, b| sum(a).total_cmp(&sum(b))).filter(|passage| sum(passage) >= at_least)?;
+        let mut seen: Vec<_> = best.iter().filter(|one| points(one) > 0.0).collect();
+        seen.sort_by(|a, b| points(b).total_cmp(&points(a)));
+        let seen = seen.into_iter().take(SHOWN);
+        let note = |reading: &Reading<'_>| format!("reads as: {} (`{}`)", name.replace('-', " "), reading.words);
+        Some(seen.map(|(block, range, reading)| (block.source(range.clone()), note(reading))).collect())
+    }
+
     /// Phrases of the list in a part of a block's text, by place.
     fn phrases(&self, list: LexiconId, block: &Block, within: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-        let first = self.document.blocks.as_ptr().addr();
-        let index = std::ptr::from_ref(block).addr().wrapping_sub(first) / size_of::<Block>();
-        let own = self.hints().blocks.get(index).map_or(&[][..], Vec::as_slice);
+        let own = self.hints().blocks.get(self.index_of(block)).map_or(&[][..], Vec::as_slice);
         let start = own.partition_point(|(other, range)| (*other, range.start) < (list, within.start));
         let own = own.iter().skip(start).take_while(move |(other, range)| *other == list && range.start < within.end);
         own.map(|(_, range)| range.clone()).filter(move |range| range.end <= within.end)
@@ -134,23 +192,32 @@ impl<'a> Judge<'a> {
     }
 
     /// The score of a unit and what it is made of, if it is enough.
-    pub(super) fn unit(&self, rule: &ProseRule, unit: &Unit<'a>) -> Option<(u32, Vec<Seen>)> {
+    pub(super) fn unit(&self, rule: &'a ProseRule, unit: &Unit<'a>) -> Option<(u32, Vec<Seen>)> {
         let mut score = 0;
         let mut places = Vec::new();
         // Required signals first: most text fails there, at little cost.
         let (required, optional): (Vec<&Signal>, Vec<&Signal>) =
             rule.signals.iter().partition(|signal| signal.required);
         for signal in required {
-            places.push(self.signal(signal, unit)?);
+            places.extend(self.all_seen(signal, unit)?);
             score += signal.score;
         }
         for signal in optional {
-            if let Some(seen) = self.signal(signal, unit) {
+            if let Some(seen) = self.all_seen(signal, unit) {
                 score += signal.score;
-                places.push(seen);
+                places.extend(seen);
             }
         }
+        let mut once = HashSet::new();
+        places.retain(|seen| once.insert(seen.clone()));
         (score >= rule.threshold).then_some((score, places))
+    }
+
+    fn all_seen(&self, signal: &'a Signal, unit: &Unit<'a>) -> Option<Vec<Seen>> {
+        match &signal.reads {
+            Some(name) => self.passage(name, signal.at_least, unit),
+            None => Some(vec![self.signal(signal, unit)?]),
+        }
     }
 
     fn signal(&self, signal: &Signal, unit: &Unit<'a>) -> Option<Seen> {

@@ -85,13 +85,13 @@ impl Interpreter<'_> {
             Effect::Otherwise => call.receiver.join(&self.then(call)),
             Effect::Map => self.map(call, &subject(), true),
             Effect::MapFunction => self.map(call, &arg(1), false),
-            Effect::Filter => {
+            Effect::Filter | Effect::Find => {
                 // Of a function and what it is asked about, the latter.
                 let is_first = !arg(0).get().objs.is_empty() || !call.receiver.get().objs.is_empty();
                 let all = if is_first || call.args.len() < 2 { subject() } else { arg(1) };
                 let item = self.items(&all);
                 self.call_back(call, &item);
-                all
+                if effect == Effect::Find { item } else { all }
             }
             Effect::Reduce => self.reduce(call, &subject()),
             Effect::Push => {
@@ -114,10 +114,12 @@ impl Interpreter<'_> {
                 }
                 arg(0)
             }
-            Effect::Pipe => {
+            Effect::Pipe | Effect::Copy => {
+                let (from, to) =
+                    if effect == Effect::Copy { (arg(0), arg(1)) } else { (call.receiver.clone(), arg(0)) };
                 let write = self.names.intern("write");
-                let callee = self.get(&arg(0), write, call.place);
-                self.again(call, callee, arg(0), vec![call.receiver.clone()]);
+                let callee = self.get(&to, write, call.place);
+                self.again(call, callee, to, vec![from]);
                 arg(0)
             }
             Effect::Keys => {

@@ -1,5 +1,7 @@
 //! Objects that call functions later: those that listen to events, and those that write themselves.
 
+use std::collections::BTreeSet;
+
 use super::Interpreter;
 use super::call::{Call, HANDLE};
 use super::object::OPENED;
@@ -9,6 +11,8 @@ use crate::flow::value::{Inner, ObjId, Sym, Taint, Value, taints};
 const EVENT: &str = "\u{1a}on ";
 /// Listeners of events that are called for one.
 const LISTENERS: usize = 64;
+/// Objects that are asked how they are to be written.
+const WRITTEN: usize = 64;
 
 impl Interpreter<'_> {
     /// Functions among the arguments are called when the receiver has the event that the first one names.
@@ -48,18 +52,28 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Labels of what an object says that it is to be written as.
+    /// Labels of what objects say that they are to be written as: the argument, and whatever is in it.
     pub(super) fn own_form(&mut self, call: &Call) -> Taint {
-        let of = call.args.first().cloned().unwrap_or_default();
-        if of.get().objs.is_empty() {
-            return None;
-        }
         let key = self.names.intern("toJSON");
-        let method = self.get(&of, key, call.place);
+        let mut queue = vec![call.args.first().cloned().unwrap_or_default()];
+        let mut seen = BTreeSet::new();
         let mut all = None;
-        for function in method.get().fns.clone() {
-            let given = self.invoke(function, &[], &[], &of, Some(call.place));
-            all = taints(&all, &self.deep(&given, usize::MAX));
+        while let Some(value) = queue.pop() {
+            for id in value.get().objs.clone() {
+                if seen.len() >= WRITTEN || !seen.insert(id) {
+                    continue;
+                }
+                let object = Value::object(id);
+                for function in self.get(&object, key, call.place).get().fns.clone() {
+                    let given = self.invoke(function, &[], &[], &object, Some(call.place));
+                    all = taints(&all, &self.deep(&given, usize::MAX));
+                    queue.push(given);
+                }
+                if let Some(object) = self.objects.get(id as usize) {
+                    let members = object.items.iter().chain(object.fields.values()).chain([&object.rest]);
+                    queue.extend(members.take(WRITTEN).cloned());
+                }
+            }
         }
         all
     }

@@ -62,13 +62,25 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Variables of the environment that are the same for everyone.
+    /// Variables of the environment that are the same for everyone, or lead to the same file.
     pub(super) fn known_variable(&self, name: &str) -> Value {
         match name {
             "HOME" | "USERPROFILE" => Value::text("~"),
             "SHELL" => Value::text("/bin/sh"),
             "APPDATA" => Value::text("~/appdata/roaming"),
             "LOCALAPPDATA" => Value::text("~/appdata/local"),
+            "XDG_CONFIG_HOME" => Value::text("~/.config"),
+            "XDG_DATA_HOME" => Value::text("~/.local/share"),
+            "npm_config_userconfig" | "NPM_CONFIG_USERCONFIG" => Value::text("~/.npmrc"),
+            "KUBECONFIG" => Value::text("~/.kube/config"),
+            "AWS_SHARED_CREDENTIALS_FILE" => Value::text("~/.aws/credentials"),
+            "NETRC" => Value::text("~/.netrc"),
+            "DOCKER_CONFIG" => Value::text("~/.docker"),
+            "GNUPGHOME" => Value::text("~/.gnupg"),
+            "HISTFILE" => Value::text("~/.bash_history"),
+            "CLAUDE_CONFIG_DIR" => Value::text("~/.claude"),
+            "CODEX_HOME" => Value::text("~/.codex"),
+            "OPENCLAW_STATE_DIR" => Value::text("~/.openclaw"),
             _ => Value::unknown(),
         }
     }

@@ -427,8 +427,13 @@ impl<'t> Lowering<'t> {
                 "field_definition" | "public_field_definition" => {
                     let name = member.child_by_field_name("property").or_else(|| member.child_by_field_name("name"));
                     if let (Some(name), Some(value)) = (name, member.child_by_field_name("value")) {
+                        let outer = self.scope;
+                        self.scope = self.out.scope(outer, None);
+                        let this = self.out.declare(self.scope, "this");
+                        self.out.emit_to(self.function, this, member.byte_range(), OpKind::Bind(class));
                         let value = self.expression(value);
                         self.set_key(member, class, name, value);
+                        self.scope = outer;
                     }
                 }
                 "class_static_block" => self.statement(member),

@@ -88,8 +88,10 @@ impl<'a> Judge<'a> {
         let mut known = self.readings.borrow_mut();
         let read = known.entry((name, self.index_of(block))).or_insert_with(|| {
             let Some(concept) = self.input.rules.concepts.get(name) else { return Rc::default() };
-            let all = sentences(&block.text).into_iter();
-            let all = all.map(|range| (range.clone(), concept.read(text::slice(&block.text, range))));
+            // A sentence goes on in the next line.
+            let flat = block.text.replace('\n', " ");
+            let all = sentences(&flat).into_iter();
+            let all = all.map(|range| (range.clone(), concept.read(text::slice(&flat, range))));
             Rc::new(all.filter(|(_, reading)| reading.length >= WORDS).collect())
         });
         Rc::clone(read)

@@ -119,15 +119,17 @@ impl Index {
         let (mut score, mut most, mut heaviest) = (self.bias, 0.0, usize::MAX);
         for at in 0..numbers.len() {
             let mut key = 0;
-            for number in numbers.iter().skip(at).take(GROUP) {
+            for (length, number) in (1_u8..).zip(numbers.iter().skip(at).take(GROUP)) {
                 if *number == 0 {
                     break;
                 }
                 key = key << BITS | number;
                 let Some((weight, row)) = self.weights.get(&key).filter(|_| seen.insert(key)) else { continue };
                 score += weight;
-                if *weight > most {
-                    (most, heaviest) = (*weight, *row);
+                // More words tell a reader more.
+                let telling = weight * f32::from(length);
+                if telling > most {
+                    (most, heaviest) = (telling, *row);
                 }
             }
         }

@@ -106,6 +106,9 @@ pub struct Signal {
     /// An e-mail address of somebody in particular.
     #[serde(default)]
     pub email: bool,
+    /// The package is a skill, whose text an agent takes for orders.
+    #[serde(default)]
+    pub in_skill: bool,
     /// Two or more operating systems are sent to different places.
     #[serde(default)]
     pub per_os: bool,

@@ -253,6 +253,12 @@ impl<'a> Judge<'a> {
         if signal.per_os {
             return self.per_os(unit);
         }
+        if signal.in_skill {
+            let files = self.input.expanded.arena.iter().filter(|artifact| artifact.is_file());
+            let is_skill = files.into_iter().any(|file| file.path.name().eq_ignore_ascii_case("skill.md"));
+            let place = unit.blocks.first()?.range.clone();
+            return is_skill.then(|| (place, "in a skill, whose text an agent takes for orders".to_owned()));
+        }
         if signal.repeated {
             return self.repeated(unit);
         }

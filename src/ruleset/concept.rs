@@ -21,18 +21,19 @@ pub struct Concepts(BTreeMap<String, Concept>);
 
 /// One of them.
 pub struct Concept {
-    rows: Vec<(String, f32)>,
+    /// Weights are in hundredths, here and below.
+    rows: Vec<(String, i32)>,
     /// Made when the first text is read: most runs need none.
     index: OnceLock<Index>,
 }
 
 #[derive(Default)]
 struct Index {
-    bias: f32,
+    bias: i32,
     /// Numbers of the words of all groups, from 1.
     numbers: HashMap<String, u64>,
     /// Weights by the numbers of a group's words, and which row has it.
-    weights: HashMap<u64, (f32, usize)>,
+    weights: HashMap<u64, (i32, usize)>,
 }
 
 /// How much a text reads as something: above nought it does.
@@ -53,7 +54,7 @@ impl Concepts {
             let Some(name) = file.strip_prefix("concepts/").and_then(|n| n.strip_suffix(".csv")) else { continue };
             let rows = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
                 let (words, weight) = line.rsplit_once(',')?;
-                Some((words.to_owned(), f32::from(weight.parse::<i16>().ok()?) / 100.0))
+                Some((words.to_owned(), i32::from(weight.parse::<i16>().ok()?)))
             });
             match rows.collect() {
                 Some(rows) => drop(all.insert(name.to_owned(), Concept { rows, index: OnceLock::new() })),
@@ -77,7 +78,7 @@ impl Concept {
     pub fn read(&self, text: &str) -> Reading<'_> {
         let index = self.index.get_or_init(|| self.indexed());
         let numbers = index.numbers(&text::folded(text));
-        let mut best: Option<(f32, usize)> = None;
+        let mut best: Option<(i32, usize)> = None;
         let mut start = 0;
         loop {
             let window = numbers.get(start..numbers.len().min(start + WINDOW)).unwrap_or(&[]);
@@ -91,7 +92,11 @@ impl Concept {
             }
         }
         let (score, row) = best.unwrap_or_default();
-        Reading { score, words: self.rows.get(row).map_or("", |(words, _)| words), length: numbers.len() }
+        Reading {
+            score: score as f32 / 100.0,
+            words: self.rows.get(row).map_or("", |(words, _)| words),
+            length: numbers.len(),
+        }
     }
 
     fn indexed(&self) -> Index {
@@ -114,12 +119,12 @@ impl Concept {
 
 impl Index {
     /// The score of one window, each group counted once, and the row of the heaviest.
-    fn read(&self, numbers: &[u64]) -> (f32, usize) {
+    fn read(&self, numbers: &[u64]) -> (i32, usize) {
         let mut seen = HashSet::new();
-        let (mut score, mut most, mut heaviest) = (self.bias, 0.0, usize::MAX);
+        let (mut score, mut most, mut heaviest) = (self.bias, 0, usize::MAX);
         for at in 0..numbers.len() {
             let mut key = 0;
-            for (length, number) in (1_u8..).zip(numbers.iter().skip(at).take(GROUP)) {
+            for (length, number) in (1..).zip(numbers.iter().skip(at).take(GROUP)) {
                 if *number == 0 {
                     break;
                 }
@@ -127,7 +132,7 @@ impl Index {
                 let Some((weight, row)) = self.weights.get(&key).filter(|_| seen.insert(key)) else { continue };
                 score += weight;
                 // More words tell a reader more.
-                let telling = weight * f32::from(length);
+                let telling = weight * length;
                 if telling > most {
                     (most, heaviest) = (telling, *row);
                 }

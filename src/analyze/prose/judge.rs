@@ -3,11 +3,13 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
+use std::path::Path;
 use std::rc::Rc;
 
 use super::target::{addresses, email_address, helper_name, is_download, target_classes};
 use super::{ProseRule, Scope, Seen, Signal, Unit};
 use crate::analyze::Input;
+use crate::package::discover::is_skill_name;
 use crate::parse::markdown::{Block, BlockKind, Document, Link};
 use crate::ruleset::concept::Reading;
 use crate::ruleset::lexicon::LexiconId;
@@ -254,8 +256,8 @@ impl<'a> Judge<'a> {
             return self.per_os(unit);
         }
         if signal.in_skill {
-            let files = self.input.expanded.arena.iter().filter(|artifact| artifact.is_file());
-            let is_skill = files.into_iter().any(|file| file.path.name().eq_ignore_ascii_case("skill.md"));
+            let mut files = self.input.expanded.arena.iter().filter(|artifact| artifact.is_file());
+            let is_skill = files.any(|file| is_skill_name(Path::new(file.path.name())));
             let place = unit.blocks.first()?.range.clone();
             return is_skill.then(|| (place, "in a skill, whose text an agent takes for orders".to_owned()));
         }

@@ -221,7 +221,7 @@ impl Interpreter<'_> {
             }
             name => {
                 let label = self.label("env", name, place, name);
-                self.passed_on(name).with(&label)
+                self.known_variable(name).join(&self.passed_on(name)).with(&label)
             }
         }
     }

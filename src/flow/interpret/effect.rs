@@ -91,7 +91,8 @@ impl Interpreter<'_> {
                 let all = if is_first || call.args.len() < 2 { subject() } else { arg(1) };
                 let item = self.items(&all);
                 self.call_back(call, &item);
-                if effect == Effect::Find { item } else { all }
+                // What is no list (a document that is searched, say) stays what it is.
+                if effect == Effect::Find && !all.get().objs.is_empty() { item } else { all }
             }
             Effect::Reduce => self.reduce(call, &subject()),
             Effect::Push => {

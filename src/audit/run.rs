@@ -221,8 +221,9 @@ fn answers(context: &Arc<Context>, checks: &[Check], time: Duration) -> (BTreeMa
     }
     drop(sender);
     let deadline = Instant::now() + time;
-    let left = || deadline.saturating_duration_since(Instant::now());
-    while let Ok((id, answers)) = receiver.recv_timeout(left()) {
+    // What is left is none once the time is over, whatever arrived meanwhile: without any time every check is late.
+    let left = || deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
+    while let Some(Ok((id, answers))) = left().map(|left| receiver.recv_timeout(left)) {
         // It is about to end. A thread that is let go at that moment takes the process with it in older versions of glibc.
         let _ = threads.remove(id).map(thread::JoinHandle::join);
         found.insert(id, answers);

@@ -222,39 +222,15 @@ impl<'a> Reader<'a> {
         else {
             return;
         };
-        let key = string.key.to_ascii_lowercase();
-        const COMMANDS: [&str; 20] = [
-            "command",
-            "commands",
-            "cmd",
-            "run",
-            "exec",
-            "script",
-            "scripts",
-            "hooks",
-            "hook",
-            "args",
-            "install",
-            "setup",
-            "start",
-            "postinstall",
-            "preinstall",
-            "shell",
-            "entrypoint",
-            "description",
-            "instructions",
-            "postcreatecommand",
-        ];
-        let is_command = key.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| COMMANDS.contains(&part));
         let runs = is_run(artifact.kind, &string.key, &string.text);
         // Lines between the settings are text.
         let is_text = string.key.is_empty() && matches!(artifact.kind, Kind::Ini | Kind::Toml | Kind::Markup);
-        if is_command || runs || is_text || self.reach().is_fed(artifact.path.shown()) {
+        if code::is_command_key(&string.key) || runs || is_text || self.reach().is_fed(artifact.path.shown()) {
             return;
         }
         let place = Span::new(artifact.id, string.range.clone());
         contexts.entry(ContextKind::Quoted).or_insert((place, "is data that nothing in the package runs".to_owned()));
-        if key.ends_with("[]") || code::is_pattern_key(&key) {
+        if string.key.ends_with("[]") || code::is_pattern_key(&string.key) {
             contexts
                 .entry(ContextKind::PatternTable)
                 .or_insert((place, format!("is data under the key `{}`", string.key)));

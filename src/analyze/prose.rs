@@ -243,7 +243,6 @@ fn is_text_of_its_own(op: Op) -> bool {
                 | Op::Metadata
                 | Op::DocumentText
                 | Op::DocumentScript
-                | Op::Strings
                 | Op::NotebookCell
                 | Op::Window
         )

@@ -1,6 +1,7 @@
 //! Text that is laid out to be missed: blank space that pushes it out of
 //! sight, controls that reorder it, letters that only look like others.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::fact::{Fact, FactKind};
@@ -92,7 +93,8 @@ fn reordered(text: &str, kind: Kind) -> Vec<Fact> {
         return facts;
     }
     for (start, line) in lines(text) {
-        if !line.contains(opens) {
+        let controls = line.match_indices(opens).filter(|(at, _)| !is_among_numbers(line, *at));
+        if controls.count() == 0 {
             continue;
         }
         let mut depth = 0_i32;
@@ -133,6 +135,18 @@ fn reordered(text: &str, kind: Kind) -> Vec<Fact> {
         }
     }
     facts
+}
+
+/// Whether what stands around a place is numbers that were written as characters, as in the tables of a parser: they
+/// come from more parts of Unicode than any text.
+fn is_among_numbers(line: &str, at: usize) -> bool {
+    const AROUND: usize = 24;
+    const PARTS: usize = 6;
+    let (before, after) = line.split_at_checked(at).unwrap_or((line, ""));
+    let around = before.chars().rev().take(AROUND).chain(after.chars().take(AROUND + 1));
+    // Ideographs are one part; others are blocks of 256.
+    let part_of = |c: char| if ('\u{4E00}'..='\u{9FFF}').contains(&c) { 0x4E } else { u32::from(c) >> 8 };
+    around.filter(|c| !c.is_ascii()).map(part_of).collect::<BTreeSet<u32>>().len() >= PARTS
 }
 
 fn is_right_to_left(c: char) -> bool {

@@ -16,8 +16,8 @@ mod strings;
 mod structure;
 
 use strings::Strings;
-pub(crate) use structure::is_pattern_key;
 pub use structure::{Structure, structure};
+pub(crate) use structure::{is_command_key, is_pattern_key};
 
 /// Last name of a call that starts a process or a shell.
 const PROCESS_CALLS: [&str; 27] = [

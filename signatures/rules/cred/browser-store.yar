@@ -12,7 +12,7 @@ rule program_opens_browser_store {
 // The key that the browser locks its values with.
 rule program_unlocks_browser_values {
     meta:
-        severity = "critical"
+        severity = "high"
         message = "unlocks the passwords or cookies that a browser keeps"
     strings:
         $key = /["']os_crypt["'][^\n]{0,40}["']encrypted_key["']/

@@ -1,11 +1,12 @@
 // Decoded text goes straight into an evaluator.
 
+// A worker of a page takes such an address as a text, one of Node.js only as an address.
 rule javascript_imports_text {
     meta:
         severity = "high"
         message = "loads a module from text in its own address"
     strings:
-        $import = /\b(import|new Worker)\(\s{0,4}['"`]data:(text|application)\/(javascript|ecmascript|x-javascript)/
+        $import = /\b(import\(|new Worker\(\s{0,4}new URL\()\s{0,4}['"`]data:(text|application)\/(javascript|ecmascript|x-javascript)/
     condition:
         $import
 }

@@ -6,7 +6,10 @@ rule program_spreads_over_ssh {
         $self = /["' ]\$\{?0\}?["' ]|\bBASH_SOURCE\b|\b__file__\b|\b__filename\b|\bprocess\.argv\[1\]|\bsys\.argv\[0\]|\bbash -s\b|\bsh -s\b|(curl|wget) [^\n]{1,120}\|[ ]?(ba|z)?sh\b/
         $loop = /\bfor\s?(await\s?)?\(|\bfor \w{1,20} in\b|\.forEach\(|\bxargs\b|\bwhile (IFS= )?read\b|\.map\(/
     condition:
-        kind != "markdown" and all of them
+        kind != "markdown" and $hosts and for any i in (1..#each) : (
+            (@each[i] < 1500 and $loop in (0..@each[i] + 300) and $self in (0..@each[i] + 600)) or
+            ($loop in (@each[i] - 1500..@each[i] + 300) and $self in (@each[i] - 1500..@each[i] + 600))
+        )
 }
 
 // The list of machines is taken out of the file that ssh keeps.

@@ -182,7 +182,8 @@ impl<'a> Place<'a> {
             .get(near)
             .unwrap_or(&[])
             .iter()
-            .filter(|b| b.section == self.block.section && b.list_depth > 0 && !b.code.is_empty())
+            .filter(|b| b.section == self.block.section && b.list_depth > 0)
+            .filter(|b| !b.code.is_empty() || begins_with_quotation(b))
             .count()
             >= 3
     }
@@ -311,8 +312,10 @@ impl<'a> Place<'a> {
         near.extend(self.document.blocks.get(self.index + 1).filter(|b| b.is_prose()));
         let is_ordered_near = near.iter().any(|block| {
             // What the quotation says to its reader is part of the quotation.
+            let is_listed_quotation = |block: &Block| begins_with_quotation(block) && begins_with_quotation(self.block);
             let is_part_of_it = std::ptr::eq(*block, self.block) || (self.block.is_quoted && block.is_quoted);
             !is_part_of_it
+                && !is_listed_quotation(block)
                 && !matches!(block.kind, BlockKind::Heading(_))
                 && self.sentences_near(block).into_iter().any(|sentence| {
                     self.orders("instruct-near", block, &sentence) && !is_inside(&block.source(sentence))
@@ -365,6 +368,11 @@ impl<'a> Place<'a> {
         let offset = window.as_ptr() as usize - block.text.as_ptr() as usize;
         text::sentences(window).into_iter().map(|s| s.start + offset..s.end + offset).collect()
     }
+}
+
+/// Whether an item of a list begins with somebody's words.
+fn begins_with_quotation(block: &Block) -> bool {
+    block.list_depth > 0 && block.text.starts_with(['"', '“', '„', '«', '「'])
 }
 
 /// Bytes around a place that may speak of it.

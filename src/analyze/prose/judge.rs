@@ -45,6 +45,10 @@ const LOUDEST: f32 = 4.0;
 /// Sentences that are shown.
 const SHOWN: usize = 3;
 
+/// Blocks of a section that are read together: what stands farther apart, as in a manual without headings, is no one
+/// matter.
+const WINDOW: usize = 32;
+
 /// Section, and whether it is the front matter.
 type Place = (usize, bool);
 
@@ -190,7 +194,7 @@ impl<'a> Judge<'a> {
                         None => units.push(Unit { blocks: vec![block], sentence: None, nearby: 0..0 }),
                     }
                 }
-                units
+                units.into_iter().flat_map(windows).collect()
             }
         }
     }
@@ -484,4 +488,14 @@ fn row_of(blocks: &[Block], at: usize) -> Vec<&Block> {
         .map_or(0, |before| before + 1);
     let table = blocks.get(start..).unwrap_or(&[]).iter().take_while(is_cell);
     table.filter(|cell| cell.row == blocks[at].row || cell.row == 0).collect()
+}
+
+/// A long section in parts that overlap by half.
+fn windows(unit: Unit<'_>) -> Vec<Unit<'_>> {
+    if unit.blocks.len() <= WINDOW {
+        return vec![unit];
+    }
+    let starts = (0..unit.blocks.len().saturating_sub(WINDOW / 2)).step_by(WINDOW / 2);
+    let part = |at: usize| unit.blocks.get(at..unit.blocks.len().min(at + WINDOW)).unwrap_or(&[]).to_vec();
+    starts.map(|at| Unit { blocks: part(at), sentence: None, nearby: 0..0 }).collect()
 }

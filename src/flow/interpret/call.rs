@@ -240,6 +240,7 @@ impl Interpreter<'_> {
         named.iter().for_each(|(key, value)| (key.digest(), value.digest()).hash(&mut hasher));
         this.digest().hash(&mut hasher);
         let digest = hasher.finish();
+        let mut shared = None;
         let known = self.known.entry(function).or_default();
         if known.is_active {
             return known.result.clone();
@@ -256,10 +257,13 @@ impl Interpreter<'_> {
             for (joined, value) in known.joined.iter_mut().zip(&values) {
                 *joined = joined.join(value);
             }
-            if before == known.joined.iter().map(Value::digest).collect::<Vec<_>>() {
-                return known.result.clone();
+            let given = values;
+            values = known.joined.clone();
+            let result = known.result.clone();
+            if before == values.iter().map(Value::digest).collect::<Vec<_>>() {
+                return self.given_these(&result, &values, &given, &named);
             }
-            values.clone_from(&known.joined);
+            shared = Some(given);
         }
         known.is_active = true;
         known.is_done = true;
@@ -270,7 +274,10 @@ impl Interpreter<'_> {
         if known.contexts.len() < CONTEXTS {
             known.contexts.push((digest, result.clone()));
         }
-        result
+        match shared {
+            Some(given) => self.given_these(&result, &values, &given, &named),
+            None => result,
+        }
     }
 
     fn run(&mut self, function: FnRef, args: &[Value], named: &[(Value, Value)], this: &Value) -> Value {

@@ -53,7 +53,10 @@ impl Interpreter<'_> {
             // Paths are joined with `/`.
             let parts = [a.clone(), Value::text("/"), b.clone()];
             let known = [left.lits.as_slice(), right.lits.as_slice()].iter().all(|lits| !lits.is_empty());
-            return if known { self.made(lits).with(&taint) } else { self.concat(&parts) };
+            let joined = if known { self.made(lits).with(&taint) } else { self.concat(&parts) };
+            // What is below a path is a path.
+            let inner = (**joined.get()).clone();
+            return Value::of(Inner { apis: left.apis.clone(), ..inner });
         }
         let is_open = left.is_open || right.is_open;
         let value = if lits.is_empty() { Value::unknown() } else { self.made(lits) };

@@ -411,7 +411,8 @@ impl Interpreter<'_> {
     pub(super) fn wrote(&mut self, paths: &[Rc<str>], content: &[Value], place: Place) {
         for path in paths {
             let key = file_key(path);
-            if key.is_empty() || key.chars().all(|c| c == '\u{1a}') {
+            // A name of which no letter is known is that of any file.
+            if !key.chars().any(char::is_alphanumeric) {
                 continue;
             }
             let what = self.names.intern(path);

@@ -40,6 +40,7 @@ pub fn structure(kind: Kind, text: &str) -> Structure {
             "regex" => found.regexes.push(range),
             "string" | "template_string" | "concatenated_string" => found.strings.push(range),
             "array" | "list" | "tuple" | "set" if is_table(node, text) => found.tables.push(range),
+            "dictionary" | "object" if is_dictionary_of_texts(node, text) => found.tables.push(range),
             "pair" => {
                 let key = node.child_by_field_name("key").and_then(|key| text.get(key.byte_range())).unwrap_or("");
                 if is_pattern_key(key.trim_matches(['"', '\''])) {
@@ -94,6 +95,48 @@ fn is_table(list: Node<'_>, text: &str) -> bool {
     ]
     .contains(&first);
     items.len() >= 2 && !is_command
+}
+
+/// Whether a dictionary has a text under each of its names, and none of them says that it is run.
+fn is_dictionary_of_texts(dictionary: Node<'_>, text: &str) -> bool {
+    let pairs = syntax::named(dictionary);
+    pairs.len() >= 3
+        && pairs.iter().all(|pair| {
+            let of = |field| pair.child_by_field_name(field);
+            let key = of("key").and_then(|key| text.get(key.byte_range())).unwrap_or("").trim_matches(['"', '\'']);
+            pair.kind() == "pair" && of("value").is_some_and(|value| value.kind() == "string") && !is_command_word(key)
+        })
+}
+
+/// Keys under which data keeps what something runs, or what the agent reads.
+pub(crate) fn is_command_key(key: &str) -> bool {
+    key.split(|c: char| !c.is_ascii_alphanumeric()).any(is_command_word)
+}
+
+fn is_command_word(word: &str) -> bool {
+    const WORDS: [&str; 20] = [
+        "command",
+        "commands",
+        "cmd",
+        "run",
+        "exec",
+        "script",
+        "scripts",
+        "hooks",
+        "hook",
+        "args",
+        "install",
+        "setup",
+        "start",
+        "postinstall",
+        "preinstall",
+        "shell",
+        "entrypoint",
+        "description",
+        "instructions",
+        "postcreatecommand",
+    ];
+    WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// Keys under which detectors keep what they look for, and tests what they try.

@@ -103,12 +103,19 @@ impl Run<'_> {
                 }
             }
             "mv" | "cp" | "install" => {
-                if let [from, .., to] = operands.as_slice()
-                    && let Some(value) = self.find_file(from).cloned()
-                {
+                if let [.., from, to] = operands.as_slice() {
                     let name = from.rsplit('/').next().unwrap_or(from);
                     let to = if to.ends_with('/') || to == "." { format!("{to}{name}") } else { to.clone() };
-                    self.files.insert(super::file_key(&to).to_owned(), value);
+                    let content = self.find_file(from).cloned();
+                    // A list that is put aside or comes from beside its place was there before.
+                    if to.contains(".ssh/authorized_keys") && !from.contains(".ssh/") {
+                        let file = Value::literal(&to, words.range.clone());
+                        let content = content.clone().unwrap_or_else(|| Value::unknown(words.range.clone()));
+                        self.written(&file, content, false, words.range.clone());
+                    }
+                    if let Some(value) = content {
+                        self.files.insert(super::file_key(&to).to_owned(), value);
+                    }
                 }
             }
             "open" | "start" | "start-process" => {

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// What gives the parts of an address.
+const ADDRESSES: [&str; 4] = ["urllib.parse.urlparse().", "urllib.parse.urlsplit().", "URL().", "url.parse()."];
+
 impl Interpreter<'_> {
     pub(in crate::flow::interpret) fn through(&mut self, call: &Call) -> Taint {
         self.through_without(call, None)
@@ -86,14 +89,38 @@ impl Interpreter<'_> {
         self.use_text(value, call.place, FoldedRole::Plain);
         self.label("decoded", &name, call.place, path)
     }
-    /// Whether all that is to be decoded was encoded by the program itself: `unescape(encodeURIComponent(text))` gives
-    /// the bytes of a text.
+
+    /// Whether all that is to be decoded was encoded by the program itself, as in `unescape(encodeURIComponent(text))`,
+    /// which gives the bytes of a text, or is a part of an address that somebody gives, which are always encoded.
     fn is_encoded_here(&self, call: &Call) -> bool {
         let subject = call.args.first().unwrap_or(&call.receiver).get();
         let catalogue = self.catalogue(call.place.module);
         let encodes =
             |name: &str| catalogue.get(name).is_some_and(|entry| entry.fold == Some((Fold::PercentEncode, false)));
-        let is_encoder = |api: &Sym| self.names.get(*api).strip_suffix("()").is_some_and(encodes);
-        subject.lits.is_empty() && !subject.apis.is_empty() && subject.apis.iter().all(is_encoder)
+        let is_encoder = |name: &str| name.strip_suffix("()").is_some_and(encodes);
+        let is_part_of_address = |name: &str| ADDRESSES.iter().any(|address| name.starts_with(address));
+        let is_encoded = |api: &Sym| is_encoder(&self.names.get(*api)) || is_part_of_address(&self.names.get(*api));
+        subject.lits.is_empty() && !subject.apis.is_empty() && subject.apis.iter().all(is_encoded)
+    }
+
+    /// What a function that is called in too many ways gives here: nothing of what it got elsewhere.
+    pub(in crate::flow::interpret) fn given_these(
+        &self,
+        result: &Value,
+        all: &[Value],
+        given: &[Value],
+        named: &[(Value, Value)],
+    ) -> Value {
+        let Some(labels) = result.taint() else { return result.clone() };
+        let of = |values: &[Value]| values.iter().fold(None, |taint, value| taints(&taint, &self.deep(value, 2)));
+        let named: Vec<Value> = named.iter().map(|(_, value)| value.clone()).collect();
+        let (everywhere, here) = (of(all), taints(&of(given), &of(&named)));
+        let is_in = |taint: &Taint, label: &Label| {
+            let mut known = taint.iter().flat_map(|labels| labels.iter());
+            known.any(|other| (other.class, other.name) == (label.class, label.name))
+        };
+        let own = labels.iter().filter(|label| is_in(&here, label) || !is_in(&everywhere, label));
+        let own: Vec<Label> = own.cloned().collect();
+        result.relabelled((!own.is_empty()).then(|| Rc::new(own)))
     }
 }

@@ -198,8 +198,8 @@ fn judge(input: &Input<'_>, artifact: &Artifact, document: &Document, found: &mu
         let mut last_end = 0;
         for unit in judge.units(rule) {
             let Some((score, seen)) = judge.unit(rule, &unit) else { continue };
-            let is_one_passage = artifact.kind.is_code() || rule.scope == Scope::Section;
-            if is_one_passage && !matches!(artifact.body, Body::Markdown(_)) && is_scattered(artifact, &seen) {
+            let is_page = matches!(artifact.kind, Kind::Markdown | Kind::Markup);
+            if !is_page && is_scattered(artifact, &seen) {
                 continue;
             }
             let grade = rule.grades.iter().find(|grade| score >= grade.score);

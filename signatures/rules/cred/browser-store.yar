@@ -1,12 +1,14 @@
-// A store and its profile are named, and the file is opened or copied.
+// A store and its profile are named near each other, and the file is opened or copied.
 rule program_opens_browser_store {
     strings:
         $store = /["'`\/\\](Login Data|Web Data|key4\.db|logins\.json|cookies\.sqlite|(Network[\/\\]{1,2})?Cookies)["'`]/
-        $profile = /(Google[\/\\]{1,2}Chrome|["']Google["'], ?["']Chrome["']|google-chrome|BraveSoftware|Microsoft[\/\\]{1,2}Edge|Mozilla[\/\\]{1,2}Firefox|\.mozilla|Application Support[\/\\]{1,2}Firefox)/
+        $profile = /(Google[\/\\]{1,2}Chrome|["']Google["'], ?["']Chrome["']|google-chrome|BraveSoftware|Microsoft[\/\\]{1,2}Edge|Mozilla[\/\\]{1,2}Firefox|[\/\\'\"]\.mozilla\b|Application Support[\/\\]{1,2}Firefox)/
         $python = /(sqlite3\.connect|shutil\.copy(2|file)?|copyfile)\(/
         $node = /(copyFileSync|copyFile|readFileSync|createReadStream|new (sqlite3\.)?Database)\(/
     condition:
-        $store and $profile and any of ($python, $node)
+        for any i in (1..#store) : (
+            (@store[i] < 6000 and $profile in (0..@store[i] + 6000)) or $profile in (@store[i] - 6000..@store[i] + 6000)
+        ) and any of ($python, $node)
 }
 
 // The key that the browser locks its values with.

@@ -206,6 +206,7 @@ impl Interpreter<'_> {
             return Value::unknown();
         }
         let Some(code) = self.function(function) else { return Value::unknown() };
+        let this = &self.as_object(this);
         if self.depth >= CALLS || self.steps == 0 {
             return args.iter().fold(Value::unknown(), |all, arg| all.with(&arg.taint()));
         }

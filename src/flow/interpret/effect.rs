@@ -362,6 +362,7 @@ impl Interpreter<'_> {
             }
         }
         let mut labels = self.labels(name);
+        self.without_answers(&mut labels, name);
         let texts = name.texts();
         let written = texts.iter().filter(|text| !text.ends_with(".json"));
         labels.extend(written.flat_map(|path| self.labels_of_file(path)));

@@ -7,7 +7,7 @@ use super::object::Object;
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::Source;
 use crate::flow::fold;
-use crate::flow::value::{Label, Lit, UNKNOWN, Value};
+use crate::flow::value::{Label, Lit, Sym, UNKNOWN, Value};
 
 /// Nesting of JSON that is read.
 const JSON_DEPTH: usize = 16;
@@ -87,6 +87,13 @@ impl Interpreter<'_> {
     pub(super) fn labels_of_file(&self, path: &str) -> Vec<Label> {
         let written = self.files.get(super::effect::file_key(path)).and_then(Value::taint);
         written.map(|labels| labels.to_vec()).unwrap_or_default()
+    }
+
+    /// What a server says of which module is loaded is no code of the server's, unless the name is an address.
+    pub(super) fn without_answers(&self, labels: &mut Vec<Label>, name: &Value) {
+        let is_made = |api: &Sym| self.names.get(*api).contains("createObjectURL");
+        let is_address = name.texts().iter().any(|text| text.contains(':')) || name.get().apis.iter().any(is_made);
+        labels.retain(|label| is_address || &*self.names.get(label.class) != "fetched");
     }
 
     /// A file of the package is run under any name.

@@ -7,7 +7,8 @@ use crate::flow::value::{Inner, Place, Sym, Value};
 impl Interpreter<'_> {
     /// A member of anything: known by its name alone.
     pub(super) fn method(&mut self, inner: &Inner, name: &str, place: Place) -> Value {
-        if name == "constructor" && !inner.fns.is_empty() {
+        // What may be an object as well, as `this` is, has a class.
+        if name == "constructor" && !inner.fns.is_empty() && inner.objs.is_empty() {
             let function = self.names.intern("Function");
             return Value::api(function);
         }
@@ -15,6 +16,17 @@ impl Interpreter<'_> {
             return self.world(place);
         }
         self.path(&format!("?.{name}"), place)
+    }
+
+    /// What a method of the package is called on is an object, whatever names led to it.
+    pub(super) fn as_object(&self, this: &Value) -> Value {
+        let inner = this.get();
+        let is_method = |api: &Sym| self.names.get(*api).starts_with("?.");
+        if !inner.apis.iter().any(is_method) {
+            return this.clone();
+        }
+        let apis = inner.apis.iter().filter(|api| !is_method(api)).copied().collect();
+        Value::of(Inner { apis, is_open: true, ..(**inner).clone() })
     }
 
     /// A member of an interface.

@@ -130,7 +130,11 @@ fn elements(lower: &str, open: &str, document: &Document, found: &mut Vec<Hidden
     let close = format!("</{name}");
     let mut at = 0;
     while let Some(start) = lower.get(at..).and_then(|t| t.find(open)).map(|i| at + i) {
+        let goes_on = |t: &str| {
+            t.get(open.len()..).is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '-'))
+        };
         if in_code(document, start)
+            || lower.get(start..).is_some_and(goes_on)
             || lower.get(start..).is_some_and(|t| {
                 t.starts_with("<script type=\"text/javascript") || t.starts_with("<script type='text/javascript")
             })

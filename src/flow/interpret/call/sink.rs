@@ -28,6 +28,9 @@ impl Interpreter<'_> {
         // What a timer is given is a function, unless it is known to be a text.
         if sink.class == "code" {
             labels.retain(|label| !label.is_quoted && !path.starts_with("set"));
+            if matches!(&**path, "require" | "import" | "__import__") {
+                args.iter().for_each(|name| self.without_answers(&mut labels, name));
+            }
         }
         let mut given = None;
         let mut content: Vec<Rc<str>> = args.iter().flat_map(|arg| self.commands_of(arg, role)).collect();

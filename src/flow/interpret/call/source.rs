@@ -21,7 +21,7 @@ impl Interpreter<'_> {
     /// Labels of what a call is given, without members of one name.
     fn through_without(&mut self, call: &Call, without: Option<Sym>) -> Taint {
         let all = call.all().fold(None, |all, arg| taints(&all, &self.deep_without(arg, 6, without)));
-        let receiver = self.deep(&call.receiver, 3);
+        let receiver = if self.is_in_table(call) { None } else { self.deep(&call.receiver, 3) };
         let all = taints(&all, &receiver);
         let value = Value::unknown().with(&all);
         let what = call.callee.get().apis.first().copied();
@@ -29,6 +29,20 @@ impl Interpreter<'_> {
             Some(what) => self.stepped_as(&value, call.place, Verb::Changed, what).taint(),
             None => all,
         }
+    }
+
+    /// Whether the callee is kept in a field of the receiver: a function that somebody put beside others sees none of
+    /// them.
+    fn is_in_table(&self, call: &Call) -> bool {
+        let callee = call.callee.get();
+        let names: Vec<Rc<str>> = callee.apis.iter().map(|api| self.names.get(*api)).collect();
+        let is_named = |key: Sym| {
+            let key = self.names.get(key);
+            names.iter().any(|name| name.strip_prefix("?.").is_some_and(|name| *name == *key))
+        };
+        let receiver = call.receiver.get();
+        let mut objects = receiver.objs.iter().filter_map(|id| self.objects.get(*id as usize));
+        objects.any(|object| object.fields.keys().any(|key| is_named(*key)))
     }
 
     /// Functions among the arguments are called with what the call gives.

@@ -15,5 +15,5 @@ rule program_asks_metadata_service_by_number {
     strings:
         $number = /https?:\/\/(2852039166|0xa9fea9fe)\b/ nocase
     condition:
-        kind != "markdown" and kind != "text" and kind != "shell" and any of them
+        kind != "markdown" and $number
 }

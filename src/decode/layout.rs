@@ -137,16 +137,18 @@ fn reordered(text: &str, kind: Kind) -> Vec<Fact> {
     facts
 }
 
-/// Whether what stands around a place is numbers that were written as characters, as in the tables of a parser: they
-/// come from more parts of Unicode than any text.
+/// Whether what stands around a place is numbers that were written as characters, as in the tables of a parser: hardly
+/// any is ASCII, none is a space, and they come from more parts of Unicode than any text.
 fn is_among_numbers(line: &str, at: usize) -> bool {
     const AROUND: usize = 24;
     const PARTS: usize = 6;
     let (before, after) = line.split_at_checked(at).unwrap_or((line, ""));
-    let around = before.chars().rev().take(AROUND).chain(after.chars().take(AROUND + 1));
+    let around: Vec<char> = before.chars().rev().take(AROUND).chain(after.chars().take(AROUND + 1)).collect();
+    let beyond: Vec<char> = around.iter().copied().filter(|c| !c.is_ascii()).collect();
     // Ideographs are one part; others are blocks of 256.
     let part_of = |c: char| if ('\u{4E00}'..='\u{9FFF}').contains(&c) { 0x4E } else { u32::from(c) >> 8 };
-    around.filter(|c| !c.is_ascii()).map(part_of).collect::<BTreeSet<u32>>().len() >= PARTS
+    let parts: BTreeSet<u32> = beyond.iter().copied().map(part_of).collect();
+    parts.len() >= PARTS && beyond.len() * 2 > around.len() && !around.iter().any(|c| c.is_whitespace())
 }
 
 fn is_right_to_left(c: char) -> bool {

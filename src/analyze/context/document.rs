@@ -312,7 +312,12 @@ impl<'a> Place<'a> {
         near.extend(self.document.blocks.get(self.index + 1).filter(|b| b.is_prose()));
         let is_ordered_near = near.iter().any(|block| {
             // What the quotation says to its reader is part of the quotation.
-            let is_listed_quotation = |block: &Block| begins_with_quotation(block) && begins_with_quotation(self.block);
+            let is_listed_quotation = |block: &Block| {
+                let own_words = || text::fold(&without_quotations(&block.text)).0;
+                begins_with_quotation(block)
+                    && begins_with_quotation(self.block)
+                    && !self.holds("instruct-near", &own_words())
+            };
             let is_part_of_it = std::ptr::eq(*block, self.block) || (self.block.is_quoted && block.is_quoted);
             !is_part_of_it
                 && !is_listed_quotation(block)
@@ -373,6 +378,11 @@ impl<'a> Place<'a> {
 /// Whether an item of a list begins with somebody's words.
 fn begins_with_quotation(block: &Block) -> bool {
     block.list_depth > 0 && block.text.starts_with(['"', '“', '„', '«', '「'])
+}
+
+/// What stands outside the quotation marks of a text.
+fn without_quotations(text: &str) -> String {
+    text.split(['"', '“', '”', '„', '«', '»', '「', '」']).step_by(2).collect::<Vec<_>>().join(" ")
 }
 
 /// Bytes around a place that may speak of it.

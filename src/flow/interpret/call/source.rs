@@ -94,7 +94,7 @@ impl Interpreter<'_> {
     }
 
     pub(in crate::flow::interpret) fn decoded(&mut self, value: &Value, path: &Rc<str>, call: &Call) -> Taint {
-        if self.is_encoded_here(call) {
+        if self.is_encoded_here(call, path) {
             return None;
         }
         let text = value.texts().first().cloned().unwrap_or_else(|| "?".into());
@@ -106,13 +106,14 @@ impl Interpreter<'_> {
 
     /// Whether all that is to be decoded was encoded by the program itself, as in `unescape(encodeURIComponent(text))`,
     /// which gives the bytes of a text, or is a part of an address that somebody gives, which are always encoded.
-    fn is_encoded_here(&self, call: &Call) -> bool {
+    fn is_encoded_here(&self, call: &Call, decoder: &str) -> bool {
         let subject = call.args.first().unwrap_or(&call.receiver).get();
         let catalogue = self.catalogue(call.place.module);
         let encodes =
             |name: &str| catalogue.get(name).is_some_and(|entry| entry.fold == Some((Fold::PercentEncode, false)));
         let is_encoder = |name: &str| name.strip_suffix("()").is_some_and(encodes);
-        let is_part_of_address = |name: &str| ADDRESSES.iter().any(|address| name.starts_with(address));
+        let is_percent = catalogue.get(decoder).is_some_and(|entry| entry.fold == Some((Fold::Percent, true)));
+        let is_part_of_address = |name: &str| is_percent && ADDRESSES.iter().any(|address| name.starts_with(address));
         let is_encoded = |api: &Sym| is_encoder(&self.names.get(*api)) || is_part_of_address(&self.names.get(*api));
         subject.lits.is_empty() && !subject.apis.is_empty() && subject.apis.iter().all(is_encoded)
     }

@@ -270,6 +270,7 @@ impl<'a> Reader<'a> {
                     | "main.py"
                     | "__init__.py"
                     | "setup.py"
+                    | "conftest.py"
                     | "install.sh"
                     | "setup.sh"
             )

@@ -71,7 +71,7 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
             let mut fact = Fact::new(FactKind::Address, found.range(), "an address in code");
             fact.urls.push(found.as_str().to_owned());
             let goes_on = source.get(found.end()..).is_some_and(|rest| rest.starts_with(['<', '{', '$', '…']));
-            if goes_on || PLACEHOLDERS.iter().any(|sign| found.as_str().to_ascii_lowercase().contains(sign)) {
+            if goes_on || is_bare(found.as_str()) || PLACEHOLDERS.iter().any(|sign| found.as_str().to_ascii_lowercase().contains(sign)) {
                 fact = fact.label("placeholder");
             }
             if *sends.get_or_insert_with(|| SENDS.is_match(source)) {
@@ -80,6 +80,13 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
             fact
         })
         .collect()
+}
+
+/// Whether an address is the front door of a service: which of its customers is meant is filled in later.
+fn is_bare(address: &str) -> bool {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    path.is_empty() && host.matches('.').count() == 1
 }
 
 /// Signs that an address is filled in later.

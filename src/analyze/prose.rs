@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Input;
 use crate::artifact::{Artifact, Op, Span};
 use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
-use crate::parse::markdown::{self, Block, Document};
+use crate::parse::markdown::{self, Document};
 use crate::parse::{Body, Kind};
 use crate::rule::Meta;
 use crate::ruleset::concept::Concepts;
@@ -18,6 +18,7 @@ use crate::text;
 
 mod judge;
 mod target;
+mod unit;
 
 use judge::Judge;
 
@@ -142,15 +143,6 @@ impl ProseRule {
     }
 }
 
-/// Text that is judged together.
-struct Unit<'d> {
-    blocks: Vec<&'d Block>,
-    /// For a sentence: its range in the text of the only block.
-    sentence: Option<Range<usize>>,
-    /// The sentence with its neighbours.
-    nearby: Range<usize>,
-}
-
 /// A place that a signal was seen at, as a document range.
 type Seen = (Range<usize>, String);
 
@@ -196,8 +188,8 @@ fn judge(input: &Input<'_>, artifact: &Artifact, document: &Document, found: &mu
             continue;
         }
         let mut last_end = 0;
-        for unit in judge.units(rule) {
-            let Some((score, seen)) = judge.unit(rule, &unit) else { continue };
+        for unit in judge.units(rule.scope) {
+            let Some((score, seen)) = judge.unit(rule, unit) else { continue };
             let is_page = matches!(artifact.kind, Kind::Markdown | Kind::Markup);
             if !is_page && is_scattered(artifact, &seen) {
                 continue;

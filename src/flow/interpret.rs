@@ -329,7 +329,14 @@ impl<'a> Interpreter<'a> {
             }
             OpKind::Binary(kind, a, b) => {
                 let (a, b) = (self.read(frame, a), self.read(frame, b));
-                self.binary(kind, &a, &b)
+                let site = (frame.function, at);
+                let whole = match module.language {
+                    Language::Python => {
+                        self.overloaded(site, kind, &a, &b, place).or_else(|| self.combined(site, kind, &a, &b))
+                    }
+                    _ => None,
+                };
+                whole.unwrap_or_else(|| self.binary(kind, &a, &b))
             }
             OpKind::Call { .. } => self.call(frame, at, op, place),
             OpKind::Get(object, key) => {

@@ -58,7 +58,7 @@ impl<'a> Place<'a> {
     }
 
     fn quotation(&self, contexts: &mut Contexts) {
-        if self.block.is_quoted && !self.is_callout() {
+        if self.block.is_quoted && !self.is_callout() && !self.goes_on() {
             self.add(contexts, ContextKind::Quoted, self.block.range.clone(), "stands in a block quote");
         }
         // What goes over several cells is said by the table itself.
@@ -75,13 +75,12 @@ impl<'a> Place<'a> {
             .code
             .iter()
             .find(|code| code.range.start <= self.range.start && self.range.start < code.range.end);
-        let in_code = code.is_some();
         let is_quoting_code = code.is_some_and(|code| !self.is_address(code) && !self.is_ordered(code));
         let in_marks = self.marks().is_some_and(|marks| marks.start <= self.range.start && self.range.end <= marks.end);
         if (is_quoting_code || in_marks) && self.block.is_prose() && self.has_other_words() {
             self.add(contexts, ContextKind::Quoted, self.range.clone(), "is quoted in a sentence");
         }
-        if in_code && self.block.list_depth > 0 && self.is_list_of_code() {
+        if is_quoting_code && self.block.list_depth > 0 && self.is_list_of_code() {
             self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is one of a list of quoted texts");
         }
         if let BlockKind::Code(tag) = &self.block.kind
@@ -124,10 +123,24 @@ impl<'a> Place<'a> {
         let before = before.trim_end_matches([' ', ':', '`', '(']);
         let lexicons = &self.reader.input.rules.lexicons;
         let order = lexicons.all("instruct-code", before).last();
+        let begins = |at: usize| {
+            let rest = text::slice(before, 0..at).trim_end();
+            rest.is_empty() || rest.ends_with([':', ';', ',', '—', '–', '：', '，', '；', '、', '。'])
+        };
         let is_near = order.is_some_and(|order| {
-            order.end == before.len() && (order.start == 0 || text::slice(before, order.clone()).contains(' '))
+            order.end == before.len() && (begins(order.start) || text::slice(before, order.clone()).contains(' '))
         });
         is_near && !self.holds("negation", &whole) && !self.holds("warn", &whole)
+    }
+
+    /// Whether the block quote goes on after a sentence that introduces nothing: a note of the author's own.
+    fn goes_on(&self) -> bool {
+        let before = self.document.blocks.get(..self.index).unwrap_or(&[]).iter().rev();
+        let before = before.skip_while(|block| block.is_quoted).find(|block| !block.text.trim().is_empty());
+        before.is_some_and(|before| {
+            let is_sentence = before.kind == BlockKind::Paragraph && before.list_depth == 0;
+            is_sentence && before.text.trim_end().ends_with(['.', '!', '。', '！'])
+        })
     }
 
     /// Whether the block quote is the box of a notice: it opens with a label, not with somebody's words.

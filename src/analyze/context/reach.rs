@@ -33,6 +33,7 @@ impl Reach {
             .filter(|(_, name)| name.len() >= 3)
             .collect();
         let Some(index) = Index::new(&files) else { return reach };
+        reach.run.extend(files.iter().map(|(path, _)| path).filter(|path| is_test_setup(path)).cloned());
         let arena = &input.expanded.arena;
         for artifact in arena.iter().filter(|a| !a.kind.is_binary()) {
             let is_file = artifact.derivation.is_none();
@@ -66,6 +67,11 @@ impl Reach {
             }
             if named.is_empty() || (is_in_test && !is_file) {
                 continue;
+            }
+            // What sets tests up is run by whoever runs them, with the modules that it brings in.
+            if is_file && is_test_setup(artifact.path.shown()) {
+                let modules = named.iter().map(|&at| &files[at].0).filter(|path| path.ends_with(".py"));
+                reach.run.extend(modules.cloned());
             }
             // Someone is told to run it: a command of a document, a manifest script, a hook, a process call.
             if is_command {
@@ -154,6 +160,12 @@ pub(super) fn is_test(path: &str) -> bool {
         || name.starts_with("test-")
         || [".test.", ".spec.", "_test.", "-test.", "_tests."].iter().any(|part| name.contains(part));
     folders.split('/').any(is_test_folder) || is_test_name
+}
+
+/// Whether a test runner loads the file by its name; data of tests only looks like it.
+fn is_test_setup(path: &str) -> bool {
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    name == "conftest.py" && folders.split('/').all(|folder| matches!(folder, "" | "test" | "tests"))
 }
 
 /// Documents are read, not run; what they say is judged where it stands.

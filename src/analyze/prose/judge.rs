@@ -7,7 +7,8 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::target::{addresses, email_address, helper_name, is_download, target_classes};
-use super::{ProseRule, Scope, Seen, Signal, Unit};
+use super::unit::Unit;
+use super::{ProseRule, Scope, Seen, Signal};
 use crate::analyze::Input;
 use crate::package::discover::is_skill_name;
 use crate::parse::markdown::{Block, BlockKind, Document, Link};
@@ -22,6 +23,8 @@ pub(super) struct Judge<'a> {
     /// Classes of all links together: there may be very many, and every rule asks.
     classes: OnceCell<BTreeSet<String>>,
     hints: OnceCell<Hints>,
+    /// By scope.
+    units: [OnceCell<Vec<Unit<'a>>>; 3],
     /// For each block how much its sentences read as a concept, once that was asked for.
     readings: RefCell<HashMap<(&'a str, usize), Rc<Sentences<'a>>>>,
 }
@@ -45,10 +48,6 @@ const LOUDEST: f32 = 4.0;
 /// Sentences that are shown.
 const SHOWN: usize = 3;
 
-/// Blocks of a section that are read together: what stands farther apart, as in a manual without headings, is no one
-/// matter.
-const WINDOW: usize = 32;
-
 /// Section, and whether it is the front matter.
 type Place = (usize, bool);
 
@@ -60,6 +59,7 @@ impl<'a> Judge<'a> {
             downloads: OnceCell::new(),
             classes: OnceCell::new(),
             hints: OnceCell::new(),
+            units: Default::default(),
             readings: RefCell::default(),
         }
     }
@@ -148,55 +148,9 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// Units that hold the rule's required links or phrases; the others cannot report.
-    pub(super) fn units(&self, rule: &ProseRule) -> Vec<Unit<'a>> {
-        let blocks = &self.document.blocks;
-        let prose = |block: &&Block| block.is_prose();
-        match rule.scope {
-            Scope::Sentence => blocks
-                .iter()
-                .filter(prose)
-                .flat_map(|block| {
-                    let all = sentences(&block.text);
-                    (0..all.len()).map(move |at| {
-                        let nearby = all[at.saturating_sub(1)].start..all[(at + 1).min(all.len() - 1)].end;
-                        Unit { blocks: vec![block], sentence: Some(all[at].clone()), nearby }
-                    })
-                })
-                .collect(),
-            Scope::Block => (0..blocks.len())
-                .filter(|&at| blocks[at].is_prose())
-                .map(|at| {
-                    if blocks[at].kind == BlockKind::Cell {
-                        return Unit { blocks: row_of(blocks, at), sentence: None, nearby: 0..0 };
-                    }
-                    let mut unit = vec![&blocks[at]];
-                    let end = blocks[at].range.end;
-                    let near = blocks
-                        .iter()
-                        .skip(at + 1)
-                        .take_while(|next| next.range.start <= end + 240 && next.section == blocks[at].section);
-                    unit.extend(near.take(3));
-                    Unit { blocks: unit, sentence: None, nearby: 0..0 }
-                })
-                .collect(),
-            Scope::Section => {
-                let mut units: Vec<Unit<'a>> = Vec::new();
-                for block in blocks {
-                    let own = matches!(block.kind, BlockKind::FrontMatter(_));
-                    match units.last_mut().filter(|unit| {
-                        !own && unit
-                            .blocks
-                            .last()
-                            .is_some_and(|b| b.section == block.section && !matches!(b.kind, BlockKind::FrontMatter(_)))
-                    }) {
-                        Some(unit) => unit.blocks.push(block),
-                        None => units.push(Unit { blocks: vec![block], sentence: None, nearby: 0..0 }),
-                    }
-                }
-                units.into_iter().flat_map(windows).collect()
-            }
-        }
+    /// What is judged together in this scope.
+    pub(super) fn units(&self, scope: Scope) -> &[Unit<'a>] {
+        self.units[scope as usize].get_or_init(|| Unit::all(self.document, scope))
     }
 
     /// The score of a unit and what it is made of, if it is enough.
@@ -364,6 +318,7 @@ impl<'a> Judge<'a> {
         self.links(unit).into_iter().find_map(|link| {
             let name = helper_name(&link.target).or_else(|| helper_name(&link.text))?;
             let known = self.input.rules.tools.contains(&name)
+                || self.input.rules.tools.contains(&name.replace(['-', '_'], " "))
                 || declared.contains(&name)
                 || name.split(['-', '_', '.']).any(|part| {
                     part.len() >= 3 && self.input.rules.tools.contains(part) && part != "agent" && part != "cli"
@@ -475,27 +430,4 @@ fn is_token_after(rest: &str, block: &Block, end: usize) -> bool {
         .collect();
     let is_odd = word.chars().any(|c| c.is_ascii_digit()) || word.chars().count() <= 16;
     !word.is_empty() && is_odd && (after_sign || quoted || word.chars().any(|c| c.is_ascii_digit()))
-}
-
-/// The cells of a table's row with those of its head.
-fn row_of(blocks: &[Block], at: usize) -> Vec<&Block> {
-    let is_cell = |block: &&Block| block.kind == BlockKind::Cell;
-    let start = blocks
-        .get(..at)
-        .unwrap_or(&[])
-        .iter()
-        .rposition(|block| block.kind != BlockKind::Cell)
-        .map_or(0, |before| before + 1);
-    let table = blocks.get(start..).unwrap_or(&[]).iter().take_while(is_cell);
-    table.filter(|cell| cell.row == blocks[at].row || cell.row == 0).collect()
-}
-
-/// A long section in parts that overlap by half.
-fn windows(unit: Unit<'_>) -> Vec<Unit<'_>> {
-    if unit.blocks.len() <= WINDOW {
-        return vec![unit];
-    }
-    let starts = (0..unit.blocks.len().saturating_sub(WINDOW / 2)).step_by(WINDOW / 2);
-    let part = |at: usize| unit.blocks.get(at..unit.blocks.len().min(at + WINDOW)).unwrap_or(&[]).to_vec();
-    starts.map(|at| Unit { blocks: part(at), sentence: None, nearby: 0..0 }).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Interpreter;
-use super::call::{Call, HANDLE};
+use super::call::{Call, HANDLE, copy};
 use super::object::OPENED;
 use crate::flow::value::{Inner, ObjId, Sym, Taint, Value, taints};
 
@@ -17,7 +17,7 @@ const WRITTEN: usize = 64;
 impl Interpreter<'_> {
     /// Functions among the arguments are called when the receiver has the event that the first one names.
     pub(super) fn listen(&mut self, call: &Call) {
-        let listeners = call.args.iter().skip(1).filter(|arg| !arg.get().fns.is_empty());
+        let listeners = call.args.iter().skip(1).filter(|arg| self.is_callable(arg));
         let Some(listener) = listeners.cloned().reduce(|all, one| all.join(&one)) else { return };
         for key in self.events(call) {
             for id in call.receiver.get().objs.clone() {
@@ -45,11 +45,18 @@ impl Interpreter<'_> {
         let objects = objects.iter().filter_map(|id| self.objects.get(*id as usize));
         let listens = |key: &Sym| if is_any { self.names.get(*key).starts_with(EVENT) } else { named.contains(key) };
         let fields = objects.flat_map(|object| &object.fields).filter(|(key, _)| listens(key));
-        let functions: Vec<_> = fields.flat_map(|(_, value)| value.get().fns.clone()).take(LISTENERS).collect();
+        let listeners: Vec<Value> = fields.map(|(_, value)| value.clone()).take(LISTENERS).collect();
         let args = call.args.get(1..).unwrap_or(&[]);
-        for function in functions {
-            self.invoke(function, args, &[], &call.receiver, Some(call.place));
+        for callee in listeners {
+            self.perform(&Call { callee, args: args.to_vec(), named: Vec::new(), ..copy(call) });
         }
+    }
+
+    /// Whether a value is a function, or one that is made of others.
+    fn is_callable(&self, value: &Value) -> bool {
+        let inner = value.get();
+        let is_bound = |id: &ObjId| self.objects.get(*id as usize).is_some_and(|object| object.bound.is_some());
+        !inner.fns.is_empty() || inner.objs.iter().any(is_bound)
     }
 
     /// Labels of what objects say that they are to be written as: the argument, and whatever is in it.

@@ -3,7 +3,8 @@
 use super::Interpreter;
 use super::object::{ITEMS, Object};
 use crate::flow::fold::{self, Fold};
-use crate::flow::value::{FnRef, Lit, ObjId, Place, UNKNOWN, Value};
+use crate::flow::ir::Binary;
+use crate::flow::value::{FnRef, Inner, Lit, ObjId, Place, UNKNOWN, Value, taints};
 
 /// Stands for the name of each variable of an environment.
 pub(super) const ANY_VARIABLE: &str = "<each variable>";
@@ -182,6 +183,36 @@ impl Interpreter<'_> {
             object.items.truncate(ITEMS);
         }
         Value::object(id)
+    }
+
+    /// Lists one after the other, tables and sets as one.
+    pub(super) fn combined(&mut self, site: (FnRef, u32), kind: Binary, a: &Value, b: &Value) -> Option<Value> {
+        let (left, right) = (a.get(), b.get());
+        if (left.objs.is_empty() && right.objs.is_empty()) || !(left.lits.is_empty() && right.lits.is_empty()) {
+            return None;
+        }
+        // A list that grows in a loop is any of its states.
+        let own = self.sites.get(&site);
+        let known = |inner: &Inner| match inner.objs.as_slice() {
+            [id] if own != Some(id) => {
+                let object = self.objects.get(*id as usize).filter(|object| object.is_list && object.rest.is_unset())?;
+                self.spend(8 * object.items.len());
+                Some(object.items.clone())
+            }
+            _ => None,
+        };
+        if kind == Binary::Add
+            && let (Some(mut items), Some(more)) = (known(&left), known(&right))
+        {
+            items.extend(more);
+            let taint = taints(&left.taint, &right.taint);
+            return Some(self.new_list(site.0, site.1, items, Value::default()).with(&taint));
+        }
+        match kind {
+            Binary::Add | Binary::Or | Binary::And | Binary::Xor => Some(self.either(a, b)),
+            Binary::Sub => Some(a.clone()),
+            _ => None,
+        }
     }
 
     pub(super) fn sliced(&mut self, of: &Value, bounds: &[Option<Value>; 2]) -> Value {

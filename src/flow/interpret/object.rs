@@ -182,7 +182,8 @@ impl Interpreter<'_> {
             {
                 found = found.join(object.items.get(at).unwrap_or(&object.rest));
             } else if !object.rest.is_unset() && !object.is_list {
-                found = found.join(&object.rest);
+                let rest = object.rest.clone();
+                found = found.join(&self.entry_of(rest, key));
             }
         }
         if &*name == "length" || &*name == "size" {
@@ -217,6 +218,16 @@ impl Interpreter<'_> {
         let member = self.method(&inner, &name, place);
         let entry = self.catalogue(place.module).get(&format!("?.{name}"));
         if entry.is_some_and(|entry| entry.sanitizes) { member } else { member.with(&inner.taint) }
+    }
+
+    /// What stands under a name in a copy: of an environment it is that variable, not all of them.
+    fn entry_of(&mut self, rest: Value, name: Sym) -> Value {
+        let taint = rest.taint();
+        let (env, all) = (self.names.intern("env"), self.names.intern("*"));
+        let is_whole = |label: &Label| label.class == env && label.name == all;
+        let Some(labels) = taint.filter(|labels| labels.iter().any(is_whole)) else { return rest };
+        let named = |label: &Label| Label { name: if is_whole(label) { name } else { label.name }, ..label.clone() };
+        rest.relabelled(Some(Rc::new(labels.iter().map(named).collect())))
     }
 
     fn length(&mut self, inner: &Inner) -> Value {

@@ -109,8 +109,13 @@ impl Interpreter<'_> {
             }
             ShellOp::Words => {
                 let (words, _) = self.words(frame, slots);
+                let (entries, words): (Vec<_>, Vec<_>) = words.into_iter().partition(|word| keyed(word).is_some());
                 let words = self.file_names(words);
-                self.new_list(site.function, at, words, Value::default())
+                let list = self.new_list(site.function, at, words, Value::default());
+                for (key, value) in entries.iter().filter_map(keyed) {
+                    list.get().objs.iter().for_each(|id| self.put(*id, &Value::text(Rc::clone(&key)), &value));
+                }
+                list
             }
             ShellOp::Append => {
                 let mut items = self.items_of(&value(self, 0));
@@ -467,4 +472,11 @@ impl Interpreter<'_> {
         self.bytes = self.bytes.saturating_sub(text.len());
         all
     }
+}
+
+/// Key and value of an entry of a table, written `[key]=value`.
+fn keyed(word: &Value) -> Option<(Rc<str>, Value)> {
+    let text = word.texts().into_iter().next()?;
+    let (key, value) = text.strip_prefix('[')?.split_once("]=")?;
+    (!key.contains(UNKNOWN)).then(|| (key.into(), Value::text(value).with(&word.taint())))
 }

@@ -278,11 +278,20 @@ impl<'t> Lowering<'t> {
             let Some(pattern) = pattern else { continue };
             let is_rest = pattern.kind() == "rest_pattern";
             let pattern = if is_rest { children(pattern).first().copied().unwrap_or(pattern) } else { pattern };
-            self.parameter(pattern, default, if is_rest { Rest::Positions } else { Rest::No });
+            let slot = self.parameter(pattern, default, if is_rest { Rest::Positions } else { Rest::No });
+            let mut cursor = parameter.walk();
+            let mut parts = parameter.children(&mut cursor);
+            let keeps = parts.any(|part| matches!(part.kind(), "accessibility_modifier" | "readonly"));
+            let this = self.out.module.functions.get(self.function as usize).and_then(|function| function.this);
+            if let Some(this) = this.filter(|_| keeps) {
+                // `constructor(private name)`: a member of that name as well.
+                let name = self.out.intern(self.raw(pattern));
+                self.emit(parameter, OpKind::Set(this, name, slot));
+            }
         }
     }
 
-    fn parameter(&mut self, pattern: Node<'t>, default: Option<Node<'t>>, rest: Rest) {
+    fn parameter(&mut self, pattern: Node<'t>, default: Option<Node<'t>>, rest: Rest) -> Slot {
         let is_name = pattern.kind() == "identifier";
         let name = if is_name { self.raw(pattern) } else { "" };
         let slot = if is_name { self.out.declare(self.scope, name) } else { self.out.slot(self.function) };
@@ -299,6 +308,7 @@ impl<'t> Lowering<'t> {
             self.declare(pattern, self.scope);
             self.bind(pattern, slot);
         }
+        slot
     }
 
     /// Code below the depth that is followed: its names and calls, one after the other.

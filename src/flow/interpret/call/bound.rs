@@ -1,8 +1,10 @@
-//! Functions that are made of others: with some arguments given, or members and methods by name.
+//! Functions that are made of others: with some arguments given, or members and methods by name; operators that are
+//! methods of what stands on their left.
 
 use super::super::object::Bound;
 use super::*;
 use crate::flow::catalogue::Effect;
+use crate::flow::ir::Binary;
 
 impl Interpreter<'_> {
     /// The function that an effect makes.
@@ -27,6 +29,38 @@ impl Interpreter<'_> {
             object.bound = Some(Rc::new(bound));
         }
         Value::object(id)
+    }
+
+    /// What an operator of Python does that the program defines.
+    pub(in crate::flow::interpret) fn overloaded(
+        &mut self,
+        site: (FnRef, u32),
+        kind: Binary,
+        a: &Value,
+        b: &Value,
+        place: Place,
+    ) -> Option<Value> {
+        let name = match kind {
+            Binary::Add => "__add__",
+            Binary::Sub => "__sub__",
+            Binary::Mul => "__mul__",
+            Binary::Div => "__truediv__",
+            Binary::Rem => "__mod__",
+            Binary::Xor => "__xor__",
+            Binary::And => "__and__",
+            Binary::Or => "__or__",
+            Binary::Shl => "__lshift__",
+            Binary::Shr => "__rshift__",
+            _ => return None,
+        };
+        // No class of the program has it.
+        let key = self.names.find(name).filter(|_| !a.get().objs.is_empty())?;
+        let callee = self.get(a, key, place);
+        if callee.get().fns.is_empty() {
+            return None;
+        }
+        let (receiver, args) = (a.clone(), vec![b.clone()]);
+        Some(self.perform(&Call { place, site, callee, receiver, args, named: Vec::new(), new: false }))
     }
 
     /// What a promise gives: that which its function hands on.

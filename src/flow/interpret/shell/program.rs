@@ -183,11 +183,25 @@ impl Interpreter<'_> {
         Some(Value::default())
     }
 
+    /// What `read` reads: of the descriptor that it names, or its input.
+    fn read_from(&mut self, run: &Run<'_>) -> Value {
+        let place = run.site.place;
+        let texts: Vec<Rc<str>> = run.args.iter().filter_map(|arg| arg.texts().first().cloned()).collect();
+        let number = texts.windows(2).find(|pair| matches!(pair, [option, _] if &**option == "-u")).map(|pair| &pair[1]);
+        let number = number.or_else(|| texts.iter().find(|text| text.starts_with("-u") && text.len() > 2));
+        let path = number.map(|number| self.names.intern(&format!("@fd:{}", number.trim_start_matches("-u"))));
+        let path = path.map(|path| self.shell.store.get(path)).filter(|path| !path.is_unset());
+        match path {
+            Some(path) => self.content_of(&path, place),
+            None => self.input(run.streams, place),
+        }
+    }
+
     /// Variables that get lines of what is read.
     fn read_lines(&mut self, run: &Run<'_>) -> Value {
         const VALUED: [&str; 8] = ["-p", "-d", "-n", "-N", "-t", "-u", "-i", "-O"];
         let place = run.site.place;
-        let input = self.input(run.streams, place);
+        let input = self.read_from(run);
         let mut names = Vec::new();
         let mut is_list = run.name != "read";
         let mut at = 0;

@@ -448,9 +448,26 @@ impl<'t> Lowering<'t, '_> {
     fn file_redirect(&mut self, node: Node<'t>, parts: &mut Vec<(Role, Slot)>) {
         let Some(destination) = node.child_by_field_name("destination") else { return };
         let raw = self.raw(node);
-        let descriptor = raw.len() - raw.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (descriptor, operator) = raw.split_at(descriptor);
+        let number = raw.len() - raw.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let named = raw.strip_prefix('{').and_then(|rest| rest.find('}')).map(|end| end + 2);
+        let (descriptor, operator) = raw.split_at(named.unwrap_or(number));
         let is_number = destination.kind() == "number" || self.raw(destination) == "-";
+        let is_copy = operator.starts_with("<&") || operator.starts_with(">&");
+        if is_copy && let Some(of) = kept_descriptor(self.raw(destination)) {
+            // What was opened under this number before.
+            let path = self.variable(node, &of);
+            match operator.starts_with('<') {
+                true => parts.push((Role::From, path)),
+                false if descriptor != "2" => parts.push((Role::Append, path)),
+                false => {}
+            }
+            return;
+        }
+        if !is_copy && let Some(own) = kept_descriptor(descriptor) {
+            let path = self.word(destination);
+            self.set(node, &own, path);
+            return;
+        }
         let target = self.word(destination);
         if operator.starts_with("<>") {
             parts.extend([(Role::From, target), (Role::Output, target)]);
@@ -467,4 +484,14 @@ impl<'t> Lowering<'t, '_> {
             parts.push((role, target));
         }
     }
+}
+
+/// The variable that keeps what a descriptor was opened on: a number, or what a variable names. The three that every
+/// program has need none.
+fn kept_descriptor(word: &str) -> Option<String> {
+    let name = word.trim_matches(['"', '$', '{', '}']);
+    let is_number = name.bytes().all(|b| b.is_ascii_digit());
+    let is_name = name.len() < word.len() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let is_kept = !name.is_empty() && (is_number || is_name) && !matches!(name, "0" | "1" | "2");
+    is_kept.then(|| format!("@fd:{name}"))
 }

@@ -1,0 +1,84 @@
+//! What of a document is judged together.
+
+use std::ops::Range;
+
+use super::Scope;
+use crate::parse::markdown::{Block, BlockKind, Document};
+use crate::text::sentences;
+
+/// Text that is judged together.
+pub(super) struct Unit<'d> {
+    pub blocks: Vec<&'d Block>,
+    /// For a sentence: its range in the text of the only block.
+    pub sentence: Option<Range<usize>>,
+    /// The sentence with its neighbours.
+    pub nearby: Range<usize>,
+}
+
+/// Blocks of a section that are read together: what stands farther apart, as in a manual without headings, is no one
+/// matter.
+const WINDOW: usize = 32;
+/// Bytes after a block in which what follows belongs to it.
+const NEAR: usize = 240;
+/// Blocks that follow it at most.
+const FOLLOWING: usize = 3;
+
+impl<'d> Unit<'d> {
+    /// All units of a document.
+    pub(super) fn all(document: &'d Document, scope: Scope) -> Vec<Self> {
+        match scope {
+            Scope::Sentence => document.blocks.iter().filter(|block| block.is_prose()).flat_map(of_sentences).collect(),
+            Scope::Block => {
+                let all = 0..document.blocks.len();
+                all.filter(|&at| document.blocks[at].is_prose()).map(|at| of_block(&document.blocks, at)).collect()
+            }
+            Scope::Section => sections(&document.blocks).into_iter().flat_map(windows).collect(),
+        }
+    }
+
+    fn of(blocks: Vec<&'d Block>) -> Self {
+        Self { blocks, sentence: None, nearby: 0..0 }
+    }
+}
+
+fn of_sentences(block: &Block) -> impl Iterator<Item = Unit<'_>> {
+    let all = sentences(&block.text);
+    (0..all.len()).map(move |at| {
+        let nearby = all[at.saturating_sub(1)].start..all[(at + 1).min(all.len() - 1)].end;
+        Unit { blocks: vec![block], sentence: Some(all[at].clone()), nearby }
+    })
+}
+
+fn of_block(blocks: &[Block], at: usize) -> Unit<'_> {
+    let block = &blocks[at];
+    if block.kind == BlockKind::Cell {
+        return Unit::of(row_of(blocks, at));
+    }
+    let is_near = |next: &&Block| next.range.start <= block.range.end + NEAR && next.section == block.section;
+    let following = blocks.iter().skip(at + 1).take_while(is_near).take(FOLLOWING);
+    Unit::of(std::iter::once(block).chain(following).collect())
+}
+
+/// The cells of a table's row with those of its head.
+fn row_of(blocks: &[Block], at: usize) -> Vec<&Block> {
+    let is_cell = |block: &&Block| block.kind == BlockKind::Cell;
+    let before = blocks.iter().take(at).rposition(|block| block.kind != BlockKind::Cell);
+    let table = blocks.iter().skip(before.map_or(0, |before| before + 1)).take_while(is_cell);
+    table.filter(|cell| cell.row == blocks[at].row || cell.row == 0).collect()
+}
+
+/// Blocks by section; each entry of the front matter stands alone.
+fn sections(blocks: &[Block]) -> Vec<Unit<'_>> {
+    let is_front = |block: &Block| matches!(block.kind, BlockKind::FrontMatter(_));
+    let together = blocks.chunk_by(|a, b| a.section == b.section && !is_front(a) && !is_front(b));
+    together.map(|blocks| Unit::of(blocks.iter().collect())).collect()
+}
+
+/// A long section in parts that overlap by half.
+fn windows(unit: Unit<'_>) -> Vec<Unit<'_>> {
+    if unit.blocks.len() <= WINDOW {
+        return vec![unit];
+    }
+    let starts = (0..unit.blocks.len().saturating_sub(WINDOW / 2)).step_by(WINDOW / 2);
+    starts.map(|at| Unit::of(unit.blocks.iter().skip(at).take(WINDOW).copied().collect())).collect()
+}

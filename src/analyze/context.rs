@@ -173,9 +173,12 @@ impl<'a> Reader<'a> {
         } else if holds(&structure.strings).is_some() && holds(&structure.tables).is_some() {
             add(ContextKind::Quoted, range.clone(), "is a string that the program does not run");
         }
+        // Numbers are no patterns to look for.
+        let has_text = holds(&structure.strings).is_some()
+            || artifact.get(range.clone()).iter().any(|b| matches!(b, b'"' | b'\'' | b'`'));
         if let Some(regex) = holds(&structure.regexes) {
             add(ContextKind::PatternTable, regex, "is a regular expression");
-        } else if let Some(table) = holds(&structure.tables).filter(|_| artifact.kind != Kind::Shell) {
+        } else if let Some(table) = holds(&structure.tables).filter(|_| artifact.kind != Kind::Shell && has_text) {
             add(ContextKind::PatternTable, table, "is an entry of a table");
         }
         // A comment right above that warns speaks for what stands below it, unless that is a script's own code.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::artifact::{ArtifactId, Op};
+use crate::artifact::{Artifact, ArtifactId, Op, Span};
 use crate::expand::Expanded;
 use crate::fact::{Fact, FactKind};
 use crate::parse::markdown::{Container, Document, Link};
@@ -28,6 +28,7 @@ pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
         if artifact.kind.is_code() || artifact.derivation.as_ref().is_some_and(|d| d.op == Op::MarkupScript) {
             facts.extend(addresses(&text::view(&artifact.bytes), rules).into_iter().map(|fact| (artifact.id, fact)));
         }
+        facts.extend(encoded(artifact, expanded, rules).map(|fact| (artifact.id, fact)));
         let Body::Markdown(document) = &artifact.body else { continue };
         // What a code block shows is not hidden.
         if artifact.derivation.as_ref().is_some_and(|d| d.op == Op::CodeBlock) {
@@ -59,6 +60,7 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
     }
     let mut sends = None;
     URL.find_iter(source)
+        .filter(|found| !is_bare(found.as_str()))
         .filter(|found| {
             rules.hosts.place(found.as_str()).is_some_and(|place| {
                 !matches!(
@@ -71,7 +73,7 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
             let mut fact = Fact::new(FactKind::Address, found.range(), "an address in code");
             fact.urls.push(found.as_str().to_owned());
             let goes_on = source.get(found.end()..).is_some_and(|rest| rest.starts_with(['<', '{', '$', '…']));
-            if goes_on || is_bare(found.as_str()) || PLACEHOLDERS.iter().any(|sign| found.as_str().to_ascii_lowercase().contains(sign)) {
+            if goes_on || PLACEHOLDERS.iter().any(|sign| found.as_str().to_ascii_lowercase().contains(sign)) {
                 fact = fact.label("placeholder");
             }
             if *sends.get_or_insert_with(|| SENDS.is_match(source)) {
@@ -96,46 +98,66 @@ fn hidden(document: &Document, source: &str, rules: &Ruleset) -> Vec<Fact> {
     let mut facts = Vec::new();
     for part in &document.hidden {
         let content = text::slice(source, part.range.clone());
-        let (folded, _) = text::fold(content);
-        let mut fact = Fact::new(
-            FactKind::Hidden,
-            part.range.clone(),
-            format!("not shown on the page ({})", part.container.name()),
-        )
-        .label(part.container.name());
-        if content.contains("://") {
-            fact = fact.label("url");
-        }
-        if PATH.is_match(content) {
-            fact = fact.label("path");
-        }
-        if shell::is_command_line(content)
-            || (shell::worth_parsing(content) && rules.lexicons.holds("shell-command", &folded))
-        {
-            fact = fact.label("command");
-        }
-        for (lexicon, label) in [
-            ("agent-imperative", "imperative"),
-            ("agent-verb", "verb"),
-            ("agent-address", "addresses-agent"),
-            ("routine-comment", "routine"),
-            ("conceal", "conceals"),
-        ] {
-            if rules.lexicons.holds(lexicon, &folded) {
-                fact = fact.label(label);
-            }
-        }
-        let words = folded.split_whitespace().count();
-        // Some scripts put no spaces between words.
-        if words >= 4 || folded.chars().filter(|c| !c.is_ascii()).count() >= 12 {
-            fact = fact.label("sentence");
-        }
-        if part.container == Container::Definition && words <= 3 {
+        let how = format!("not shown on the page ({})", part.container.name());
+        let fact = Fact::new(FactKind::Hidden, part.range.clone(), how).label(part.container.name());
+        let fact = asking(fact, content, rules);
+        if part.container == Container::Definition && content.split_whitespace().count() <= 3 {
             continue;
         }
         facts.push(fact);
     }
     facts
+}
+
+/// Words from which on a text in an encoding is more than a sample of it.
+const PASSAGE: usize = 16;
+
+/// A text that a document holds in an encoding, which its readers do not read.
+fn encoded(artifact: &Artifact, expanded: &Expanded, rules: &Ruleset) -> Option<Fact> {
+    let op = artifact.derivation.as_ref().map(|derivation| derivation.op)?;
+    let content = std::str::from_utf8(&artifact.bytes).ok()?;
+    if !op.is_decoding() || content.split_whitespace().count() < PASSAGE {
+        return None;
+    }
+    let whole = Span::new(artifact.id, 0..content.len());
+    let is_of_document = expanded.arena.chain(whole).all(|(outer, _)| !outer.kind.is_code() || !outer.is_file());
+    let fact = Fact::new(FactKind::Hidden, 0..content.len(), "stands there in an encoding").label("encoded");
+    is_of_document.then(|| asking(fact, content, rules))
+}
+
+/// The fact with what its text asks for.
+fn asking(mut fact: Fact, content: &str, rules: &Ruleset) -> Fact {
+    let (folded, _) = text::fold(content);
+    if content.contains("://") {
+        fact = fact.label("url");
+    }
+    if PATH.is_match(content) {
+        fact = fact.label("path");
+    }
+    if shell::is_command_line(content)
+        || (shell::worth_parsing(content) && rules.lexicons.holds("shell-command", &folded))
+    {
+        fact = fact.label("command");
+    }
+    for (lexicon, label) in [
+        ("agent-imperative", "imperative"),
+        ("agent-verb", "verb"),
+        ("agent-address", "addresses-agent"),
+        ("routine-comment", "routine"),
+        ("conceal", "conceals"),
+        ("hidden-private", "private"),
+        ("hidden-request", "requests"),
+    ] {
+        if rules.lexicons.holds(lexicon, &folded) {
+            fact = fact.label(label);
+        }
+    }
+    let words = folded.split_whitespace().count();
+    // Some scripts put no spaces between words.
+    if words >= 4 || folded.chars().filter(|c| !c.is_ascii()).count() >= 12 {
+        fact = fact.label("sentence");
+    }
+    fact
 }
 
 /// Extensions that people open or run.

@@ -10,7 +10,7 @@ use super::fact::own_hosts;
 use crate::artifact::{ArtifactId, Span};
 use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
 use crate::flow::interpret::{Hit, Outcome};
-use crate::flow::value::{Label, Place, Step, UNKNOWN, Verb, is_pick};
+use crate::flow::value::{Label, Place, Step, UNKNOWN, Verb, is_decoder, is_pick};
 use crate::parse::Body;
 use crate::rule::{Meta, RuleId};
 use crate::ruleset::hosts;
@@ -256,7 +256,10 @@ impl Package<'_> {
             gates.extend(self.sources(&outcome.names.get(gate.class), &outcome.names.get(gate.name)));
         }
         let mut through = BTreeSet::new();
-        if hit.labels.iter().any(|label| &*outcome.names.get(label.class) == "decoded") {
+        let decodes = |step: &Step| step.verb == Verb::Changed && is_decoder(&outcome.names.get(step.what));
+        if hit.labels.iter().any(|label| &*outcome.names.get(label.class) == "decoded")
+            || label.is_some_and(|label| label.trail.all().iter().any(|step| decodes(step)))
+        {
             through.insert("decoded");
         }
         if label.is_some_and(|label| label.trail.all().iter().any(|step| step.verb == Verb::Written)) {

@@ -177,7 +177,7 @@ fn is_scattered(artifact: &Artifact, seen: &[Seen]) -> bool {
 }
 
 fn judge(input: &Input<'_>, artifact: &Artifact, document: &Document, found: &mut Vec<Finding>) {
-    let judge = Judge::new(input, document);
+    let judge = Judge::new(input, artifact.id, document);
     for (id, rule) in &input.rules.prose {
         let Some(meta) = input.rules.get(id).map(|r| &r.meta) else { continue };
         // A program has no sections: its text is one only by accident.

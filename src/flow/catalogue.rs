@@ -291,7 +291,7 @@ pub struct Catalogue {
 }
 
 /// Classes that sources may have.
-pub const SOURCES: [&str; 14] = [
+pub const SOURCES: [&str; 15] = [
     "env",
     "file",
     "memory",
@@ -305,12 +305,23 @@ pub const SOURCES: [&str; 14] = [
     "locale",
     "sandbox",
     "screen",
+    "keystrokes",
     "command",
 ];
 
 /// Classes that sinks may have.
-pub const SINKS: [&str; 9] =
-    ["network", "dns", "messaging", "process", "code", "deserialize", "file-write", "delete", "clipboard-write"];
+pub const SINKS: [&str; 10] = [
+    "network",
+    "dns",
+    "messaging",
+    "process",
+    "code",
+    "deserialize",
+    "file-write",
+    "delete",
+    "clipboard-write",
+    "script",
+];
 
 impl Catalogue {
     /// Reads a catalogue.

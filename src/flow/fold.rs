@@ -10,6 +10,11 @@ use super::value::{Lit, UNKNOWN};
 use crate::decode;
 use crate::parse::binary::inflate;
 
+mod path;
+
+pub use path::clean_path;
+use path::{address_join, path_join};
+
 /// Longest text that is folded, in bytes.
 pub const LONGEST: usize = 256 * 1024;
 
@@ -82,6 +87,8 @@ pub enum Fold {
     Inflate,
     /// A path of several parts.
     PathJoin,
+    /// An address, from one address and what is relative to it, in any order.
+    AddressJoin,
     /// Where a path leads to.
     Directory,
     /// The last part of a path.
@@ -210,6 +217,7 @@ pub fn apply(op: Fold, receiver: Option<&Lit>, args: &[Lit]) -> Option<Lit> {
         },
         Fold::Inflate => bytes_text(inflated(&text_bytes(&known(subject()?)?))?),
         Fold::PathJoin => path_join(args.iter().map(text)),
+        Fold::AddressJoin => address_join(args.iter().map(text)),
         Fold::Directory => subject()?.rsplit_once('/').map_or(".".to_owned(), |(directory, _)| directory.to_owned()),
         Fold::Sibling => {
             let all = subject()?;
@@ -370,36 +378,6 @@ fn base85(text: &str, digit: impl Fn(u8) -> Option<usize>) -> Option<Vec<u8>> {
         out.extend(value.to_be_bytes().into_iter().take(chunk.len().saturating_sub(1)));
     }
     Some(out)
-}
-
-fn path_join(parts: impl Iterator<Item = Rc<str>>) -> String {
-    let mut out = String::new();
-    for part in parts {
-        let is_rooted = part.starts_with(['/', '~']) || part.starts_with(UNKNOWN);
-        if is_rooted && !out.contains(UNKNOWN) && !out.starts_with('~') && !out.starts_with('.') {
-            out.clear();
-        }
-        if !out.is_empty() && !out.ends_with('/') {
-            out.push('/');
-        }
-        out.push_str(part.trim_start_matches(if out.is_empty() { '\0' } else { '/' }));
-    }
-    clean_path(&out)
-}
-
-/// A path without `.`, and without `..` where the part before is known.
-pub fn clean_path(path: &str) -> String {
-    let mut kept: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "." if !kept.is_empty() => {}
-            ".." if kept.last().is_some_and(|last| !matches!(*last, "" | ".." | "." | "~")) => {
-                kept.pop();
-            }
-            _ => kept.push(part),
-        }
-    }
-    kept.join("/")
 }
 
 fn format(pattern: &str, all: &[Lit]) -> String {

@@ -164,6 +164,11 @@ pub fn is_pick(name: &str) -> bool {
     PICKS.iter().any(|pick| name.ends_with(pick))
 }
 
+/// Whether a command of this name makes a text of what nobody can read.
+pub fn is_decoder(name: &str) -> bool {
+    matches!(name, "cmd.openssl" | "cmd.base64" | "cmd.base32" | "cmd.xxd" | "cmd.gpg" | "cmd.rev" | "cmd.uudecode")
+}
+
 /// A step of a value on its way, and those before it.
 #[derive(Debug, Clone)]
 pub struct Step {

@@ -30,3 +30,15 @@ rule miner_in_page {
     condition:
         all of them
 }
+
+// The protocol of a pool in a program of its own.
+rule pool_protocol_in_program {
+    strings:
+        $job = /\bjob_id\b/
+        $nonce = /\bnonce\b/
+        $login = /['"](login|mining\.(subscribe|authorize)|eth_submitLogin)['"]/
+        $submit = /['"](submit|mining\.submit|eth_submitWork)['"]/
+        $algorithm = /['"](rx\/(0|wow|arq|graft)|cn\/[a-z0-9]{1,8}|argon2\/\w{2,10}|kawpow|ghostrider|randomx|ethash|yescrypt\w{0,6})['"]/ nocase
+    condition:
+        all of them
+}

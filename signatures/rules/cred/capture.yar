@@ -17,3 +17,15 @@ rule program_watches_clipboard_or_screen {
     condition:
         any of ($python, $node, $shell) and $keep
 }
+
+// A shell function of the name of what asks for a password asks for it in its place, without showing it.
+rule function_stands_in_for_password_prompt {
+    meta:
+        severity = "critical"
+        message = "a shell function takes the place of a program that asks for the password, and reads it itself"
+    strings:
+        $function = /\b(function[ ]{1,3})?(sudo|su|doas|ssh|login|passwd)[ ]?\(\)[ \n]{0,4}\{[^\x00]{0,700}\b(stty -echo|read -[a-z]{0,4}s)/
+        $alias = /\balias[ ](sudo|su|doas|ssh|login|passwd)=['"][^\n]{0,200}\bread -[a-z]{0,4}s/
+    condition:
+        any of them
+}

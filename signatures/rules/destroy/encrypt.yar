@@ -14,8 +14,8 @@ rule walks_home_and_encrypts {
 rule encrypts_tree_and_asks_for_payment {
     strings:
         $walk = /os\.walk\(|\.rglob\(|readdir(Sync)?\(|\bfind [^\n]{0,60}-type f/
-        $cipher = /Fernet\(|AES\.new\(|AESGCM\(|createCipheriv\(|openssl enc|\bgpg (-c|--symmetric|-e|--encrypt)/
-        $note = /files (have been|are|were) (now )?(encrypted|locked)/ nocase
+        $cipher = /Fernet\(|AES\.new\(|AESGCM\(|createCipheriv\(|openssl enc|\bgpg (-c|--symmetric|-e|--encrypt)|['"]--(symmetric|encrypt)['"]/
+        $note = /\b(files|documents|photos|data) (have been|has been|are|were) (now )?(encrypted|locked|protected|secured)/ nocase
         $pay = /\b(bitcoin|btc|monero|xmr|ransom)\b/ nocase
     condition:
         all of them and kind != "markdown"

@@ -18,6 +18,18 @@ rule powershell_runs_what_it_decodes {
         any of them
 }
 
+// Names that no one writes in pieces but to hide them.
+rule powershell_names_in_pieces {
+    strings:
+        $client = /['"](system\.)?net\.['"][ ]{0,2}\+[ ]{0,2}['"]web/ nocase
+        $method = /['"]down(load)?['"][ ]{0,2}\+[ ]{0,2}['"](load|string|data|file)/ nocase
+        $run = /['"](i['"][ ]{0,2}\+[ ]{0,2}['"]ex|invoke-['"][ ]{0,2}\+[ ]{0,2}['"]exp)/ nocase
+        $guard = /['"](add|set)-['"]?[ ]{0,2}\+?[ ]{0,2}['"]?mp['"][ ]{0,2}\+[ ]{0,2}['"]pref/ nocase
+        $decode = /['"]from['"]?[ ]{0,2}\+?[ ]{0,2}['"]?base['"][ ]{0,2}\+[ ]{0,2}['"]64/ nocase
+    condition:
+        2 of them
+}
+
 rule script_host_downloads_and_runs {
     strings:
         $request = /\b(msxml2\.(server)?xmlhttp|winhttp\.winhttprequest|microsoft\.xmlhttp)/ nocase

@@ -33,6 +33,18 @@ rule start_entry_with_name_of_the_system {
         $label and $start and not $own
 }
 
+// The same in a program that writes the entry.
+rule program_writes_start_entry_with_name_of_the_system {
+    meta:
+        message = "starts a program by itself under a name of the system's maker"
+    strings:
+        $label = /\blabel['"]?[ ]{0,3}[:=][ ]{0,3}f?['"]com\.(apple|google|microsoft|adobe)\.[\w.-]{1,60}['"]/ nocase
+        $start = /['"]ProgramArguments['"][ ]{0,2}[:=\]]/
+        $place = "LaunchAgents"
+    condition:
+        all of them
+}
+
 rule program_sets_run_key {
     meta:
         severity = "medium"

@@ -10,6 +10,7 @@ use super::target::{addresses, email_address, helper_name, is_download, target_c
 use super::unit::Unit;
 use super::{ProseRule, Scope, Seen, Signal};
 use crate::analyze::Input;
+use crate::artifact::{ArtifactId, Span};
 use crate::package::discover::is_skill_name;
 use crate::parse::markdown::{Block, BlockKind, Document, Link};
 use crate::ruleset::concept::Reading;
@@ -18,6 +19,7 @@ use crate::text::{self, sentences};
 
 pub(super) struct Judge<'a> {
     input: &'a Input<'a>,
+    artifact: ArtifactId,
     document: &'a Document,
     downloads: OnceCell<HashMap<&'a str, Vec<(Place, &'a Link)>>>,
     /// Classes of all links together: there may be very many, and every rule asks.
@@ -52,9 +54,10 @@ const SHOWN: usize = 3;
 type Place = (usize, bool);
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(input: &'a Input<'a>, document: &'a Document) -> Self {
+    pub(super) fn new(input: &'a Input<'a>, artifact: ArtifactId, document: &'a Document) -> Self {
         Self {
             input,
+            artifact,
             document,
             downloads: OnceCell::new(),
             classes: OnceCell::new(),
@@ -214,10 +217,15 @@ impl<'a> Judge<'a> {
             return self.per_os(unit);
         }
         if signal.in_skill {
-            let mut files = self.input.expanded.arena.iter().filter(|artifact| artifact.is_file());
+            let arena = &self.input.expanded.arena;
+            let mut files = arena.iter().filter(|artifact| artifact.is_file());
             let is_skill = files.any(|file| is_skill_name(Path::new(file.path.name())));
             let place = unit.blocks.first()?.range.clone();
-            return is_skill.then(|| (place, "in a skill, whose text an agent takes for orders".to_owned()));
+            // What a program prints is for its users.
+            let (file, _) = arena.locate(Span::new(self.artifact, place.clone()));
+            let is_read = !arena.get(file.artifact).kind.is_code();
+            return (is_skill && is_read)
+                .then(|| (place, "in a skill, whose text an agent takes for orders".to_owned()));
         }
         if signal.repeated {
             return self.repeated(unit);

@@ -9,7 +9,7 @@ use super::object::{OPENED, Object};
 use super::{CALLS, FoldedRole, Hit, Interpreter};
 use crate::flow::catalogue::{Arg, Effect, Entry, Sink, Source};
 use crate::flow::fold::{self, Fold};
-use crate::flow::ir::{Op, OpKind, Rest, Shape};
+use crate::flow::ir::{Language, Op, OpKind, Rest, Shape};
 use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNKNOWN, Value, Verb, taints};
 
 mod bound;
@@ -316,7 +316,11 @@ impl Interpreter<'_> {
         }
         // To who goes through it, it is a list; to who waits for it once, what it gives.
         let all = self.new_list(function, 0x4000_fffe, Vec::new(), frame.given.clone());
-        frame.result.join(&frame.given).join(&all)
+        let waited_for = match self.module(function.0).language {
+            Language::JavaScript => Value::default(),
+            _ => frame.given.clone(),
+        };
+        frame.result.join(&waited_for).join(&all)
     }
 
     fn give(&mut self, frame: &mut Frame, slot: u32, value: Value) {

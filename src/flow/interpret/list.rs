@@ -195,7 +195,8 @@ impl Interpreter<'_> {
         let own = self.sites.get(&site);
         let known = |inner: &Inner| match inner.objs.as_slice() {
             [id] if own != Some(id) => {
-                let object = self.objects.get(*id as usize).filter(|object| object.is_list && object.rest.is_unset())?;
+                let object =
+                    self.objects.get(*id as usize).filter(|object| object.is_list && object.rest.is_unset())?;
                 self.spend(8 * object.items.len());
                 Some(object.items.clone())
             }

@@ -192,7 +192,7 @@ impl Interpreter<'_> {
         if let (Ok(at), false) = (name.parse::<usize>(), inner.lits.is_empty()) {
             self.spend(at.min(of.size()));
             let chars: Vec<Lit> = inner.lits.iter().filter_map(|lit| char_at(lit, at)).collect();
-            return Value::lits(chars).with(&inner.taint);
+            return found.join(&Value::lits(chars).with(&inner.taint));
         }
         let property = match inner.lits.is_empty() {
             true => None,

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{GATES, Interpreter};
-use crate::flow::value::{Label, Place, STEPS, Step, Sym, Taint, Value, Verb, is_pick};
+use crate::flow::value::{Label, Place, STEPS, Step, Sym, Taint, Value, Verb, is_decoder, is_pick};
 
 impl Interpreter<'_> {
     /// Labels that make a condition worth knowing.
@@ -46,8 +46,9 @@ impl Interpreter<'_> {
     pub(super) fn relabelled(&self, value: &Value, place: Place, verb: Verb, what: Sym) -> Value {
         let Some(labels) = value.taint() else { return value.clone() };
         let text = self.units[place.module as usize].text;
-        // Whether a part is taken out of a text matters, wherever it stands.
-        let matters = verb == Verb::Changed && is_pick(&self.names.get(what));
+        // Whether a part is taken out of a text, or the text decoded, matters wherever it stands.
+        let name = self.names.get(what);
+        let matters = verb == Verb::Changed && (is_pick(&name) || is_decoder(&name));
         let mut any = false;
         let moved: Vec<Label> = labels
             .iter()

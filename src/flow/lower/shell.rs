@@ -16,6 +16,7 @@ use crate::parse::shell;
 
 mod control;
 mod expansion;
+mod redirect;
 mod word;
 
 /// Scripts in literals of scripts are followed this deep.

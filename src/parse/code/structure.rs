@@ -39,7 +39,9 @@ pub fn structure(kind: Kind, text: &str) -> Structure {
             "comment" | "html_comment" => found.comments.push(range),
             "regex" => found.regexes.push(range),
             "string" | "template_string" | "concatenated_string" => found.strings.push(range),
-            "array" | "list" | "tuple" | "set" if is_table(node, text) => found.tables.push(range),
+            "array" | "list" | "tuple" | "set" if is_table(node, text) && !is_joined(node, text) => {
+                found.tables.push(range)
+            }
             "dictionary" | "object" if is_dictionary_of_texts(node, text) => found.tables.push(range),
             "pair" => {
                 let key = node.child_by_field_name("key").and_then(|key| text.get(key.byte_range())).unwrap_or("");
@@ -69,6 +71,20 @@ pub fn structure(kind: Kind, text: &str) -> Structure {
         true
     });
     found
+}
+
+/// Whether the items of a list become one text where it stands: its lines, not things to look for.
+fn is_joined(list: Node<'_>, text: &str) -> bool {
+    let Some(parent) = list.parent() else { return false };
+    let method = match parent.kind() {
+        "member_expression" => parent.child_by_field_name("property"),
+        "argument_list" => {
+            let function = parent.parent().and_then(|call| call.child_by_field_name("function"));
+            function.and_then(|function| function.child_by_field_name("attribute"))
+        }
+        _ => None,
+    };
+    method.and_then(|method| text.get(method.byte_range())) == Some("join")
 }
 
 /// Whether a list holds texts to compare with, rather than a command in words.

@@ -59,7 +59,7 @@ static RUNNERS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 
 /// Signs of a name that is built: quotes or backslashes inside words, variables side by side, parts of variables, globs.
 static BUILT: LazyLock<regex::bytes::Regex> = LazyLock::new(|| {
-    regex::bytes::Regex::new(r#"(?-u)[A-Za-z](?:''|""|\\)[A-Za-z]|\$'\\|\$\{?\w+\}?\$\{?\w|\$\{\w+:\d|\$\{?IFS|/\?|\?\?\?|\['"][A-Za-z]{1,3}['"]['"]?[A-Za-z]"#).expect("pattern is constant")
+    regex::bytes::Regex::new(r#"(?-u)[A-Za-z](?:''|""|\\)[A-Za-z]|\$'\\|\$\{?\w+(?:\[[^\]\s]{1,32}\])?\}?\$\{?\w|\$\{\w+:\d|\$\{?IFS|/\?|\?\?\?|\['"][A-Za-z]{1,3}['"]['"]?[A-Za-z]"#).expect("pattern is constant")
 });
 
 /// Commands that fetch or decode: where else would hidden text come from.

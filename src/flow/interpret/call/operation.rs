@@ -27,7 +27,10 @@ impl Interpreter<'_> {
             let all = call.all().skip(gone).fold(None, |all, arg| taints(&all, &self.deep(arg, 2)));
             let all = taints(&all, &self.deep(&call.receiver, 2));
             // A part of a literal is no literal.
-            let is_whole = matches!(op, Fold::Same | Fold::Join | Fold::JoinArgument | Fold::Concat | Fold::Format);
+            let is_whole = matches!(
+                op,
+                Fold::Same | Fold::AddressJoin | Fold::Join | Fold::JoinArgument | Fold::Concat | Fold::Format
+            );
             if is_whole { all } else { quoted(&all, false) }
         };
         if matches!(op, Fold::RegexReplace | Fold::Replace) {
@@ -120,7 +123,7 @@ impl Interpreter<'_> {
             Fold::Reverse | Fold::Slice | Fold::Step if self.list(&call.receiver).is_some() => {
                 self.part_of_list(op, call)
             }
-            Fold::FromCodes | Fold::PathJoin | Fold::Concat => self.fold_many(op, call),
+            Fold::FromCodes | Fold::PathJoin | Fold::AddressJoin | Fold::Concat => self.fold_many(op, call),
             Fold::First if self.list(call.args.first()?).is_none() => {
                 let lits = call.args.first()?.get().lits.clone();
                 (!lits.is_empty()).then(|| Value::lits(lits))
@@ -211,7 +214,7 @@ impl Interpreter<'_> {
                 None => args.push(arg.get().lits.first().cloned().unwrap_or_else(|| Lit::Text("\u{1a}".into()))),
             }
         }
-        if op == Fold::PathJoin {
+        if matches!(op, Fold::PathJoin | Fold::AddressJoin) {
             // Each way that the parts may be.
             let choices: Vec<Vec<Lit>> = call.args.iter().map(|arg| arg.get().lits.clone()).collect();
             let is_small = |at: &usize| choices[*at].len() <= 8 && args.len() == choices.len();

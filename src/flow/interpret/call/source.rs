@@ -1,6 +1,19 @@
 //! What calls give and hand on: labels of sources, and callbacks.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::*;
+use crate::flow::value::is_pick;
+use crate::text;
+
+/// A regular expression that leaves nothing out, and so only cuts a text into pieces.
+static EVERYTHING: LazyLock<Regex> = LazyLock::new(|| {
+    text::regex(
+        r"^(?:\x1b[a-z]*/)?\(?(?:\?s\))?(?:\[\\s\\S\]|\[\\S\\s\]|\[\^\]|\[\\w\\W\]|\.)(?:\{\d*,?\d*\}|[+*])\)?$",
+    )
+});
 
 /// What gives the parts of an address.
 const ADDRESSES: [&str; 4] = ["urllib.parse.urlparse().", "urllib.parse.urlsplit().", "URL().", "url.parse()."];
@@ -24,11 +37,13 @@ impl Interpreter<'_> {
         let receiver = if self.is_in_table(call) { None } else { self.deep(&call.receiver, 3) };
         let all = taints(&all, &receiver);
         let value = Value::unknown().with(&all);
-        let what = call.callee.get().apis.first().copied();
-        match what {
-            Some(what) => self.stepped_as(&value, call.place, Verb::Changed, what).taint(),
-            None => all,
+        let Some(mut what) = call.callee.get().apis.first().copied() else { return all };
+        let takes_all = |arg: &Value| arg.texts().iter().any(|text| EVERYTHING.is_match(text));
+        if is_pick(&self.names.get(what)) && call.all().any(takes_all) {
+            // All of the text in pieces is no part of it.
+            what = self.names.intern("pieces");
         }
+        self.stepped_as(&value, call.place, Verb::Changed, what).taint()
     }
 
     /// Whether the callee is kept in a field of the receiver: a function that somebody put beside others sees none of
@@ -48,8 +63,18 @@ impl Interpreter<'_> {
     /// Functions among the arguments are called with what the call gives.
     pub(in crate::flow::interpret) fn call_back(&mut self, call: &Call, value: &Value) {
         for arg in call.args.iter().chain(call.named.iter().map(|(_, value)| value)) {
-            for function in &arg.get().fns {
-                self.invoke(*function, &[value.clone(), value.clone()], &[], &Value::default(), Some(call.place));
+            let inner = arg.get();
+            // A method that is handed on stays tied to its object in Python.
+            let is_tied = self.module(call.place.module).language == Language::Python;
+            let receiver = inner.of.clone().filter(|_| is_tied).unwrap_or_default();
+            let args = vec![value.clone(), value.clone()];
+            for function in &inner.fns {
+                self.invoke(*function, &args, &[], &receiver, Some(call.place));
+            }
+            for id in &inner.objs {
+                if let Some(bound) = self.objects.get(*id as usize).and_then(|object| object.bound.clone()) {
+                    self.call_bound(&bound, &Call { args: args.clone(), named: Vec::new(), ..copy(call) });
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! From words to what is run: functions, files of the package, wrappers, programs.
 
 use super::super::call::{Call, Reached};
+use super::super::effect::file_key;
 use super::super::taints;
 use super::*;
 use crate::flow::catalogue::Entry;
@@ -313,9 +314,11 @@ impl Interpreter<'_> {
         if entry.sanitizes {
             return Value::unknown().with(&taint);
         }
-        // What reads files reads its input as well.
+        // What reads files reads its input as well, and what the script wrote into them.
         if entry.sources.iter().any(|source| source.class == "file") {
-            taint = taints(&taint, &input.taint());
+            let written = call.args.iter().flat_map(Value::texts);
+            let written = written.filter_map(|path| self.shell.contents.get(file_key(&path)));
+            taint = written.fold(taints(&taint, &input.taint()), |all, content| taints(&all, &content.taint()));
         }
         if entry.sources.is_empty() && entry.sinks.is_empty() {
             let args = run.args.iter().fold(input.taint(), |all, arg| taints(&all, &self.deep(arg, 2)));

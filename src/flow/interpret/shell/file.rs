@@ -232,6 +232,8 @@ impl Interpreter<'_> {
         }
         if language == Language::Shell {
             self.sent_by_command(&texts, &labels, &Rc::from(run.name), place);
+            let reached = Reached { to: Vec::new(), paths: Vec::new(), content: texts, labels, is_chosen: false };
+            self.hit("script".to_owned(), Rc::from(run.name), place, reached);
         }
         Value::unknown().with(&text.taint())
     }

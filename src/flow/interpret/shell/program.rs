@@ -187,7 +187,8 @@ impl Interpreter<'_> {
     fn read_from(&mut self, run: &Run<'_>) -> Value {
         let place = run.site.place;
         let texts: Vec<Rc<str>> = run.args.iter().filter_map(|arg| arg.texts().first().cloned()).collect();
-        let number = texts.windows(2).find(|pair| matches!(pair, [option, _] if &**option == "-u")).map(|pair| &pair[1]);
+        let number =
+            texts.windows(2).find(|pair| matches!(pair, [option, _] if &**option == "-u")).map(|pair| &pair[1]);
         let number = number.or_else(|| texts.iter().find(|text| text.starts_with("-u") && text.len() > 2));
         let path = number.map(|number| self.names.intern(&format!("@fd:{}", number.trim_start_matches("-u"))));
         let path = path.map(|path| self.shell.store.get(path)).filter(|path| !path.is_unset());

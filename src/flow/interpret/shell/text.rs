@@ -4,6 +4,10 @@ use super::command::Run;
 use super::*;
 use crate::decode;
 use crate::flow::fold::{self, Fold};
+use crate::flow::interpret::BYTES;
+
+/// What compiling the pattern of `grep` counts as, in operations.
+const PATTERN: usize = 200;
 
 impl Interpreter<'_> {
     /// What a program that rewrites text prints; `None` if it does something else.
@@ -34,6 +38,7 @@ impl Interpreter<'_> {
                 let input = self.input(run.streams, run.site.place);
                 self.map_text(&input, |text| crate::parse::shell::translate(text, &sets, deletes))
             }
+            "grep" | "egrep" => self.picked(run, |this| this.filtered(run, &operands))?,
             "sed" => self.picked(run, |this| this.edited(run, &operands))?,
             "cut" | "head" | "tail" => self.picked(run, |this| this.part(run))?,
             "jq" => self.picked(run, |this| this.member_of_json(run, &operands))?,
@@ -131,7 +136,25 @@ impl Interpreter<'_> {
             fold::apply(op, Some(&lit), &[]).map(|lit| lit.text().to_string())
         });
         self.use_text(&read, run.site.place, FoldedRole::Plain);
-        read
+        let what = self.names.intern(&format!("cmd.{}", run.name));
+        self.stepped_as(&read, run.site.place, Verb::Changed, what)
+    }
+
+    /// Lines of a known text that fit a pattern, or do not.
+    fn filtered(&mut self, run: &Run<'_>, operands: &[Value]) -> Option<Value> {
+        let pattern = operands.first()?.one()?.text();
+        let all = self.source_text(run, operands.get(1));
+        let is_known = !all.texts().is_empty() && all.texts().iter().all(|text| !text.contains(UNKNOWN));
+        if !is_known || operands.len() > 2 || run.flag('o') || run.flag('c') || run.flag('f') || run.flag('e') {
+            return None;
+        }
+        let pattern = regex::RegexBuilder::new(&pattern).case_insensitive(run.flag('i')).size_limit(1 << 18).build();
+        let (pattern, is_rest) = (pattern.ok()?, run.flag('v'));
+        self.spend(BYTES * PATTERN);
+        Some(self.map_text(&all, |text| {
+            let lines = text.lines().filter(|line| pattern.is_match(line) != is_rest);
+            Some(lines.map(|line| format!("{line}\n")).collect())
+        }))
     }
 
     /// `sed` with one substitution or lines by number.

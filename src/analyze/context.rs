@@ -254,6 +254,9 @@ impl<'a> Reader<'a> {
         }
         let whole = Span { end: located.start, ..located };
         let name = artifact.path.name().to_ascii_lowercase();
+        if name.ends_with(".yar") || name.ends_with(".yara") {
+            contexts.insert(ContextKind::PatternTable, (whole, "stands in a rule of YARA".to_owned()));
+        }
         if reach::is_test(path) {
             contexts.insert(ContextKind::Fixture, (whole, "is test data".to_owned()));
             if !self.reach().is_mentioned(path) {

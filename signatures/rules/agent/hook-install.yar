@@ -11,6 +11,20 @@ rule program_adds_hook_to_settings {
         (kind == "javascript" or kind == "typescript" or kind == "python") and all of them
 }
 
+// And what the hook runs comes from the network.
+rule program_adds_hook_that_fetches {
+    meta:
+        severity = "critical"
+        message = "adds a hook that fetches a command and runs it at every session or tool call"
+    strings:
+        $settings = /['"`\/\\]\.(claude|gemini|cursor|windsurf)['"`]?[\/\\,][ ]{0,2}(['"`]?)(settings|hooks)(\.local)?\.json['"`]/ private
+        $event = /\b(SessionStart|PreToolUse|PostToolUse|UserPromptSubmit|BeforeTool|beforeShellExecution|afterFileEdit|beforeSubmitPrompt)\b/ private
+        $pipe = /['"`](curl|wget)[ ][^'"`\n]{1,200}\|[ ]?(sudo )?(ba|z|da)?sh\b/
+        $write = /\b(writeFile|outputFile|outputJson|writeJson)(Sync)?\(|\bjson\.dump\(|\.write_text\(/ private
+    condition:
+        (kind == "javascript" or kind == "typescript" or kind == "python") and all of them
+}
+
 // Likewise for an editor that runs a task when a folder is opened.
 rule program_adds_folder_open_task {
     strings:

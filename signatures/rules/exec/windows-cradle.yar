@@ -18,6 +18,16 @@ rule powershell_runs_what_it_decodes {
         any of them
 }
 
+// An address that nobody is to read, and what stands there is run.
+rule powershell_hides_address {
+    strings:
+        $address = /[Ff]rom[Bb]ase64[Ss]tring\(['"]aHR0c[A-Za-z0-9+\/]{8,400}={0,2}['"]/
+        $client = /\b(net\.webclient|iwr|irm|invoke-webrequest|invoke-restmethod|httpclient)\b/ nocase
+        $run = /\b(iex|invoke-expression)\b|\[scriptblock\]::create\(/ nocase
+    condition:
+        all of them
+}
+
 // Names that no one writes in pieces but to hide them.
 rule powershell_names_in_pieces {
     strings:

@@ -45,6 +45,16 @@ rule program_writes_start_entry_with_name_of_the_system {
         all of them
 }
 
+rule run_key_starts_hidden_shell {
+    meta:
+        severity = "critical"
+        message = "starts a hidden shell at every login"
+    strings:
+        $key = /CurrentVersion\\{1,2}Run(Once)?['"]?[^\n]{0,80}(\n[^\n]{0,40})?\b(powershell|pwsh)(\.exe)?[ ][^\n]{0,60}-w(indowstyle)? {1,2}hidden/ nocase
+    condition:
+        $key
+}
+
 rule program_sets_run_key {
     meta:
         severity = "medium"

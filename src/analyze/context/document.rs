@@ -146,7 +146,15 @@ impl<'a> Place<'a> {
     /// Whether the block quote is the box of a notice: it opens with a label, not with somebody's words.
     fn is_callout(&self) -> bool {
         let before = self.document.blocks.get(..=self.index).unwrap_or(&[]);
-        let Some(first) = before.iter().rev().take_while(|block| block.is_quoted).last() else { return false };
+        // A line without the sign of a quotation ends it.
+        let goes_on = |pair: &&[Block]| {
+            let [block, next] = pair else { return false };
+            let end = block.range.end.saturating_sub(1).min(next.range.start);
+            let between = self.artifact.get(end..next.range.start);
+            block.is_quoted && !between.windows(2).any(|two| two == b"\n\n")
+        };
+        let length = before.windows(2).rev().take_while(goes_on).count();
+        let Some(first) = before.len().checked_sub(1 + length).and_then(|at| before.get(at)) else { return false };
         let source = text::view(self.artifact.get(first.range.clone()));
         let opening = source.trim_start_matches(['>', ' ']);
         let label = opening.strip_prefix("**").and_then(|rest| rest.split_once("**"));

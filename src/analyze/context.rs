@@ -254,8 +254,8 @@ impl<'a> Reader<'a> {
         }
         let whole = Span { end: located.start, ..located };
         let name = artifact.path.name().to_ascii_lowercase();
-        if name.ends_with(".yar") || name.ends_with(".yara") {
-            contexts.insert(ContextKind::PatternTable, (whole, "stands in a rule of YARA".to_owned()));
+        if (name.ends_with(".yar") || name.ends_with(".yara")) && is_yara_string(artifact, located.range().start) {
+            contexts.insert(ContextKind::PatternTable, (whole, "is a string that a rule of YARA looks for".to_owned()));
         }
         if reach::is_test(path) {
             contexts.insert(ContextKind::Fixture, (whole, "is test data".to_owned()));
@@ -284,6 +284,14 @@ impl<'a> Reader<'a> {
             contexts.insert(ContextKind::Unreferenced, (whole, "nothing in the package leads to this file".to_owned()));
         }
     }
+}
+
+/// Whether the line of a place gives a string of a YARA rule: `$name = …`.
+fn is_yara_string(artifact: &Artifact, at: usize) -> bool {
+    let before = artifact.get(at.saturating_sub(400)..at);
+    let line = text::view(before.rsplit(|b| *b == b'\n').next().unwrap_or(b""));
+    let name = line.trim_start().strip_prefix('$').and_then(|rest| rest.split_once('='));
+    name.is_some_and(|(name, _)| name.trim_end().chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
 }
 
 /// Whether text carries the signs of a regular expression.

@@ -60,7 +60,6 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
     }
     let mut sends = None;
     URL.find_iter(source)
-        .filter(|found| !is_bare(found.as_str()))
         .filter(|found| {
             rules.hosts.place(found.as_str()).is_some_and(|place| {
                 !matches!(
@@ -82,13 +81,6 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
             fact
         })
         .collect()
-}
-
-/// Whether an address is the front door of a service: which of its customers is meant is filled in later.
-fn is_bare(address: &str) -> bool {
-    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    path.is_empty() && host.matches('.').count() == 1
 }
 
 /// Signs that an address is filled in later.

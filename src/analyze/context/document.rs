@@ -147,13 +147,13 @@ impl<'a> Place<'a> {
     fn is_callout(&self) -> bool {
         let before = self.document.blocks.get(..=self.index).unwrap_or(&[]);
         // A line without the sign of a quotation ends it.
-        let goes_on = |pair: &&[Block]| {
+        let is_one = |pair: &&[Block]| {
             let [block, next] = pair else { return false };
             let end = block.range.end.saturating_sub(1).min(next.range.start);
             let between = self.artifact.get(end..next.range.start);
             block.is_quoted && !between.windows(2).any(|two| two == b"\n\n")
         };
-        let length = before.windows(2).rev().take_while(goes_on).count();
+        let length = before.windows(2).rev().take_while(is_one).count();
         let Some(first) = before.len().checked_sub(1 + length).and_then(|at| before.get(at)) else { return false };
         let source = text::view(self.artifact.get(first.range.clone()));
         let opening = source.trim_start_matches(['>', ' ']);

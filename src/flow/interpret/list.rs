@@ -206,6 +206,11 @@ impl Interpreter<'_> {
             && let (Some(mut items), Some(more)) = (known(&left), known(&right))
         {
             items.extend(more);
+            // What each line of a long program keeps adds up.
+            self.bytes = self.bytes.saturating_sub(8 * items.len());
+            if self.bytes == 0 {
+                return Some(self.either(a, b));
+            }
             let taint = taints(&left.taint, &right.taint);
             return Some(self.new_list(site.0, site.1, items, Value::default()).with(&taint));
         }

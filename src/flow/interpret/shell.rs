@@ -157,7 +157,18 @@ impl Interpreter<'_> {
                 self.print(&value(self, 0));
                 Value::default()
             }
-            ShellOp::ReadFile => self.content_of(&value(self, 0), place),
+            ShellOp::ReadFile => match value(self, 0) {
+                // A descriptor that nothing was opened on, as far as is known.
+                path if path.is_unset() => {
+                    let input = self.names.intern("@in");
+                    self.shell.store.get(input)
+                }
+                path => self.content_of(&path, place),
+            },
+            ShellOp::WriteFile | ShellOp::AppendFile if value(self, 0).is_unset() => {
+                self.print(&value(self, 1));
+                Value::default()
+            }
             ShellOp::WriteFile | ShellOp::AppendFile => {
                 self.write_file(&value(self, 0), &value(self, 1), op == ShellOp::AppendFile, place);
                 Value::default()
@@ -423,6 +434,8 @@ impl Interpreter<'_> {
                 continue;
             }
             match Role::of(role) {
+                // A descriptor that nothing was opened on.
+                Role::From | Role::Output | Role::Append if value.is_unset() => {}
                 Role::Word => words.push(value),
                 Role::Split => words.extend(self.split(&value, false)),
                 Role::Braces => words.extend(self.split(&value, true)),

@@ -143,9 +143,20 @@ impl Interpreter<'_> {
     /// Lines of a known text that fit a pattern, or do not.
     fn filtered(&mut self, run: &Run<'_>, operands: &[Value]) -> Option<Value> {
         let pattern = operands.first()?.one()?.text();
+        // Of a basic expression other signs are special.
+        let is_basic = run.name == "grep" && !run.flag('E') && !run.flag('P');
+        let is_plain = !pattern.contains(['\\', '+', '?', '{', '}', '(', ')', '|']);
         let all = self.source_text(run, operands.get(1));
         let is_known = !all.texts().is_empty() && all.texts().iter().all(|text| !text.contains(UNKNOWN));
-        if !is_known || operands.len() > 2 || run.flag('o') || run.flag('c') || run.flag('f') || run.flag('e') {
+        if !is_known
+            || (is_basic && !is_plain)
+            || run.flag('F')
+            || operands.len() > 2
+            || run.flag('o')
+            || run.flag('c')
+            || run.flag('f')
+            || run.flag('e')
+        {
             return None;
         }
         let pattern = regex::RegexBuilder::new(&pattern).case_insensitive(run.flag('i')).size_limit(1 << 18).build();

@@ -112,7 +112,9 @@ fn encoded(artifact: &Artifact, expanded: &Expanded, rules: &Ruleset) -> Option<
         return None;
     }
     let whole = Span::new(artifact.id, 0..content.len());
-    let is_of_document = expanded.arena.chain(whole).all(|(outer, _)| !outer.kind.is_code() || !outer.is_file());
+    // What a program or data holds is not there for readers.
+    let (file, _) = expanded.arena.locate(whole);
+    let is_of_document = matches!(expanded.arena.get(file.artifact).body, Body::Markdown(_));
     let fact = Fact::new(FactKind::Hidden, 0..content.len(), "stands there in an encoding").label("encoded");
     is_of_document.then(|| asking(fact, content, rules))
 }

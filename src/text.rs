@@ -197,7 +197,8 @@ pub fn is_ignorable(c: char) -> bool {
         | '\u{1BCA0}'..='\u{1BCA3}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// Latin letter that a Cyrillic, Greek or Armenian look-alike stands for, else the letter itself.
+/// Latin letter that a Cyrillic, Greek or Armenian look-alike stands for, the plain sign that a printer's apostrophe or
+/// quotation mark stands for, else the letter itself.
 ///
 /// Only letters that are drawn alike; applied inside words that already hold
 /// Latin text by the callers that care, and harmless to phrase lists in
@@ -218,6 +219,8 @@ pub(crate) fn latin(c: char) -> char {
         'ԁ' => 'd',
         'ո' => 'n',
         'ν' => 'v',
+        '’' | '‘' | 'ʼ' => '\'',
+        '“' | '”' | '„' => '"',
         other => other,
     }
 }

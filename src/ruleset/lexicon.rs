@@ -326,9 +326,10 @@ fn take(at: &mut usize, length: usize) -> usize {
     *at
 }
 
-/// Whether this is a word after which the sentence goes on.
+/// Whether this is a word after which the sentence goes on; an address and the name of a file are one.
 fn is_in_sentence(word: Option<&str>) -> bool {
-    word.is_some_and(|word| !word.is_empty() && !word.contains(['.', '!', '?']))
+    let is_end = |word: &str| word.trim_end_matches([')', '"', '\'', '`', '*']).ends_with(['.', '!', '?']);
+    word.is_some_and(|word| !word.is_empty() && !is_end(word))
 }
 
 fn ends_sentence(c: char) -> bool {

@@ -63,7 +63,11 @@ impl<'a> Place<'a> {
         }
         // What goes over several cells is said by the table itself.
         let is_inside = self.range.end <= self.block.range.end;
-        if self.block.kind == BlockKind::Cell && self.block.row > 0 && is_inside {
+        // Where a link leads is no sample of anything, unless it is set as code.
+        let overlaps = |range: &Range<usize>| range.start < self.range.end && self.range.start < range.end;
+        let is_code = self.block.code.iter().any(|code| overlaps(&code.range));
+        let is_link = !is_code && self.block.links.iter().any(|link| overlaps(&link.range));
+        if self.block.kind == BlockKind::Cell && self.block.row > 0 && is_inside && !is_link {
             self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is a cell of a table");
             let head = self.column_head().map(|head| text::fold(&head.text).0);
             if head.is_some_and(|head| self.holds("example-head", &head)) {
@@ -79,6 +83,9 @@ impl<'a> Place<'a> {
         let in_marks = self.marks().is_some_and(|marks| marks.start <= self.range.start && self.range.end <= marks.end);
         if (is_quoting_code || in_marks) && self.block.is_prose() && self.has_other_words() {
             self.add(contexts, ContextKind::Quoted, self.range.clone(), "is quoted in a sentence");
+        }
+        if let Some(code) = code.filter(|code| is_quoting_code && self.is_denied(code)) {
+            self.add(contexts, ContextKind::Negated, code.range.clone(), "the words before it say not to");
         }
         if is_quoting_code && self.block.list_depth > 0 && self.is_list_of_code() {
             self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is one of a list of quoted texts");
@@ -115,20 +122,33 @@ impl<'a> Place<'a> {
         content.contains("://") && !content.contains(char::is_whitespace)
     }
 
+    /// Whether the words right before inline code say that something else is done: "not `…`", "instead of `…`".
+    fn is_denied(&self, code: &InlineCode) -> bool {
+        let before = self.before(code);
+        let lexicons = &self.reader.input.rules.lexicons;
+        lexicons.all("code-not", &before).last().is_some_and(|found| found.end == before.len())
+    }
+
+    /// What of its sentence stands before inline code, folded.
+    fn before(&self, code: &InlineCode) -> String {
+        let sentence = text::sentence_at(&self.block.text, code.at.start);
+        let before = text::fold(text::slice(&self.block.text, sentence.start..code.at.start)).0;
+        before.trim_end_matches([' ', ':', '`', '(']).to_owned()
+    }
+
     /// Whether inline code is the object of an order that its sentence begins with, or of "install via" and its kin.
     fn is_ordered(&self, code: &InlineCode) -> bool {
         let sentence = text::sentence_at(&self.block.text, code.at.start);
         let whole = text::fold(text::slice(&self.block.text, sentence.clone())).0;
-        let before = text::fold(text::slice(&self.block.text, sentence.start..code.at.start)).0;
-        let before = before.trim_end_matches([' ', ':', '`', '(']);
+        let before = self.before(code);
         let lexicons = &self.reader.input.rules.lexicons;
-        let order = lexicons.all("instruct-code", before).last();
+        let order = lexicons.all("instruct-code", &before).last();
         let begins = |at: usize| {
-            let rest = text::slice(before, 0..at).trim_end();
+            let rest = text::slice(&before, 0..at).trim_end();
             rest.is_empty() || rest.ends_with([':', ';', ',', '—', '–', '：', '，', '；', '、', '。'])
         };
         let is_near = order.is_some_and(|order| {
-            order.end == before.len() && (begins(order.start) || text::slice(before, order.clone()).contains(' '))
+            order.end == before.len() && (begins(order.start) || text::slice(&before, order.clone()).contains(' '))
         });
         is_near && !self.holds("negation", &whole) && !self.holds("warn", &whole)
     }

@@ -277,10 +277,14 @@ impl<'a> Judge<'a> {
         let lexicons = &self.input.rules.lexicons;
         let list = lexicons.get(name)?;
         for block in &unit.blocks {
+            let inline = block.code.iter().map(|code| code.at.clone());
+            let whole = (!block.is_prose()).then_some(0..block.text.len());
+            let mut code = whole.into_iter().chain(inline);
+            let in_code = signal.code_phrases.as_ref();
+            if let Some(seen) = in_code.and_then(|name| code.find_map(|code| self.code_phrase(name, block, code))) {
+                return Some(seen);
+            }
             if !block.is_prose() {
-                if let Some(seen) = signal.code_phrases.as_ref().and_then(|name| self.code_phrase(name, block)) {
-                    return Some(seen);
-                }
                 continue;
             }
             let range = match &unit.sentence {
@@ -298,7 +302,7 @@ impl<'a> Judge<'a> {
                 }
                 if let Some(unless) = &signal.unless {
                     let sentence = text::sentence_at(&block.text, start);
-                    if lexicons.holds(unless, &text::fold(text::slice(&block.text, sentence)).0) {
+                    if lexicons.holds(unless, &without_addresses(text::slice(&block.text, sentence))) {
                         continue;
                     }
                 }
@@ -308,12 +312,11 @@ impl<'a> Judge<'a> {
         None
     }
 
-    fn code_phrase(&self, name: &str, block: &Block) -> Option<Seen> {
-        let (folded, from) = text::fold(&block.text);
+    fn code_phrase(&self, name: &str, block: &Block, code: Range<usize>) -> Option<Seen> {
+        let (folded, from) = text::fold(text::slice(&block.text, code.clone()));
         let found = self.input.rules.lexicons.all(name, &folded).next()?;
-        let at = |folded_at: usize| from.get(folded_at).map_or(block.text.len(), |&at| at as usize);
-        let next =
-            text::slice(&block.text, at(found.end)..block.text.len()).trim_start_matches([' ', '"', '\'', ':', '=']);
+        let at = |folded_at: usize| from.get(folded_at).map_or(code.end, |&at| code.start + at as usize);
+        let next = text::slice(&block.text, at(found.end)..code.end).trim_start_matches([' ', '"', '\'', ':', '=']);
         if is_placeholder(next) {
             return None;
         }
@@ -412,6 +415,15 @@ fn declared_names(document: &Document) -> BTreeSet<String> {
     names
 }
 
+/// A sentence, folded, without the addresses in it: what a host is called is nothing that the sentence says.
+fn without_addresses(sentence: &str) -> String {
+    let (folded, _) = text::fold(sentence);
+    if !folded.contains("://") {
+        return folded;
+    }
+    folded.split(' ').map(|word| if word.contains("://") { "_" } else { word }).collect::<Vec<_>>().join(" ")
+}
+
 /// Whether a value is to be filled in by the reader or a variable.
 fn is_placeholder(text: &str) -> bool {
     text.is_empty() || text.starts_with(['<', '$', '{', '%', '['])
@@ -425,14 +437,21 @@ fn is_token_after(rest: &str, block: &Block, end: usize) -> bool {
     {
         return !is_placeholder(block.text.get(code.at.clone()).unwrap_or(""));
     }
+    const IS: [&str; 16] = [
+        "is ", "lautet ", "lautet: ", "ist ", "est ", "es ", "é ", "zijn ", "это ", "为", "是", "就是", "は", "が",
+        "은 ", "는 ",
+    ];
+    const OPENING: [char; 10] = ['"', '\'', '“', '„', '‘', '「', '«', '`', '(', '*'];
+    let named = near.trim_start();
+    let is = IS.iter().find(|is| named.starts_with(*is));
+    let near = is.map_or(near, |is| named.get(is.len()..).unwrap_or(""));
     let trimmed = near
         .trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '=' | '*' | '_' | '-' | '–' | '—'));
     let after_sign = near.len() - trimmed.len() > 0 && near.trim_start().starts_with([':', '：', '=', '-', '–', '—']);
-    let quoted =
-        trimmed.starts_with(['"', '\'', '“', '‘', '「', '«', '`', '(']) || near.trim_start().starts_with("is ");
+    let quoted = trimmed.starts_with(OPENING) || is.is_some();
     let word: String = trimmed
-        .trim_start_matches("is ")
-        .trim_start_matches(['"', '\'', '“', '‘', '「', '«', '`', '(', '*'])
+        .trim_start_matches(OPENING)
+        .trim_start()
         .chars()
         .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '!' | '@' | '#' | '$'))
         .collect();

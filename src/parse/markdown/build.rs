@@ -10,7 +10,8 @@ use regex::Regex;
 use super::*;
 
 /// Addresses written as text: with a scheme, or a host with a path.
-static BARE: LazyLock<Regex> = LazyLock::new(|| text::regex(r#"(?i)\b(?:https?|ftp)://[^\s<>"'`\])|*]+"#));
+static BARE: LazyLock<Regex> =
+    LazyLock::new(|| text::regex(r#"(?i)\b(?:https?|ftp)://[^\s<>"'`\])|*，。；：、！？（）「」『』《》]+"#));
 
 struct Builder<'t, 'd> {
     text: &'t str,

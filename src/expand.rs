@@ -312,6 +312,11 @@ impl Expansion<'_> {
             return false;
         };
         let languages: Vec<Language> = units.iter().map(|unit| unit.module.language).collect();
+        // Under their names first: the same text without one is the same text.
+        for (id, child) in self.settings(&artifacts, &outcome.hits, rules) {
+            let path = Arc::clone(&self.out.arena.get(id).path);
+            self.add(id, &path, child);
+        }
         for folded in &outcome.folded {
             let (Some(id), Some(language)) =
                 (artifacts.get(folded.place.module as usize), languages.get(folded.place.module as usize))

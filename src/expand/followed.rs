@@ -4,11 +4,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Expansion;
 use crate::artifact::{ArtifactId, Map, Op, Piece};
-use crate::flow::interpret::{Trace, Unit};
+use crate::flow::interpret::{Hit, Trace, Unit};
 use crate::flow::ir::Language;
 use crate::flow::value::UNKNOWN;
 use crate::parse::shell::Command;
 use crate::parse::{Child, Kind};
+use crate::ruleset::Ruleset;
+
+/// Files of settings that one package is taken to write.
+const SETTINGS: usize = 32;
 
 impl Expansion<'_> {
     /// Files of the package that scripts may read, if there is a script.
@@ -19,6 +23,18 @@ impl Expansion<'_> {
         let programs: HashSet<&str> = units.iter().map(|unit| unit.path.as_str()).collect();
         let files = self.out.arena.iter().filter(|artifact| artifact.is_file());
         files.map(|file| file.named().shown().to_owned()).filter(|path| !programs.contains(path.as_str())).collect()
+    }
+
+    /// Settings of agents that programs write, as files of the names that they would have.
+    pub(super) fn settings(&self, artifacts: &[ArtifactId], hits: &[Hit], rules: &Ruleset) -> Vec<(ArtifactId, Child)> {
+        let written = hits.iter().filter(|hit| hit.class == "file-write").filter_map(|hit| {
+            let id = *artifacts.get(hit.place.module as usize)?;
+            let path = hit.paths.iter().find(|path| rules.paths.classes(path).contains(&"agent-config"))?;
+            let text = hit.content.iter().find(|text| text.starts_with('{'))?;
+            let range = hit.place.start as usize..hit.place.end as usize;
+            Some((id, Child::made(Op::Folded, range, text.as_bytes().to_vec()).named(path.as_bytes())))
+        });
+        written.take(SETTINGS).collect()
     }
 
     /// Scripts as they run.

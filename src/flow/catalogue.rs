@@ -55,6 +55,17 @@ pub struct Sink {
     pub path: Option<Arg>,
 }
 
+impl Sink {
+    /// Whether it gives a file that is there another name, or copies it.
+    pub fn copies(&self) -> bool {
+        match (self.args.as_slice(), &self.path) {
+            ([Arg::Position(0)], Some(Arg::Position(1))) => true,
+            ([Arg::Name(from)], Some(Arg::Position(0))) => from == "receiver",
+            _ => false,
+        }
+    }
+}
+
 /// Another name of the same interface.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,6 +110,8 @@ pub enum Effect {
     GetMember,
     /// Sets the member of the first argument that the second names.
     SetMember,
+    /// Gives the member of the receiver that the first argument names; it is the second one where there is none.
+    DefaultMember,
     /// Calls the receiver; the first argument is its receiver.
     Call,
     /// Calls the receiver with a list of arguments.
@@ -155,6 +168,8 @@ pub enum Effect {
     Emit,
     /// What is put into the result is put into its argument.
     Wrap,
+    /// A pair of a handle and a path, of a file that has no other name.
+    TemporaryFile,
     /// The receiver.
     Itself,
     /// The items of all arguments become part of the receiver.
@@ -212,7 +227,7 @@ pub struct Program {
     /// Options that take the next word as their value.
     #[serde(default)]
     pub values: Vec<String>,
-    /// Options whose value is the path of a file that is read.
+    /// Options whose value is the path of a file that is read; `operands` are all operands but the last, `last` is that one.
     #[serde(default)]
     pub files: Vec<String>,
     /// Options whose value may hold `@` and the path of a file that is read.

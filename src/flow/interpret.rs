@@ -23,6 +23,7 @@ mod object;
 mod outcome;
 mod shell;
 mod trail;
+mod written;
 
 use constant::grows;
 use frame::Frame;
@@ -90,6 +91,10 @@ pub(super) struct Interpreter<'a> {
     /// What interfaces are by themselves.
     paths: FastMap<(u8, Sym), Sym>,
     files: BTreeMap<Rc<str>, Value>,
+    /// JSON that was made of objects: what it holds was there before.
+    forms: HashSet<Rc<str>>,
+    /// Texts that files were given, where they are not long.
+    drafts: BTreeMap<Rc<str>, Vec<Rc<str>>>,
     /// What JSON texts hold.
     json: HashMap<Rc<str>, Value>,
     /// Texts that were folded, by where they lie: their content may be long, and is asked for often.
@@ -153,6 +158,8 @@ impl<'a> Interpreter<'a> {
             members: FastMap::default(),
             paths: FastMap::default(),
             files: BTreeMap::new(),
+            forms: HashSet::new(),
+            drafts: BTreeMap::new(),
             json: HashMap::new(),
             folded: FastMap::default(),
             seen: HashSet::new(),

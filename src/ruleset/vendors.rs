@@ -99,10 +99,19 @@ impl Vendors {
         self.domains.values().flatten().any(|known| host == known || host.ends_with(&format!(".{known}")))
     }
 
+    /// Whether a domain that is not in the table has the name of a vendor's domain and more in its own; `own` is what the
+    /// credential is called.
+    fn is_look_alike(&self, name: &str, own: &str) -> bool {
+        let label = first_label(name);
+        let vendors = self.domains.values().flatten().map(|known| first_label(domain(known)));
+        label != own
+            && vendors.into_iter().any(|vendor| vendor.len() >= 5 && label != vendor && label.contains(&vendor))
+    }
+
     /// Whether what goes by `name` (a variable, a path) is meant for `host`.
     pub fn belongs(&self, name: &str, host: &str) -> bool {
         let name = name.to_ascii_lowercase();
-        let domain = registrable(host).unwrap_or(host);
+        let domain = domain(host);
         let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() >= 2);
         let mut own: Vec<&str> = Vec::new();
         let mut is_listed = false;
@@ -114,9 +123,11 @@ impl Vendors {
             }
             own.push(word);
         }
+        if self.is_look_alike(domain, &own.concat()) {
+            return false;
+        }
         let flat: String = domain.chars().filter(char::is_ascii_alphanumeric).collect();
-        let label: String =
-            domain.split('.').next().unwrap_or("").chars().filter(char::is_ascii_alphanumeric).collect();
+        let label = first_label(domain);
         let joined: String = own.concat();
         let letters = |word: &str| word.chars().filter(char::is_ascii_alphabetic).collect::<String>();
         let shared = |word: &str| word.bytes().zip(label.bytes()).take_while(|(a, b)| a == b).count();
@@ -128,4 +139,15 @@ impl Vendors {
             || (joined.len() >= 4 && flat.contains(&joined))
             || (label.len() >= 4 && joined.contains(&label))
     }
+}
+
+/// The domain that a host is in, also under a suffix that nobody knows.
+fn domain(host: &str) -> &str {
+    let two = host.rmatch_indices('.').nth(1).map_or(host, |(at, _)| host.get(at + 1..).unwrap_or(host));
+    registrable(host).unwrap_or(two)
+}
+
+/// Letters and digits of the first part of a domain.
+fn first_label(domain: &str) -> String {
+    domain.split('.').next().unwrap_or("").chars().filter(char::is_ascii_alphanumeric).collect()
 }

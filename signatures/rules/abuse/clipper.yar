@@ -41,3 +41,17 @@ rule wallet_request_is_changed {
     condition:
         all of them
 }
+
+// A table of patterns of addresses, each with the one that takes its place.
+rule table_of_addresses_and_their_replacements {
+    meta:
+        severity = "critical"
+        confidence = "medium"
+        message = "holds patterns of wallet addresses, each with an address to put in its place"
+    strings:
+        $ethereum = /['"`\/][^'"`\n]{0,20}0x\[[0-9a-fA-F-]{3,12}\]\{40\}[^'"`\n]{0,20}['"`\/][a-z]{0,3}[ ]?[,:][ ]?['"`]0x[0-9a-fA-F]{40}['"`]/
+        $bitcoin = /['"`\/][^'"`\n]{0,24}(bc1[q(]?\[|\[13\]\[)[^'"`\n]{0,80}['"`\/][a-z]{0,3}[ ]?[,:][ ]?['"`](bc1[a-z0-9]{25,60}|[13][1-9A-HJ-NP-Za-km-z]{25,34})['"`]/
+        $tron = /['"`\/][^'"`\n]{0,20}T\[[^\]\n]{5,40}\]\{3[0-9]\}[^'"`\n]{0,20}['"`\/][a-z]{0,3}[ ]?[,:][ ]?['"`]T[1-9A-Za-z]{30,36}['"`]/
+    condition:
+        (kind == "javascript" or kind == "typescript" or kind == "tsx" or kind == "python") and 2 of them
+}

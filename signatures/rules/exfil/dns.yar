@@ -8,9 +8,9 @@ rule shell_looks_up_pieces {
 
 rule program_looks_up_encoded_data {
     strings:
-        $node = /\b(resolve(4|6|Txt|Any|Cname)?|lookup)\(\s{0,4}(`\$\{[^}`\n]{1,80}\}(\.\$\{[^}`\n]{1,40}\})?\.[a-z]|\w{1,40}\s{0,3}\+\s{0,3}["'`]\.[a-z])/
+        $node = /\b(resolve(4|6|Txt|Any|Cname)?|lookup)\(\s{0,4}(`\$\{[^}`\n]{1,80}\}(\.\$\{[^}`\n]{1,40}\})?(\.[a-z]|\.\$\{[A-Z][A-Z_]{1,30}\}`)|\w{1,40}\s{0,3}\+\s{0,3}["'`]\.[a-z])/
         $node_encoded = /toString\(["'](hex|base64|base64url)["']\)|\bbtoa\(/
-        $python = /(gethostbyname|getaddrinfo|resolver\.resolve|resolver\.query)\(\s{0,4}(f["']\{[^}"'\n]{1,80}\}(\.\{[^}"'\n]{1,40}\})?\.[a-z]|\w{1,40}\s{0,3}\+\s{0,3}["']\.[a-z])/
+        $python = /(gethostbyname|getaddrinfo|resolver\.resolve|resolver\.query)\(\s{0,4}(f["']\{[^}"'\n]{1,80}\}(\.\{[^}"'\n]{1,40}\})?(\.[a-z]|\.\{[A-Z][A-Z_]{1,30}\}["'])|\w{1,40}\s{0,3}\+\s{0,3}["']\.[a-z])/
         $python_encoded = /\.hex\(\)|hexlify\(|b(16|32|64)encode\(/
         $command = /(nslookup|dig|ping( -c ?1)?) (\$\{(chunk|data|enc|encoded|hex|part|piece|payload)\w{0,10}\}|\{(chunk|data|enc|encoded|hex|part|piece|payload)\w{0,10}\})\.[a-z]/
     condition:

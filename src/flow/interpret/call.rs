@@ -13,6 +13,7 @@ use crate::flow::ir::{Language, Op, OpKind, Rest, Shape};
 use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNKNOWN, Value, Verb, taints};
 
 mod bound;
+mod client;
 mod operation;
 mod sink;
 mod source;
@@ -333,7 +334,10 @@ impl Interpreter<'_> {
     /// What calling an interface gives.
     fn interface(&mut self, api: Sym, call: &Call) -> Value {
         let path = self.names.get(api);
-        let Some(entry) = self.entry(call.place.module, api) else { return self.opaque(call, Some(&path)) };
+        let Some(entry) = self.entry(call.place.module, api) else {
+            self.client(&path, call);
+            return self.opaque(call, Some(&path));
+        };
         let mut result = Value::default();
         let mut taint = None;
         for sink in &entry.sinks {
@@ -373,7 +377,8 @@ impl Interpreter<'_> {
             // Who encoded a text is remembered with it: to decode it again reveals nothing.
             let is_encoded = op == Fold::PercentEncode;
             let folded = if is_encoded { folded.join(&self.result_path(&path, call)) } else { folded };
-            let label = if decodes || names_encoding(op, call) { self.decoded(&folded, &path, call) } else { None };
+            let reveals = decodes || self.reveals(op, call);
+            let label = if reveals { self.decoded(&folded, &path, call) } else { None };
             result = result.join(&folded.with(&label));
         }
         if let Some(text) = &entry.constant {
@@ -456,7 +461,7 @@ impl Interpreter<'_> {
         } else {
             value
         };
-        let value = value.with(&through);
+        let value = self.client_made(path.map_or("", |path| path), call, value.with(&through));
         self.call_back(call, &value);
         value
     }
@@ -467,12 +472,6 @@ fn is_class(path: &str) -> bool {
     path.rsplit('.')
         .next()
         .is_some_and(|name| name.starts_with(|c: char| c.is_ascii_uppercase()) && !name.contains('('))
-}
-
-/// Whether bytes are read from a text in an encoding that hides them.
-fn names_encoding(op: Fold, call: &Call) -> bool {
-    let encodings = call.args.get(1).map(Value::texts).unwrap_or_default();
-    op == Fold::FromEncoding && encodings.iter().any(|name| matches!(&**name, "base64" | "base64url" | "hex"))
 }
 
 /// What a sink got.

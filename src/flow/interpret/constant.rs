@@ -112,7 +112,8 @@ impl Interpreter<'_> {
         for lit in &value.get().lits {
             let Lit::Text(text) = lit else { continue };
             let is_new = role != FoldedRole::Plain || (text.len() >= 6 && self.folded.contains_key(&address(text)));
-            if is_new && text.len() >= 2 && self.out.folded.len() < 4096 {
+            let is_form = text.starts_with(['{', '[']) && self.forms.contains(text.trim());
+            if is_new && !is_form && text.len() >= 2 && self.out.folded.len() < 4096 {
                 self.spend(text.len());
                 let known = self.out.folded.iter_mut().rev().take(64).find(|f| f.text == *text);
                 match known {

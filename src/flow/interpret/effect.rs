@@ -30,6 +30,10 @@ impl Interpreter<'_> {
                 self.set_at(&arg(0), &arg(1), &arg(2), call.place);
                 arg(2)
             }
+            Effect::DefaultMember => {
+                self.set_at(&call.receiver, &arg(0), &arg(1), call.place);
+                self.get_at(&call.receiver, &arg(0), call.place).join(&arg(1))
+            }
             Effect::Call => {
                 self.again(call, call.receiver.clone(), arg(0), call.args.iter().skip(1).cloned().collect())
             }
@@ -57,7 +61,11 @@ impl Interpreter<'_> {
             }
             Effect::Quote => {
                 let own = self.own_form(call);
-                Value::unknown().with(&quoted(&taints(&self.through(call), &own), true))
+                let form = self.as_json(&arg(0)).map_or_else(Value::unknown, |text| {
+                    self.forms.insert(Rc::clone(&text));
+                    Value::text(text)
+                });
+                form.with(&quoted(&taints(&self.through(call), &own), true))
             }
             Effect::Listen => {
                 self.listen(call);
@@ -68,6 +76,10 @@ impl Interpreter<'_> {
                 self.opaque_of(call)
             }
             Effect::Wrap => self.wrapped(call),
+            Effect::TemporaryFile => {
+                let path = Value::text(format!("/tmp/{UNKNOWN}.{}.{}", call.place.module, call.place.start));
+                self.new_list(call.site.0, call.site.1, vec![path.clone(), path], Value::default())
+            }
             Effect::Itself => call.receiver.clone(),
             Effect::RunFile => {
                 self.run_file(call);

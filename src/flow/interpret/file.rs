@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::call::{Call, Reached};
+use super::call::{Call, HANDLE, Reached};
+use super::effect::file_key;
 use super::object::Object;
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::Source;
@@ -12,6 +13,10 @@ use crate::flow::value::{Label, Lit, Sym, UNKNOWN, Value};
 /// Nesting of JSON that is read.
 const JSON_DEPTH: usize = 16;
 
+/// Files whose texts are kept, and bytes of such a text.
+const DRAFTS: usize = 256;
+const DRAFT: usize = 8192;
+
 impl Interpreter<'_> {
     /// Content of a file by its name in a module: beside it, or in the package.
     pub(super) fn package_file(&self, module: u16, name: &str) -> Option<Rc<str>> {
@@ -19,7 +24,7 @@ impl Interpreter<'_> {
             return None;
         }
         let unit = &self.units[module as usize];
-        let plain = super::effect::file_key(name);
+        let plain = file_key(name);
         let beside = unit.path.rsplit_once('/').map(|(directory, _)| format!("{directory}/{plain}"));
         beside.into_iter().chain([plain.to_owned()]).find_map(|path| (self.package)(&fold::clean_path(&path)))
     }
@@ -40,7 +45,9 @@ impl Interpreter<'_> {
         let known = text.texts().first().cloned();
         let value = known.and_then(|text| self.read_json(&text)).unwrap_or_else(|| {
             let inner = text.get();
-            Value::of(crate::flow::value::Inner { lits: inner.lits.clone(), is_open: true, ..Default::default() })
+            // What is put into it later is kept with it.
+            let objs = vec![self.site(call.site.0, call.site.1 | HANDLE)];
+            Value::of(crate::flow::value::Inner { lits: inner.lits.clone(), objs, is_open: true, ..Default::default() })
         });
         let value = value.with(&taint);
         Some(match call.callee.get().apis.first().copied() {
@@ -85,8 +92,24 @@ impl Interpreter<'_> {
 
     /// Where what was written to a file came from.
     pub(super) fn labels_of_file(&self, path: &str) -> Vec<Label> {
-        let written = self.files.get(super::effect::file_key(path)).and_then(Value::taint);
+        let written = self.files.get(file_key(path)).and_then(Value::taint);
         written.map(|labels| labels.to_vec()).unwrap_or_default()
+    }
+
+    /// Files got these texts; another name may be given to them later.
+    pub(super) fn draft(&mut self, paths: &[Rc<str>], content: &[Rc<str>]) {
+        let short: Vec<Rc<str>> = content.iter().filter(|text| text.len() <= DRAFT).take(4).cloned().collect();
+        for path in paths {
+            if self.drafts.len() < DRAFTS {
+                self.drafts.insert(file_key(path).into(), short.clone());
+            }
+        }
+    }
+
+    /// Texts of the files that these names are of, and the names.
+    pub(super) fn drafts_of(&self, names: &[Rc<str>]) -> Vec<Rc<str>> {
+        let known = names.iter().filter_map(|name| self.drafts.get(file_key(name))).flatten();
+        known.chain(names).cloned().collect()
     }
 
     /// What a server says of which module is loaded is no code of the server's, unless the name is an address.

@@ -210,6 +210,7 @@ impl Interpreter<'_> {
             let is_table = inner.apis.iter().any(|api| {
                 self.entry(place.module, *api).is_some_and(|entry| entry.sources.iter().any(|source| source.members))
             });
+            let found = self.of_client(found, of);
             return if is_table { found } else { found.with(&inner.taint) };
         }
         if !found.is_unset() {
@@ -251,7 +252,10 @@ impl Interpreter<'_> {
                 return value;
             }
             let is_each = keys.apis.iter().any(|api| &*self.names.get(*api) == ANY_VARIABLE);
-            return self.any_member(&inner, if is_each { "*" } else { "?" }, place);
+            let found = self.any_member(&inner, if is_each { "*" } else { "?" }, place);
+            // Which letter of an alphabet it is says what was encoded with it.
+            let is_alphabet = !inner.lits.is_empty() && inner.objs.is_empty();
+            return if is_alphabet { found.with(&key.taint()) } else { found };
         }
         let is_member = inner.apis.iter().any(|_| true);
         let mut found = Value::default();

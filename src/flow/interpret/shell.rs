@@ -17,6 +17,7 @@ mod arithmetic;
 mod command;
 mod expansion;
 mod file;
+mod finder;
 mod pattern;
 mod program;
 mod store;

@@ -113,6 +113,8 @@ pub enum Expansion {
     Length,
     /// The variable that it names.
     Indirect,
+    /// The keys of the list that it names.
+    Keys,
     /// Quoted, or otherwise the same.
     Same,
 }

@@ -400,8 +400,13 @@ impl<'t> Lowering<'t> {
             }
             "pattern_list" | "tuple_pattern" | "list_pattern" | "tuple" | "list" | "expression_list" => {
                 for (at, part) in children(target).into_iter().enumerate() {
-                    let key = self.out.intern(&at.to_string());
-                    let item = self.emit(part, OpKind::Get(value, key));
+                    let item = if part.kind() == "list_splat_pattern" {
+                        let from = self.emit(part, OpKind::Number(at as f64));
+                        self.emit(part, OpKind::Slice(value, Some(from), None))
+                    } else {
+                        let key = self.out.intern(&at.to_string());
+                        self.emit(part, OpKind::Get(value, key))
+                    };
                     self.bind(part, item);
                 }
             }

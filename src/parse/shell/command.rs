@@ -229,6 +229,7 @@ impl Run<'_> {
             _ if FILTERS.contains(&name) => input,
             "chmod" | "xattr" | "unzip" | "tar" | "7z" | "bsdtar" | "ditto" | "mv" | "cp" | "install" | "open"
             | "start" | "start-process" | "spctl" => self.file_command(words, &input),
+            "ssh" => self.remote(words, input),
             "nc" | "ncat" | "netcat" | "scp" | "rsync" if !input.is_empty() || name != "nc" => {
                 let urls = words
                     .operands()
@@ -241,6 +242,18 @@ impl Run<'_> {
             }
             _ => self.maybe_file(words, input),
         }
+    }
+
+    /// A key may be put into the list of another machine.
+    fn remote(&mut self, words: &Words, input: Value) -> Value {
+        const LIST: &str = ".ssh/authorized_keys";
+        let script = words.args.iter().map(Value::shape).find(|arg| arg.contains(LIST));
+        if let Some(script) = script.filter(|_| input.text().is_some()) {
+            let appends = script.contains(">>") || script.contains("tee -a");
+            let list = Value::literal(LIST, words.range.clone());
+            self.written(&list, input.clone(), appends, words.range.clone());
+        }
+        self.maybe_file(words, input)
     }
 
     pub(super) fn fact(&mut self, words: &Words, note: &str, labels: &[&str], urls: Vec<String>) {

@@ -123,7 +123,8 @@ static SINKS: LazyLock<AhoCorasick> = LazyLock::new(|| {
         "curl", "wget", "nc ", "ncat", "netcat", "socat", "/dev/tcp", "/dev/udp", "dig ", "nslookup", "host ",
         "drill ", "ping ", "getent ", "s_client", "mail", "mutt", "msmtp", "swaks", "nail ", "telnet", "ssh ", "scp ",
         "sftp", "rsync", "ftp ", "http ", "https ", "xh ", "eval", "source ", "python", "node ", "bun ", "deno ",
-        "xclip", "xsel", "pbcopy", "wl-copy", "sh -c", "| sh", "bash", "aws ", "gh ", "export ", "alias ", "ln -s",
+        "xclip", "xsel", "pbcopy", "wl-copy", "sh -c", "| sh", "bash", "aws ", "gh ", "rclone ", "export ", "alias ",
+        "ln -s",
     ])
     .expect("patterns are constant")
 });

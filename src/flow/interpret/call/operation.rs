@@ -46,6 +46,29 @@ impl Interpreter<'_> {
         }
     }
 
+    /// Whether an operation gives what was written to be read by no one: bytes of a text in an encoding, or a text that is
+    /// put together of its characters one by one, as is done with those that stand in another order.
+    pub(super) fn reveals(&self, op: Fold, call: &Call) -> bool {
+        const FEW: usize = 8;
+        let (list, separator) = match op {
+            Fold::FromEncoding => {
+                let encodings = call.args.get(1).map(Value::texts).unwrap_or_default();
+                return encodings.iter().any(|name| matches!(&**name, "base64" | "base64url" | "hex"));
+            }
+            Fold::FromCodes => {
+                let is_one_by_one = call.args.len() >= FEW && call.args.iter().all(|arg| arg.one().is_some());
+                let list = call.args.first().and_then(|arg| self.list(arg));
+                return is_one_by_one || list.is_some_and(|codes| codes.len() >= FEW);
+            }
+            Fold::Join => (Some(&call.receiver), call.args.first()),
+            Fold::JoinArgument => (call.args.first(), Some(&call.receiver)),
+            _ => return false,
+        };
+        let is_tight = separator.is_some_and(|separator| separator.texts().iter().any(|text| text.is_empty()));
+        let parts = list.filter(|_| is_tight).and_then(|list| self.list(list)).unwrap_or_default();
+        parts.len() >= FEW && parts.iter().all(|part| part.text().chars().count() == 1)
+    }
+
     fn fold_inside(&mut self, op: Fold, call: &Call) -> Option<Value> {
         let receiver = call.receiver.get();
         let is_static = receiver.lits.is_empty() && receiver.objs.is_empty();

@@ -11,14 +11,7 @@ impl Interpreter<'_> {
         if sink.class == "process" {
             args = args.iter().flat_map(|arg| self.parts_of_command(arg)).collect();
         }
-        let mut labels: Vec<Label> = Vec::new();
-        for arg in &args {
-            for label in self.labels(arg) {
-                if !labels.iter().any(|known| (known.class, known.name) == (label.class, label.name)) {
-                    labels.push(label);
-                }
-            }
-        }
+        let mut labels = self.labels_of_all(&args);
         self.spend(4 * args.iter().map(Value::size).sum::<usize>());
         let role = match sink.class.as_str() {
             "process" => FoldedRole::Command,
@@ -63,12 +56,27 @@ impl Interpreter<'_> {
         let file = sink.path.as_ref().and_then(|which| call.arg(which));
         let paths = file.map(|file| self.addresses(&file, &Value::default())).unwrap_or_default();
         if sink.class == "file-write" {
+            if sink.copies() {
+                content = self.drafts_of(&content);
+            }
             self.wrote(&paths, &args, call.place);
+            self.draft(&paths, &content);
         }
         content.truncate(8);
         let reached = Reached { to, paths, content, labels, is_chosen };
         self.hit(sink.class.clone(), Rc::clone(path), call.place, reached);
         given
+    }
+
+    /// Labels of several values, each once.
+    pub(super) fn labels_of_all(&self, values: &[Value]) -> Vec<Label> {
+        let mut all: Vec<Label> = Vec::new();
+        for label in values.iter().flat_map(|value| self.labels(value)) {
+            if !all.iter().any(|known| (known.class, known.name) == (label.class, label.name)) {
+                all.push(label);
+            }
+        }
+        all
     }
 
     /// Whether a value comes from a setting or an argument.
@@ -137,7 +145,7 @@ impl Interpreter<'_> {
         PARTS.iter().filter_map(named).map(|(_, value)| (*value).clone()).collect()
     }
 
-    fn objects_of(&self, value: &Value) -> impl Iterator<Item = &Object> {
+    pub(super) fn objects_of(&self, value: &Value) -> impl Iterator<Item = &Object> {
         value.get().objs.clone().into_iter().filter_map(|id| self.objects.get(id as usize))
     }
 

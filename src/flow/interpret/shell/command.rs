@@ -293,7 +293,13 @@ impl Interpreter<'_> {
             let host = sink.host.as_ref().and_then(|which| call.arg(which)).unwrap_or_default();
             let is_chosen = self.is_chosen(&host);
             let to = host.texts();
-            let to: Vec<Rc<str>> = to.into_iter().filter(|text| is_host(text)).collect();
+            let copies = entry.reads(EARLIER).is_some() && sink.host.is_some();
+            let is_there = |text: &&Rc<str>| if copies { is_remote(text) } else { is_host(text) };
+            let to: Vec<Rc<str>> = to.iter().filter(is_there).map(|text| address(text).into()).collect();
+            if copies && to.is_empty() {
+                // A copy on this machine, or on one that only the user's settings know.
+                continue;
+            }
             let paths = sink.path.as_ref().and_then(|which| call.arg(which)).map(|p| p.texts()).unwrap_or_default();
             content.truncate(8);
             self.hit(sink.class.clone(), Rc::clone(&path), place, Reached { to, paths, content, labels, is_chosen });
@@ -351,7 +357,7 @@ impl Interpreter<'_> {
             Some((_, known)) => *known = known.join(&value),
             None => named.push((name.into(), value)),
         };
-        let mut args = Vec::new();
+        let mut args: Vec<Value> = Vec::new();
         let mut at = 0;
         while let Some(arg) = run.args.get(at) {
             at += 1;
@@ -360,7 +366,6 @@ impl Interpreter<'_> {
                 text = format!("-{text}").into();
             }
             let Some((name, value)) = option(entry, &text) else {
-                add("operands", arg.clone());
                 args.push(arg.clone());
                 continue;
             };
@@ -374,6 +379,11 @@ impl Interpreter<'_> {
             };
             let read = self.read_by(entry, &name, &value, input, place);
             add(&name, value.with(&read));
+        }
+        for (index, arg) in args.iter().enumerate() {
+            let what = if index + 1 < args.len() { EARLIER } else { LAST };
+            let read = self.read_by(entry, what, arg, input, place);
+            add("operands", arg.with(&read));
         }
         if let Some(first) = args.first() {
             add("operand", first.clone());
@@ -390,7 +400,10 @@ impl Interpreter<'_> {
         for text in value.texts() {
             let path = match entry.reads(option) {
                 Some(true) => text.split_once('@').filter(|(head, _)| head.is_empty() || head.ends_with('=')),
-                Some(false) => Some(("", &*text)),
+                // On another machine it is not read here.
+                Some(false) => {
+                    Some(("", &*text)).filter(|(_, path)| !path.split('/').next().unwrap_or("").contains(':'))
+                }
                 None => None,
             };
             let Some((_, path)) = path else { continue };
@@ -427,6 +440,11 @@ impl Interpreter<'_> {
     }
 }
 
+/// What stands for operands among the options that name files: all but the last one,
+const EARLIER: &str = "operands";
+/// and the last one, which is where things go for programs that copy.
+const LAST: &str = "last";
+
 /// An option and the value that it carries.
 fn option(entry: &Entry, text: &str) -> Option<(String, Option<String>)> {
     if !text.starts_with('-') || text.len() < 2 {
@@ -446,6 +464,21 @@ fn option(entry: &Entry, text: &str) -> Option<(String, Option<String>)> {
         }
     }
     Some((format!("-{last}"), None))
+}
+
+/// The address in an operand that holds one among other settings, as `:webdav,url='https://…',vendor=other:`.
+fn address(text: &str) -> &str {
+    let Some(at) = text.find("://") else { return text };
+    let scheme = text.get(..at).unwrap_or("").bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
+    let whole = text.get(at - scheme..).unwrap_or(text);
+    let end = if at == scheme { None } else { whole.find(['\'', '"', ',', ' ']) };
+    whole.get(..end.unwrap_or(whole.len())).unwrap_or(whole)
+}
+
+/// Whether an operand of a program that copies is a place on a machine that it names in full.
+fn is_remote(text: &str) -> bool {
+    let place = text.split('/').next().unwrap_or("").split_once(':').map_or("", |(host, _)| host);
+    text.contains("://") || place.contains('.')
 }
 
 /// Whether an operand may say where something goes.

@@ -10,6 +10,18 @@ use crate::flow::ir::Expansion;
 const BRACES: usize = 512;
 
 impl Interpreter<'_> {
+    /// The keys of the list that a variable is.
+    fn keys_of_list(&mut self, name: &Value, site: Site) -> Value {
+        let name = self.named(name);
+        let list = self.shell.store.get(name);
+        let Some(object) = self.list_items(&list) else { return Value::unknown().with(&list.taint()) };
+        let numbers = (0..object.items.len()).map(|at| Value::text(at.to_string()));
+        let keys = numbers.chain(object.fields.keys().map(|key| Value::text(self.names.get(*key))));
+        let keys: Vec<Value> = keys.take(WORDS).collect();
+        let rest = if object.rest.is_unset() { Value::default() } else { Value::unknown() };
+        self.new_list(site.function, site.at, keys, rest)
+    }
+
     pub(super) fn expand(
         &mut self,
         how: Expansion,
@@ -41,6 +53,7 @@ impl Interpreter<'_> {
                     names.into_iter().fold(Value::default(), |all, name| all.join(&self.lookup(name, site.place)));
                 return if all.is_unset() { Value::unknown().with(&subject.taint()) } else { all };
             }
+            Expansion::Keys => return self.keys_of_list(subject, site),
             Expansion::Length if !subject.get().objs.is_empty() => {
                 return Value::lit(Lit::Number(self.items_of(subject).len() as f64));
             }

@@ -32,13 +32,13 @@ impl Interpreter<'_> {
     fn wrapper(&mut self, run: &Run<'_>) -> Option<Value> {
         let place = run.site.place;
         let command = match run.name {
-            "command" | "builtin" | "exec" | "xargs" | "find" => {
+            "command" | "builtin" | "exec" | "xargs" | "find" | "fd" | "fdfind" => {
                 if run.name == "command" && (run.has("-v") || run.has("-V")) {
                     return None;
                 }
                 match run.name {
                     "xargs" => self.with_input(run),
-                    "find" => found(run)?,
+                    "find" | "fd" | "fdfind" => self.run_on_found(run)?,
                     _ => skip_options(run.args, &[], 0),
                 }
             }
@@ -57,14 +57,19 @@ impl Interpreter<'_> {
 
     /// The command of `xargs` with the words that it reads.
     fn with_input(&mut self, run: &Run<'_>) -> Vec<Value> {
-        let input = self.input(run.streams, run.site.place);
+        let listed =
+            run.args.iter().position(|arg| arg.texts().iter().any(|text| matches!(&**text, "-a" | "--arg-file")));
+        let input = match listed.and_then(|at| run.args.get(at + 1)) {
+            Some(file) => self.content_of(file, run.site.place),
+            None => self.input(run.streams, run.site.place),
+        };
         let marker = run.args.iter().position(|arg| arg.texts().iter().any(|text| text.starts_with("-I")));
         let marker = marker.map(|at| match run.text(at).as_deref() {
             Some("-I") => run.text(at + 1).unwrap_or_else(|| "{}".into()),
             Some(text) => text.trim_start_matches("-I").into(),
             None => "{}".into(),
         });
-        let values = ["-I", "-n", "-P", "-L", "-d", "-s", "-E", "-a"].map(str::to_owned);
+        let values = ["-I", "-n", "-P", "-L", "-d", "-s", "-E", "-a", "--arg-file"].map(str::to_owned);
         let mut command = skip_options(run.args, &values, 0);
         match marker {
             Some(marker) => {
@@ -142,6 +147,7 @@ impl Interpreter<'_> {
             | "bun" | "deno" => self.interpreter(run),
             "echo" => text_of(self, run),
             "printf" => self.printf(run),
+            "find" | "fd" | "fdfind" | "rg" => self.found(run)?,
             _ => return None,
         })
     }
@@ -467,19 +473,4 @@ fn skip_options(args: &[Value], valued: &[String], operands: usize) -> Vec<Value
 fn is_assignment(text: &str) -> bool {
     text.split_once('=')
         .is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
-}
-
-/// The command that `find -exec` runs.
-fn found(run: &Run<'_>) -> Option<Vec<Value>> {
-    let is_exec =
-        |arg: &Value| arg.texts().iter().any(|text| matches!(&**text, "-exec" | "-execdir" | "-ok" | "-okdir"));
-    let start = run.args.iter().position(is_exec)? + 1;
-    let place = run.args.first().cloned().unwrap_or_default();
-    let words = run.args.get(start..)?;
-    let end = words.iter().position(|word| word.texts().iter().any(|text| matches!(&**text, ";" | "+")));
-    let words = words.get(..end.unwrap_or(words.len()))?;
-    let replaced = |word: &Value| {
-        if word.texts().iter().any(|text| &**text == "{}") { place.clone() } else { word.clone() }
-    };
-    Some(words.iter().map(replaced).collect())
 }

@@ -66,8 +66,12 @@ impl<'t> Lowering<'t> {
                     if child.kind() == "," {
                         index += 1;
                     } else if child.is_named() && !child.is_extra() {
-                        let is_rest = child.kind() == "rest_pattern";
-                        let item = if is_rest { value } else { self.member(child, value, &index.to_string()) };
+                        let item = if child.kind() == "rest_pattern" {
+                            let from = self.emit(child, OpKind::Number(f64::from(index)));
+                            self.emit(child, OpKind::Slice(value, Some(from), None))
+                        } else {
+                            self.member(child, value, &index.to_string())
+                        };
                         self.bind(child, item);
                     }
                 }

@@ -80,7 +80,11 @@ impl<'t> Lowering<'t, '_> {
         };
         match parts.prefix {
             Some('#') => return self.shell(node, ShellOp::Expand(Expansion::Length), &[base]),
-            Some(_) if is_whole || parts.operator == "*" || parts.operator == "@" => return self.unknown(node),
+            Some(_) if is_whole => {
+                let keys = self.shell(node, ShellOp::Expand(Expansion::Keys), &[name]);
+                return if wants_list { keys } else { self.shell(node, ShellOp::Joined, &[keys]) };
+            }
+            Some(_) if parts.operator == "*" || parts.operator == "@" => return self.unknown(node),
             _ => {}
         }
         let base = match parts.prefix {

@@ -28,7 +28,7 @@ impl<'t> Lowering<'t, '_> {
             ("simple_expansion", "$@") => Some(self.variable(node, "@args")),
             ("simple_expansion", "$*") if !is_quoted => Some(self.variable(node, "@args")),
             ("expansion", raw) if raw.contains("[@]") || raw.starts_with("${@") => {
-                (!raw.starts_with("${#") && !raw.starts_with("${!")).then(|| self.expansion(node, true))
+                (!raw.starts_with("${#")).then(|| self.expansion(node, true))
             }
             ("expansion", raw) if !is_quoted && raw.contains("[*]") && !raw.starts_with("${#") => {
                 Some(self.expansion(node, true))

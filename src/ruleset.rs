@@ -170,7 +170,7 @@ impl Ruleset {
             catalogues: Catalogues::new(|language| text(&format!("flows/{}.toml", language.name())).to_owned()),
             vendors: kept(vendors::Vendors::parse(text("lists/vendors.csv")), &mut errors),
             secrets: Vec::new(),
-            hosts: kept(Hosts::parse(text("lists/hosts.csv")), &mut errors),
+            hosts: kept(Hosts::parse(text("lists/hosts.csv"), text("lists/providers.csv")), &mut errors),
             paths: kept(Paths::parse(text("lists/paths.csv")), &mut errors),
             packages: kept(
                 packages::Packages::parse(text("lists/popular.csv"), text("lists/registries.csv")),

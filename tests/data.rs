@@ -66,6 +66,7 @@ fn assert_sorted_and_unique(list: &str, width: usize) {
 fn lists_are_sorted_and_name_nothing_twice() {
     assert_sorted_and_unique("flags.csv", 1);
     assert_sorted_and_unique("protection.csv", 1);
+    assert_sorted_and_unique("providers.csv", 1);
     assert_sorted_and_unique("hosts.csv", 1);
     assert_sorted_and_unique("tools.csv", 1);
     assert_sorted_and_unique("indicators.csv", 2);
@@ -87,6 +88,7 @@ fn every_list_is_checked() {
         "paths.csv",
         "popular.csv",
         "protection.csv",
+        "providers.csv",
         "registries.csv",
         "tools.csv",
         "vendors.csv",

@@ -11,6 +11,7 @@ use crate::artifact::{ArtifactId, Span};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::parse::shell::{Command, is_address, unversioned};
 use crate::rule::{Meta, RuleId};
+use crate::ruleset::hosts::Hosts;
 use crate::ruleset::lazy::Pattern;
 use crate::ruleset::paths::Paths;
 
@@ -142,6 +143,9 @@ pub struct CommandCase {
     /// Host classes, or `throwaway`, one of which it names an address of.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// Host classes, or `throwaway` or `provider`, none of which an address in its arguments or content is of.
+    #[serde(default)]
+    pub not_hosts: Vec<String>,
     /// Programs, one of which gets its output.
     #[serde(default)]
     pub piped_to: Programs,
@@ -201,7 +205,7 @@ struct Looked<'a> {
 }
 
 impl CommandCase {
-    fn fits(&self, looked: &Looked<'_>) -> bool {
+    fn fits(&self, looked: &Looked<'_>, hosts: &Hosts) -> bool {
         let command = looked.command;
         let one_of = |wanted: &[String], found: &[&str]| {
             wanted.is_empty() || wanted.iter().any(|class| found.contains(&class.as_str()))
@@ -220,6 +224,7 @@ impl CommandCase {
             && (self.hosts.is_empty() || self.hosts.iter().any(|host| looked.hosts.contains(host)))
             && self.content.as_ref().is_none_or(|regex| regex.is_match(&command.content))
             && !self.not_content.as_ref().is_some_and(|regex| regex.is_match(&command.content))
+            && !command.args.iter().chain([&command.content]).any(|text| hosts.any_in(text, &self.not_hosts))
     }
 }
 
@@ -231,7 +236,7 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
         let mut last = None;
         for (at, case) in input.rules.command_index.of(&command.name) {
             let Some((id, rule)) = input.rules.commands.get(at).filter(|_| last != Some(at)) else { continue };
-            let Some(case) = rule.cases.get(case).filter(|case| case.fits(&looked)) else { continue };
+            let Some(case) = rule.cases.get(case).filter(|case| case.fits(&looked, &input.rules.hosts)) else { continue };
             last = Some(at);
             if let Some(rule) = input.rules.get(id) {
                 found.push(report(id, &rule.meta, case, *artifact, command));

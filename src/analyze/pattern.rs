@@ -1,16 +1,21 @@
 //! YARA-X over every artifact: raw bytes, before and beside all parsing.
 
-use yara_x::{MetaValue, ScanError, Scanner};
+use std::ops::Range;
+
+use yara_x::{MetaValue, Rule, ScanError, Scanner};
 
 use super::Input;
-use crate::artifact::Span;
+use crate::artifact::{Artifact, Span};
 use crate::finding::{Confidence, Evidence, Finding, Gap, GapKind, Role, Severity};
 use crate::limits::Limits;
-use crate::rule::RuleId;
+use crate::rule::{Meta, RuleId};
 use crate::ruleset::Ruleset;
+use crate::ruleset::hosts::{Hosts, URL};
 
 /// Places that one finding lists; more say nothing new.
 const PLACES: usize = 8;
+/// How much of an address that begins in a match is read behind it.
+const ADDRESS_BYTES: usize = 512;
 
 /// A YARA-X scanner of one thread.
 pub struct Worker<'r> {
@@ -44,29 +49,12 @@ impl<'r> Worker<'r> {
                 }
             };
             for rule in results.matching_rules() {
-                let (Ok(id), true) = (RuleId::new(rule.namespace()), true) else { continue };
+                let Ok(id) = RuleId::new(rule.namespace()) else { continue };
                 let Some(meta) = input.rules.get(&id).map(|r| &r.meta) else { continue };
-                let (mut severity, mut confidence, mut message) =
-                    (meta.severity, meta.confidence, meta.message.as_str());
-                for (key, value) in rule.metadata() {
-                    match (key, value) {
-                        ("severity", MetaValue::String(value)) => severity = parse_severity(value).unwrap_or(severity),
-                        ("confidence", MetaValue::String(value)) => {
-                            confidence = parse_confidence(value).unwrap_or(confidence)
-                        }
-                        ("message", MetaValue::String(value)) => message = value,
-                        _ => {}
-                    }
-                }
-                let mut spans: Vec<Span> = rule
-                    .patterns()
-                    .flat_map(|pattern| {
-                        pattern.matches().map(|m| Span::new(artifact.id, m.range())).take(PLACES).collect::<Vec<_>>()
-                    })
-                    .collect();
-                spans.sort();
-                spans.dedup();
+                let said = Said::new(meta, &rule);
+                let Some(spans) = said.places(artifact, &rule, &input.rules.hosts) else { continue };
                 let first = spans.first().copied().unwrap_or(Span::new(artifact.id, 0..artifact.bytes.len().min(1)));
+                let Said { severity, confidence, message, .. } = said;
                 let finding = Finding::new(id, severity, confidence, message, first, meta.title.clone());
                 found.push(finding.with(
                     spans.into_iter().skip(1).take(PLACES).map(|span| Evidence::new(span, Role::Context, "also here")),
@@ -75,6 +63,68 @@ impl<'r> Worker<'r> {
         }
         found
     }
+}
+
+/// What a YARA rule says in its `meta`, or its page where it does not.
+struct Said<'m> {
+    severity: Severity,
+    confidence: Confidence,
+    message: &'m str,
+    /// Host classes of addresses that are of no interest.
+    not_hosts: Vec<String>,
+}
+
+impl<'m> Said<'m> {
+    fn new(meta: &'m Meta, rule: &Rule<'_, 'm>) -> Self {
+        let mut said = Self {
+            severity: meta.severity,
+            confidence: meta.confidence,
+            message: &meta.message,
+            not_hosts: Vec::new(),
+        };
+        for (key, value) in rule.metadata() {
+            let MetaValue::String(value) = value else { continue };
+            match key {
+                "severity" => said.severity = parse_severity(value).unwrap_or(said.severity),
+                "confidence" => said.confidence = parse_confidence(value).unwrap_or(said.confidence),
+                "message" => said.message = value,
+                "not_hosts" => said.not_hosts = value.split_whitespace().map(str::to_owned).collect(),
+                _ => {}
+            }
+        }
+        said
+    }
+
+    /// Where its strings stand, but for addresses of no interest; `None` if it is about no other addresses.
+    fn places(&self, artifact: &Artifact, rule: &Rule<'_, '_>, hosts: &Hosts) -> Option<Vec<Span>> {
+        let (mut spans, mut dropped, mut is_elsewhere) = (Vec::new(), 0, false);
+        for pattern in rule.patterns() {
+            let mut places = Vec::new();
+            for range in pattern.matches().map(|found| found.range()) {
+                let address = if self.not_hosts.is_empty() { None } else { address(&artifact.bytes, range.clone()) };
+                match address {
+                    Some(address) if hosts.any_in(&address, &self.not_hosts) => dropped += 1,
+                    found => {
+                        is_elsewhere |= found.is_some();
+                        places.push(Span::new(artifact.id, range));
+                    }
+                }
+            }
+            places.truncate(PLACES);
+            spans.extend(places);
+        }
+        spans.sort();
+        spans.dedup();
+        (dropped == 0 || is_elsewhere).then_some(spans)
+    }
+}
+
+/// The address of which at least the beginning is in a match.
+fn address(bytes: &[u8], range: Range<usize>) -> Option<String> {
+    let end = bytes.len().min(range.end + ADDRESS_BYTES);
+    let text = String::from_utf8_lossy(bytes.get(range.start..end)?);
+    let found = URL.find(&text).filter(|found| found.start() < range.len())?;
+    Some(found.as_str().to_owned())
 }
 
 fn parse_severity(name: &str) -> Option<Severity> {

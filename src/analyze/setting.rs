@@ -15,7 +15,7 @@ use crate::parse::Body;
 use crate::parse::data::{self, Data, DataString};
 use crate::report::mask;
 use crate::rule::{Meta, RuleId};
-use crate::ruleset::hosts::{Hosts, URL};
+use crate::ruleset::hosts::Hosts;
 use crate::ruleset::lazy::Pattern;
 use crate::text;
 
@@ -66,6 +66,9 @@ pub struct SettingCase {
     /// Host classes, or `throwaway`, one of which it names an address of.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// Host classes, or `throwaway` or `provider`, none of which it names an address of.
+    #[serde(default)]
+    pub not_hosts: Vec<String>,
     /// Instead of the rule's severity.
     pub severity: Option<Severity>,
     /// Instead of the rule's confidence.
@@ -212,13 +215,8 @@ impl SettingCase {
         let hold = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.is_match(value));
         (self.values.is_empty() || hold(&self.values))
             && !hold(&self.not_values)
-            && (self.hosts.is_empty() || self.leads_there(value, hosts))
-    }
-
-    /// Whether an address in the value is of one of the host classes.
-    fn leads_there(&self, value: &str, hosts: &Hosts) -> bool {
-        let mut classes = URL.find_iter(value).flat_map(|address| hosts.classes(address.as_str()));
-        classes.any(|class| self.hosts.contains(&class))
+            && (self.hosts.is_empty() || hosts.any_in(value, &self.hosts))
+            && !hosts.any_in(value, &self.not_hosts)
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Hosts {
     classes: HashMap<String, String>,
     /// Host to path prefixes with their classes, longest first.
     paths: HashMap<String, Vec<(String, String)>>,
+    /// Hosts that serve models, with what lies below them; from `lists/providers.csv`.
+    providers: HashSet<String>,
     /// Hosts that the user trusts, with what lies below them.
     allowed: HashSet<String>,
 }
@@ -39,7 +41,7 @@ pub struct Place {
 }
 
 impl Hosts {
-    pub(crate) fn parse(text: &str) -> Result<Self, RuleError> {
+    pub(crate) fn parse(text: &str, providers: &str) -> Result<Self, RuleError> {
         let mut classes = HashMap::new();
         let mut paths: HashMap<String, Vec<(String, String)>> = HashMap::new();
         for row in super::csv("lists/hosts.csv", text)? {
@@ -60,7 +62,9 @@ impl Hosts {
             prefixes
         };
         let paths = paths.into_iter().map(|(host, prefixes)| (host, longest_first(prefixes))).collect();
-        Ok(Self { classes, paths, allowed: HashSet::new() })
+        let providers = super::csv("lists/providers.csv", providers)?;
+        let providers = providers.into_iter().filter_map(|row| row.into_iter().next()).collect();
+        Ok(Self { classes, paths, providers, allowed: HashSet::new() })
     }
 
     /// Whether any row has this class.
@@ -92,11 +96,18 @@ impl Hosts {
         Some(Place { plain: plain && class != "local", host, class, path })
     }
 
-    /// What rules may ask of an address: its class, and `throwaway` where that holds too; nothing if it is no address.
+    /// What rules may ask of an address: its class, and `throwaway` and `provider` where they hold too; nothing if it is
+    /// no address.
     pub fn classes(&self, address: &str) -> Vec<String> {
         let Some(place) = self.place(address) else { return Vec::new() };
-        let throwaway = place.is_throwaway().then(|| "throwaway".to_owned());
-        throwaway.into_iter().chain([place.class]).collect()
+        let more = [("throwaway", place.is_throwaway()), ("provider", is_below(&self.providers, &place.host))];
+        more.into_iter().filter_map(|(class, holds)| holds.then(|| class.to_owned())).chain([place.class]).collect()
+    }
+
+    /// Whether an address in a text is of one of these classes.
+    pub fn any_in(&self, text: &str, wanted: &[String]) -> bool {
+        let mut classes = URL.find_iter(text).flat_map(|address| self.classes(address.as_str()));
+        !wanted.is_empty() && classes.any(|class| wanted.contains(&class))
     }
 
     /// Lets a host that the user trusts, and all below it, be of the class `allowed` and of no other.
@@ -104,23 +115,14 @@ impl Hosts {
         self.allowed.insert(host.to_ascii_lowercase());
     }
 
-    fn is_allowed(&self, host: &str) -> bool {
-        let ancestors = std::iter::successors(Some(host), |name| name.split_once('.').map(|(_, rest)| rest));
-        !self.allowed.is_empty() && ancestors.into_iter().any(|name| self.allowed.contains(name))
-    }
-
     fn class(&self, host: &str, path: &str) -> &str {
-        if self.is_allowed(host) {
+        if is_below(&self.allowed, host) {
             return "allowed";
         }
         if let Ok(ip) = host.parse::<IpAddr>() {
             return if is_local(ip) { "local" } else { "ip" };
         }
-        if host == "localhost"
-            || host.ends_with(".localhost")
-            || host.ends_with(".local")
-            || host == "host.docker.internal"
-        {
+        if !host.contains('.') || LOCAL.iter().any(|zone| host.ends_with(zone)) {
             return "local";
         }
         let path = path.to_ascii_lowercase();
@@ -150,10 +152,23 @@ impl Place {
     }
 }
 
-/// Loopback, private, link-local: not a place on the internet.
+/// Whether a host is one of these, or below one.
+fn is_below(hosts: &HashSet<String>, host: &str) -> bool {
+    let mut ancestors = std::iter::successors(Some(host), |name| name.split_once('.').map(|(_, rest)| rest));
+    !hosts.is_empty() && ancestors.any(|name| hosts.contains(name))
+}
+
+/// Ends of names that no public server has (RFC 6761, 6762, 8375, and those that routers and containers give).
+const LOCAL: [&str; 6] = [".localhost", ".local", ".lan", ".internal", ".home.arpa", ".localdomain"];
+
+/// Loopback, private, shared, link-local: not a place on the internet.
 fn is_local(ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip == Ipv4Addr::UNSPECIFIED,
+        IpAddr::V4(ip) => {
+            // RFC 6598, which private networks over the internet use.
+            let is_shared = matches!(ip.octets(), [100, 64..=127, ..]);
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || is_shared || ip == Ipv4Addr::UNSPECIFIED
+        }
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified(),
     }
 }

@@ -15,8 +15,16 @@ const FILES: usize = 10_000;
 /// Folders whose files are rules; what else lies in a pack (fixtures, a README) is left alone.
 const FOLDERS: [&str; 3] = ["rules", "lexicons", "lists"];
 /// Lists whose rows a pack adds to.
-const LISTS: [&str; 7] =
-    ["hosts.csv", "indicators.csv", "paths.csv", "popular.csv", "registries.csv", "tools.csv", "vendors.csv"];
+const LISTS: [&str; 8] = [
+    "hosts.csv",
+    "indicators.csv",
+    "paths.csv",
+    "popular.csv",
+    "providers.csv",
+    "registries.csv",
+    "tools.csv",
+    "vendors.csv",
+];
 
 /// Files of a pack, named as below `signatures/`.
 pub struct Pack {

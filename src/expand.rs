@@ -313,7 +313,7 @@ impl Expansion<'_> {
         };
         let languages: Vec<Language> = units.iter().map(|unit| unit.module.language).collect();
         // Under their names first: the same text without one is the same text.
-        for (id, child) in self.settings(&artifacts, &outcome.hits, rules) {
+        for (id, child) in self.for_agents(&artifacts, &outcome.hits, rules) {
             let path = Arc::clone(&self.out.arena.get(id).path);
             self.add(id, &path, child);
         }

@@ -40,6 +40,9 @@ use lexicon::Lexicons;
 pub use pack::Pack;
 use paths::Paths;
 
+/// Names, as below `signatures/`, and texts.
+pub(crate) type Files<'a> = BTreeMap<&'a str, &'a str>;
+
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/signatures.rs"));
 }
@@ -97,7 +100,7 @@ impl Ruleset {
     pub fn builtin() -> Result<Self, RuleErrors> {
         // Takes about as long as all that follows, and is needed late.
         Compiled::prefetch();
-        Self::checked(Self::assemble(&Self::builtin_files(), Compiled::Embedded))
+        Self::checked(Self::assemble(&embedded::FILES.iter().copied().collect(), Compiled::Embedded))
     }
 
     /// Names and texts of the built-in signature files, as below `signatures/`.
@@ -121,6 +124,7 @@ impl Ruleset {
         } else {
             Compiled::Embedded
         };
+        let files = borrowed(&files);
         let (set, more) = Self::assemble(&files, yara);
         errors.extend(more);
         errors.extend(set.uncompilable(&files));
@@ -142,7 +146,7 @@ impl Ruleset {
         let given = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).filter(bodies);
         let is_builtin = given.eq(embedded::FILES.iter().copied().filter(bodies));
         let yara = if is_builtin { Compiled::Embedded } else { compile(files)? };
-        Self::checked(Self::assemble(files, yara))
+        Self::checked(Self::assemble(&borrowed(files), yara))
     }
 
     fn checked((set, errors): (Self, Vec<RuleError>)) -> Result<Self, RuleErrors> {
@@ -150,9 +154,9 @@ impl Ruleset {
     }
 
     /// Reads all files; what is wrong with one does not keep the others from being checked.
-    fn assemble(files: &BTreeMap<String, String>, yara: Compiled) -> (Self, Vec<RuleError>) {
+    fn assemble(files: &Files<'_>, yara: Compiled) -> (Self, Vec<RuleError>) {
         let mut errors = Vec::new();
-        let text = |name: &str| files.get(name).map_or("", String::as_str);
+        let text = |name: &str| files.get(name).copied().unwrap_or("");
         let lists = ["lists/indicators.csv", "lists/indicators-test.csv"].map(|name| (name, text(name)));
         let (tools, extensions) = ("lists/tools.csv", "lists/extensions.csv");
         let mut set = Self {
@@ -207,7 +211,7 @@ impl Ruleset {
     }
 
     /// Regular expressions that are well formed and cannot be compiled all the same.
-    fn uncompilable(&self, files: &BTreeMap<String, String>) -> Vec<RuleError> {
+    fn uncompilable(&self, files: &Files<'_>) -> Vec<RuleError> {
         let commands = self.commands.iter().map(|(id, rule)| (format!("rules/{id}{COMMAND}"), rule.compile()));
         let settings = self.settings.iter().map(|(id, rule)| (format!("rules/{id}{SETTING}"), rule.compile()));
         let secrets = self.secrets.iter().map(|(id, rule)| (format!("rules/{id}{SECRET}"), rule.compile()));
@@ -220,15 +224,15 @@ impl Ruleset {
             .chain(flows)
             .filter_map(|(file, result)| Some((file, result.err()?)));
         broken
-            .map(|(file, why)| RuleError::body(file.clone(), files.get(&file).map_or("", String::as_str), why))
+            .map(|(file, why)| RuleError::body(file.clone(), files.get(file.as_str()).copied().unwrap_or(""), why))
             .collect()
     }
 
     /// What names something that does not exist.
-    fn inconsistent(&self, files: &BTreeMap<String, String>) -> Vec<RuleError> {
+    fn inconsistent(&self, files: &Files<'_>) -> Vec<RuleError> {
         let mut errors = Vec::new();
         let mut complain = |file: String, why: String| {
-            let text = files.get(&file).map_or("", String::as_str);
+            let text = files.get(file.as_str()).copied().unwrap_or("");
             errors.push(RuleError::body(file, text, why));
         };
         for (id, prose) in &self.prose {
@@ -329,6 +333,10 @@ fn compile(files: &BTreeMap<String, String>) -> Result<Compiled, RuleError> {
     yara::compile(bodies)
         .map(|rules| Compiled::Own(Box::new(rules)))
         .map_err(|error| RuleError::Yara(error.to_string()))
+}
+
+fn borrowed(files: &BTreeMap<String, String>) -> Files<'_> {
+    files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect()
 }
 
 /// What was read, or nothing if it was broken.

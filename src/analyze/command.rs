@@ -198,6 +198,8 @@ impl CommandRule {
 /// A command with what only some rules ask for.
 struct Looked<'a> {
     command: &'a Command,
+    /// Without the tests of `find` that are turned round: they pick nothing.
+    args: Vec<&'a str>,
     read: Vec<&'a str>,
     written: Vec<&'a str>,
     deleted: Vec<&'a str>,
@@ -217,8 +219,8 @@ impl CommandCase {
             && one_of(&self.writes, &looked.written)
             && one_of(&self.deletes, &looked.deleted)
             && (self.program.is_empty() || self.program.holds(&command.name))
-            && self.args.iter().all(|regex| command.args.iter().any(|arg| regex.is_match(arg)))
-            && !self.not_args.iter().any(|regex| command.args.iter().any(|arg| regex.is_match(arg)))
+            && self.args.iter().all(|regex| looked.args.iter().any(|arg| regex.is_match(arg)))
+            && !self.not_args.iter().any(|regex| looked.args.iter().any(|arg| regex.is_match(arg)))
             && through(&self.piped_to, &command.to)
             && through(&self.piped_from, &command.from)
             && (self.hosts.is_empty() || self.hosts.iter().any(|host| looked.hosts.contains(host)))
@@ -236,7 +238,9 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
         let mut last = None;
         for (at, case) in input.rules.command_index.of(&command.name) {
             let Some((id, rule)) = input.rules.commands.get(at).filter(|_| last != Some(at)) else { continue };
-            let Some(case) = rule.cases.get(case).filter(|case| case.fits(&looked, &input.rules.hosts)) else { continue };
+            let Some(case) = rule.cases.get(case).filter(|case| case.fits(&looked, &input.rules.hosts)) else {
+                continue;
+            };
             last = Some(at);
             if let Some(rule) = input.rules.get(id) {
                 found.push(report(id, &rule.meta, case, *artifact, command));
@@ -263,7 +267,21 @@ fn look<'a>(input: &'a Input<'_>, command: &'a Command) -> Looked<'a> {
     let (read, written, deleted) = places(command);
     let hosts = command.args.iter().filter(|arg| is_address(arg));
     let hosts = hosts.flat_map(|address| input.rules.hosts.classes(address)).collect();
-    Looked { command, read: classes(&read), written: classes(&written), deleted: classes(&deleted), hosts }
+    let (read, written, deleted) = (classes(&read), classes(&written), classes(&deleted));
+    Looked { command, args: arguments(command), read, written, deleted, hosts }
+}
+
+fn arguments(command: &Command) -> Vec<&str> {
+    let is_not = |arg: &str| command.name == "find" && matches!(arg, "!" | "-not");
+    let mut before = "";
+    let mut all = Vec::with_capacity(command.args.len());
+    for arg in command.args.iter().map(String::as_str) {
+        if !is_not(before) {
+            all.push(arg);
+        }
+        before = arg;
+    }
+    all
 }
 
 /// Paths that a command reads, writes and deletes.

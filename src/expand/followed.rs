@@ -4,15 +4,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Expansion;
 use crate::artifact::{ArtifactId, Map, Op, Piece};
-use crate::flow::interpret::{Hit, Trace, Unit};
+use crate::flow::interpret::{Hit, TEXT_WRITE, Trace, Unit};
 use crate::flow::ir::Language;
 use crate::flow::value::UNKNOWN;
 use crate::parse::shell::Command;
 use crate::parse::{Child, Kind};
 use crate::ruleset::Ruleset;
 
-/// Files of settings that one package is taken to write.
-const SETTINGS: usize = 32;
+/// Files for agents that one package is taken to write.
+const FOR_AGENTS: usize = 32;
 
 impl Expansion<'_> {
     /// Files of the package that scripts may read, if there is a script.
@@ -25,16 +25,29 @@ impl Expansion<'_> {
         files.map(|file| file.named().shown().to_owned()).filter(|path| !programs.contains(path.as_str())).collect()
     }
 
-    /// Settings of agents that programs write, as files of the names that they would have.
-    pub(super) fn settings(&self, artifacts: &[ArtifactId], hits: &[Hit], rules: &Ruleset) -> Vec<(ArtifactId, Child)> {
-        let written = hits.iter().filter(|hit| hit.class == "file-write").filter_map(|hit| {
+    /// Settings of agents that programs write, and what agents read at every start, as files of the names that they would
+    /// have.
+    pub(super) fn for_agents(
+        &self,
+        artifacts: &[ArtifactId],
+        hits: &[Hit],
+        rules: &Ruleset,
+    ) -> Vec<(ArtifactId, Child)> {
+        let mut texts = HashSet::new();
+        let is_write = |hit: &&Hit| hit.class == "file-write" || hit.class == TEXT_WRITE;
+        let written = hits.iter().filter(is_write).filter_map(|hit| {
             let id = *artifacts.get(hit.place.module as usize)?;
-            let path = hit.paths.iter().find(|path| rules.paths.classes(path).contains(&"agent-config"))?;
-            let text = hit.content.iter().find(|text| text.starts_with('{'))?;
+            let named = |class: &str| hit.paths.iter().find(|path| rules.paths.classes(path).contains(&class));
+            let setting = || Some((named("agent-config")?, hit.content.iter().find(|text| text.starts_with('{'))?));
+            let memory = || Some((named("agent-memory")?, hit.content.iter().find(|text| is_prose(text))?));
+            let (kind, (path, text)) =
+                memory().map(|found| (Some(Kind::Markdown), found)).or_else(|| setting().map(|found| (None, found)))?;
             let range = hit.place.start as usize..hit.place.end as usize;
-            Some((id, Child::made(Op::Folded, range, text.as_bytes().to_vec()).named(path.as_bytes())))
+            let child = Child::made(Op::Folded, range, text.as_bytes().to_vec()).named(path.as_bytes());
+            let child = if let Some(kind) = kind { child.of_kind(kind) } else { child };
+            texts.insert(text).then_some((id, child))
         });
-        written.take(SETTINGS).collect()
+        written.take(FOR_AGENTS).collect()
     }
 
     /// Scripts as they run.
@@ -90,6 +103,12 @@ impl Expansion<'_> {
             ..Child::made(Op::Followed, whole, trace.text.clone().into_bytes()).of_kind(Kind::Shell)
         })
     }
+}
+
+/// Whether a text has a sentence.
+fn is_prose(text: &str) -> bool {
+    text.split_whitespace().filter(|word| word.chars().all(char::is_alphabetic)).nth(4).is_some()
+        || text.chars().filter(|c| !c.is_ascii()).nth(12).is_some()
 }
 
 /// What is known of a command, without what parsers of words differ in.

@@ -28,7 +28,7 @@ mod written;
 use constant::grows;
 use frame::Frame;
 use object::Object;
-pub use outcome::{Folded, FoldedRole, Hit, Outcome};
+pub use outcome::{Folded, FoldedRole, Hit, Outcome, TEXT_WRITE};
 pub use shell::Trace;
 
 /// A module of the package at hand.

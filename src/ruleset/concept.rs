@@ -1,68 +1,93 @@
-//! What sentences read as: groups of words, weighted by how much more often they stand in sentences that ask for
-//! something than in others. `scripts/train-concepts` learns the weights from examples.
+//! What sentences read as: words in groups and in pairs, weighted by how much more often they stand in sentences that ask
+//! for something than in others. `scripts/train-concepts` learns the weights from examples.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::OnceLock;
 
 use crate::rule::RuleError;
+use crate::ruleset::Files;
 use crate::text;
 
 /// Most words of a group.
 const GROUP: usize = 3;
-/// Bits of a word's number in the key of a group.
-const BITS: usize = 21;
+/// Words that follow a word, the common ones left out, with which it makes a pair.
+const REACH: usize = 6;
 /// Words that are read together, and by half of which a longer text is read on: about a sentence.
 const WINDOW: usize = 60;
+/// Letters of a word that are compared; what comes after them is its ending.
+const STEM: usize = 5;
+/// Words that make no pairs.
+const COMMON: [&str; 21] = [
+    "the", "a", "an", "of", "to", "in", "and", "or", "is", "are", "be", "for", "with", "it", "on", "at", "as", "by",
+    "this", "that", "<n>",
+];
 
-/// Named concepts, from `concepts/*.csv`: rows of a group of words and its weight in hundredths; the row without words
-/// is what all others are added to.
+/// Named concepts, from `concepts/*.csv`: rows of a group (`words with spac*`) or a pair (`a & b`) and its weight in
+/// hundredths; the row without words is what all others are added to.
 #[derive(Default)]
 pub struct Concepts(BTreeMap<String, Concept>);
 
 /// One of them.
 pub struct Concept {
-    /// Weights are in hundredths, here and below.
-    rows: Vec<(String, i32)>,
+    rows: String,
     /// Made when the first text is read: most runs need none.
     index: OnceLock<Index>,
 }
 
+/// Weights in hundredths.
 #[derive(Default)]
 struct Index {
     bias: i32,
-    /// Numbers of the words of all groups, from 1.
-    numbers: HashMap<String, u64>,
-    /// Weights by the numbers of a group's words, and which row has it.
-    weights: HashMap<u64, (i32, usize)>,
+    weights: HashMap<u64, i16, BuildHasherDefault<AsItIs>>,
 }
 
 /// How much a text reads as something: above nought it does.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reading<'c> {
+pub struct Reading {
     /// The highest score of any part of it.
     pub score: f32,
-    /// The group of words that says so most.
-    pub words: &'c str,
+    /// The words that say so most; nothing if it does not read so.
+    pub words: String,
     /// How many words it has.
     pub length: usize,
 }
 
+/// Keys are hashes already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+/// A word of a text; addresses have no key, and part what stands around them.
+struct Word<'t> {
+    text: &'t str,
+    key: Option<u64>,
+    is_common: bool,
+}
+
 impl Concepts {
-    pub(crate) fn parse(files: &BTreeMap<String, String>, errors: &mut Vec<RuleError>) -> Self {
+    pub(crate) fn parse(files: &Files<'_>, errors: &mut Vec<RuleError>) -> Self {
         let mut all = BTreeMap::new();
         for (file, text) in files {
             let Some(name) = file.strip_prefix("concepts/").and_then(|n| n.strip_suffix(".csv")) else { continue };
-            let rows = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
-                let (words, weight) = line.rsplit_once(',')?;
-                Some((words.to_owned(), i32::from(weight.parse::<i16>().ok()?)))
-            });
-            match rows.collect() {
-                Some(rows) => drop(all.insert(name.to_owned(), Concept { rows, index: OnceLock::new() })),
-                None => errors.push(RuleError::Body {
-                    file: file.clone(),
-                    why: "a row is a group of words, a comma and a weight in hundredths".to_owned(),
-                }),
+            if rows(text).any(|row| row.is_none()) {
+                errors.push(RuleError::Body {
+                    file: (*file).to_owned(),
+                    why: "a row is words, a comma and a weight in hundredths".to_owned(),
+                });
             }
+            all.insert(name.to_owned(), Concept { rows: (*text).to_owned(), index: OnceLock::new() });
         }
         Self(all)
     }
@@ -73,104 +98,173 @@ impl Concepts {
     }
 }
 
+/// Words and weights, `None` for what is no row.
+fn rows(text: &str) -> impl Iterator<Item = Option<(&str, i16)>> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.rsplit_once(',').and_then(|(words, weight)| Some((words, weight.parse().ok()?))))
+}
+
 impl Concept {
     /// How much a text reads as this.
-    pub fn read(&self, text: &str) -> Reading<'_> {
-        let index = self.index.get_or_init(|| self.indexed());
-        let numbers = index.numbers(&text::folded(text));
-        let mut best: Option<(i32, usize)> = None;
+    pub fn read(&self, text: &str) -> Reading {
+        let index = self.index.get_or_init(|| Index::new(&self.rows));
+        let folded = text::folded(text);
+        let words = words(&folded);
+        let mut best: Option<(i32, String)> = None;
         let mut start = 0;
         loop {
-            let window = numbers.get(start..numbers.len().min(start + WINDOW)).unwrap_or(&[]);
-            let (score, row) = index.read(window);
-            if best.is_none_or(|(most, _)| score > most) {
-                best = Some((score, row));
+            let window = words.get(start..words.len().min(start + WINDOW)).unwrap_or(&[]);
+            let (score, heaviest) = index.read(window);
+            if best.as_ref().is_none_or(|(most, _)| score > *most) {
+                let telling = heaviest.filter(|_| score > 0);
+                best = Some((score, telling.map_or_else(String::new, |found| found.shown(window))));
             }
             start += WINDOW / 2;
-            if start + WINDOW / 2 >= numbers.len() {
+            if start + WINDOW / 2 >= words.len() {
                 break;
             }
         }
-        let (score, row) = best.unwrap_or_default();
-        Reading {
-            score: score as f32 / 100.0,
-            words: self.rows.get(row).map_or("", |(words, _)| words),
-            length: numbers.len(),
-        }
+        let (score, telling) = best.unwrap_or_default();
+        Reading { score: score as f32 / 100.0, words: telling, length: words.len() }
     }
+}
 
-    fn indexed(&self) -> Index {
-        let mut index = Index::default();
-        for (row, (words, weight)) in self.rows.iter().enumerate() {
-            if words.is_empty() {
-                index.bias = *weight;
-                continue;
-            }
-            let mut key = 0;
-            for word in words.split(' ') {
-                let next = index.numbers.len() as u64 + 1;
-                key = key << BITS | *index.numbers.entry(word.to_owned()).or_insert(next);
-            }
-            index.weights.insert(key, (*weight, row));
+/// Words of a window that stand together, or two that stand near each other.
+enum Found {
+    Group(usize, usize),
+    Pair(usize, usize),
+}
+
+impl Found {
+    fn shown(&self, window: &[Word<'_>]) -> String {
+        let text = |at: usize| window.get(at).map_or("", |word| word.text);
+        match *self {
+            Self::Group(at, length) => (at..at + length).map(text).collect::<Vec<_>>().join(" "),
+            Self::Pair(first, second) => format!("{} … {}", text(first), text(second)),
         }
-        index
     }
 }
 
 impl Index {
-    /// The score of one window, each group counted once, and the row of the heaviest.
-    fn read(&self, numbers: &[u64]) -> (i32, usize) {
-        let mut seen = HashSet::new();
-        let (mut score, mut most, mut heaviest) = (self.bias, 0, usize::MAX);
-        for at in 0..numbers.len() {
-            let mut key = 0;
-            for (length, number) in (1..).zip(numbers.iter().skip(at).take(GROUP)) {
-                if *number == 0 {
-                    break;
+    fn new(text: &str) -> Self {
+        let mut index = Self::default();
+        for (words, weight) in rows(text).flatten() {
+            let stems = || words.split(' ').map(hash);
+            let key = match words.split_once(" & ") {
+                _ if words.is_empty() => {
+                    index.bias = i32::from(weight);
+                    continue;
                 }
-                key = key << BITS | number;
-                let Some((weight, row)) = self.weights.get(&key).filter(|_| seen.insert(key)) else { continue };
-                score += weight;
-                // More words tell a reader more.
-                let telling = weight * length;
-                if telling > most {
-                    (most, heaviest) = (telling, *row);
+                Some((first, second)) => pair(hash(first), hash(second)),
+                None => stems().fold(0, group),
+            };
+            index.weights.insert(key, weight);
+        }
+        index
+    }
+
+    /// The score of one window, each group and pair counted once, and the heaviest of them.
+    fn read(&self, window: &[Word<'_>]) -> (i32, Option<Found>) {
+        let mut seen: Vec<u64> = Vec::new();
+        let (mut score, mut most, mut heaviest) = (self.bias, 0, None);
+        let mut weigh = |key: u64, found: Found| {
+            let Some(weight) = self.weights.get(&key).filter(|_| !seen.contains(&key)) else { return };
+            seen.push(key);
+            score += i32::from(*weight);
+            // More words tell a reader more.
+            let telling = i32::from(*weight)
+                * match found {
+                    Found::Group(_, length) => length as i32,
+                    Found::Pair(..) => 2,
+                };
+            if telling > most {
+                (most, heaviest) = (telling, Some(found));
+            }
+        };
+        for at in 0..window.len() {
+            let mut key = 0;
+            for (length, word) in (1..).zip(window.iter().skip(at).take(GROUP)) {
+                let Some(own) = word.key else { break };
+                key = group(key, own);
+                weigh(key, Found::Group(at, length));
+            }
+        }
+        let telling: Vec<(usize, &Word<'_>)> = window.iter().enumerate().filter(|(_, word)| !word.is_common).collect();
+        for (index, (first, word)) in telling.iter().enumerate() {
+            for (second, other) in telling.iter().skip(index + 1).take(REACH) {
+                if let (Some(own), Some(others)) = (word.key, other.key) {
+                    weigh(pair(own, others), Found::Pair(*first, *second));
                 }
             }
         }
         (score, heaviest)
     }
+}
 
-    /// Numbers of the words of folded text, nought for those of no group. A word is letters, with apostrophes between
-    /// them; any number is `<n>`; where scripts have no spaces, and in Korean, each character is one.
-    fn numbers(&self, folded: &str) -> Vec<u64> {
-        let mut all = Vec::new();
-        let mut add = |word: &str| all.push(self.numbers.get(word).copied().unwrap_or(0));
-        for piece in folded.split_whitespace() {
-            // Where a text leads is for other signals to tell.
-            let is_mail = piece.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
-            if is_mail || piece.contains("://") {
-                add("");
-                continue;
+const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The key of a word's beginning.
+fn hash(word: &str) -> u64 {
+    let hash = word.bytes().fold(MULTIPLIER, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(MULTIPLIER));
+    hash ^ hash >> 29
+}
+
+/// The key of a group that another word is added to.
+fn group(before: u64, word: u64) -> u64 {
+    let mixed = (before.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER);
+    mixed ^ mixed >> 32
+}
+
+/// The key of two words in either order.
+fn pair(first: u64, second: u64) -> u64 {
+    let mixed = (first.wrapping_add(second) ^ !MULTIPLIER).wrapping_mul(MULTIPLIER);
+    mixed ^ mixed >> 32
+}
+
+impl<'t> Word<'t> {
+    fn new(text: &'t str) -> Self {
+        let end = text.char_indices().nth(STEM).map(|(at, _)| at).filter(|_| !text.starts_with('<'));
+        let key = match end {
+            Some(end) => hash(&format!("{}*", text.get(..end).unwrap_or(text))),
+            None => hash(text),
+        };
+        Self { text, key: Some(key), is_common: COMMON.contains(&text) }
+    }
+
+    fn address(text: &'t str) -> Self {
+        Self { text, key: None, is_common: false }
+    }
+}
+
+/// Words of folded text. A word is letters, with apostrophes between them; any number is `<n>`; where scripts have no
+/// spaces, and in Korean, each character is one.
+fn words(folded: &str) -> Vec<Word<'_>> {
+    let mut all = Vec::new();
+    for piece in folded.split_whitespace() {
+        // Where a text leads is for other signals to tell.
+        let is_mail = piece.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+        if is_mail || piece.contains("://") {
+            all.push(Word::address(piece));
+            continue;
+        }
+        let mut start: Option<(usize, bool)> = None;
+        for (at, c) in piece.char_indices().chain([(piece.len(), ' ')]) {
+            let is_part = !stands_alone(c) && (c.is_alphanumeric() || (c == '\'' && start.is_some()));
+            if let Some((from, is_number)) = start
+                && (!is_part || (c != '\'' && is_number != c.is_numeric()))
+            {
+                let word = piece.get(from..at).unwrap_or("").trim_end_matches('\'');
+                all.push(Word::new(if is_number { "<n>" } else { word }));
+                start = None;
             }
-            let mut start: Option<(usize, bool)> = None;
-            for (at, c) in piece.char_indices().chain([(piece.len(), ' ')]) {
-                let is_part = !stands_alone(c) && (c.is_alphanumeric() || (c == '\'' && start.is_some()));
-                if let Some((from, is_number)) = start
-                    && (!is_part || (c != '\'' && is_number != c.is_numeric()))
-                {
-                    add(if is_number { "<n>" } else { piece.get(from..at).unwrap_or("").trim_end_matches('\'') });
-                    start = None;
-                }
-                if stands_alone(c) {
-                    add(piece.get(at..at + c.len_utf8()).unwrap_or(""));
-                } else if is_part && start.is_none() {
-                    start = Some((at, c.is_numeric()));
-                }
+            if stands_alone(c) {
+                all.push(Word::new(piece.get(at..at + c.len_utf8()).unwrap_or("")));
+            } else if is_part && start.is_none() {
+                start = Some((at, c.is_numeric()));
             }
         }
-        all
     }
+    all
 }
 
 /// Whether a character is a word of its own.
@@ -184,11 +278,11 @@ mod tests {
 
     fn score(rows: &str, text: &str) -> (i32, String) {
         let mut errors = Vec::new();
-        let files = BTreeMap::from([("concepts/hush.csv".to_owned(), rows.to_owned())]);
+        let files = Files::from([("concepts/hush.csv", rows)]);
         let all = Concepts::parse(&files, &mut errors);
         assert!(errors.is_empty(), "{errors:?}");
         let reading = all.get("hush").expect("it is there").read(text);
-        ((reading.score * 100.0).round() as i32, reading.words.to_owned())
+        ((reading.score * 100.0).round() as i32, reading.words)
     }
 
     #[test]
@@ -196,6 +290,20 @@ mod tests {
         let rows = ",0\ndon't post,1\npost <n> th,2\na b to,4\nor,8\n不 说,16\nto or,32\n";
         let text = "Don't post 45th `a_b` to https://a.example/x or me@a.example, 不说";
         assert_eq!(score(rows, text).0, 31);
+    }
+
+    #[test]
+    fn words_count_by_how_they_begin() {
+        assert_eq!(score(",0\nencod*,3\nencode,50\n", "Encoded or encoding").0, 3);
+        assert_eq!(score(",0\nкодир*,3\n", "закодировать, кодирует").0, 3);
+    }
+
+    #[test]
+    fn pairs_stand_near_each_other_in_either_order() {
+        let rows = ",0\ntoken & send,7\n";
+        assert_eq!(score(rows, "send of the and it a token").0, 7);
+        assert_eq!(score(rows, "a token that is there for you to send"), (7, "token … send".to_owned()));
+        assert_eq!(score(rows, "send one two three four five six seven a token").0, 0);
     }
 
     #[test]
@@ -208,7 +316,15 @@ mod tests {
 
     #[test]
     fn long_texts_are_read_by_windows() {
-        let text = format!("{}secret word {}", "filler ".repeat(300), "filler ".repeat(300));
-        assert_eq!(score(",0\nsecret word,100\nfiller,-1\n", &text), (99, "secret word".to_owned()));
+        let text = format!("{}secre words {}", "filler ".repeat(300), "filler ".repeat(300));
+        assert_eq!(score(",0\nsecre words,100\nfille*,-1\n", &text), (99, "secre words".to_owned()));
+    }
+
+    #[test]
+    fn what_is_no_row_is_an_error() {
+        let mut errors = Vec::new();
+        let files = Files::from([("concepts/hush.csv", ",0\nno weight\n")]);
+        Concepts::parse(&files, &mut errors);
+        assert_eq!(errors.len(), 1);
     }
 }

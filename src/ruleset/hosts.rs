@@ -101,7 +101,8 @@ impl Hosts {
     pub fn classes(&self, address: &str) -> Vec<String> {
         let Some(place) = self.place(address) else { return Vec::new() };
         let more = [("throwaway", place.is_throwaway()), ("provider", is_below(&self.providers, &place.host))];
-        more.into_iter().filter_map(|(class, holds)| holds.then(|| class.to_owned())).chain([place.class]).collect()
+        let more = more.into_iter().filter(|(_, holds)| *holds).map(|(class, _)| class.to_owned());
+        more.chain([place.class]).collect()
     }
 
     /// Whether an address in a text is of one of these classes.

@@ -1,9 +1,11 @@
 //! Phrase lists in several languages, compared with folded text.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::rule::RuleError;
+use crate::ruleset::Files;
 use crate::ruleset::words::{Index, Literal, Owner};
 use crate::text;
 
@@ -20,6 +22,9 @@ const BETWEEN: [char; 7] = [',', ';', ':', ')', '"', '\'', '`'];
 pub struct Lexicons {
     lists: BTreeMap<String, LexiconId>,
     phrases: Vec<Phrase>,
+    /// Parts of all phrases, and their texts, one after the other: every start reads tens of thousands.
+    parts: Vec<Part>,
+    texts: String,
     /// Words that a part of a phrase may be, for all phrases that name the same list.
     words: Vec<Vec<Word>>,
     /// The rarest part of each phrase.
@@ -31,8 +36,9 @@ pub type LexiconId = u16;
 
 struct Phrase {
     list: LexiconId,
-    parts: Vec<Part>,
-    /// The part that is looked up.
+    /// Of the parts.
+    range: Range<u32>,
+    /// Which of them is looked up.
     key: usize,
     /// Whether it begins and ends where a word does.
     edges: [bool; 2],
@@ -47,8 +53,8 @@ struct Part {
 }
 
 enum What {
-    /// This text.
-    Text(String),
+    /// This one of the texts.
+    Text(Range<u32>),
     /// One of the words of this list.
     OneOf(usize),
 }
@@ -61,7 +67,7 @@ struct Word {
 }
 
 impl Lexicons {
-    pub(crate) fn parse(files: &BTreeMap<String, String>, errors: &mut Vec<RuleError>) -> Self {
+    pub(crate) fn parse(files: &Files<'_>, errors: &mut Vec<RuleError>) -> Self {
         let mut all = Self::default();
         let mut words = BTreeMap::new();
         for (file, text) in files {
@@ -79,16 +85,89 @@ impl Lexicons {
             let list = all.lists.len() as LexiconId;
             all.lists.insert(name.to_owned(), list);
             for line in lines(text) {
-                match Phrase::parse(line, list, &words, &all.words) {
-                    Ok(phrase) => all.phrases.extend(phrase),
-                    Err(why) => errors.push(RuleError::Body { file: file.clone(), why }),
+                if let Err(why) = all.add(line, list, &words) {
+                    errors.push(RuleError::Body { file: (*file).to_owned(), why });
                 }
             }
         }
-        let keys = all.phrases.iter().enumerate();
-        let keys = keys.flat_map(|(at, phrase)| phrase.literals(&all.words).into_iter().map(move |l| (l, at as Owner)));
+        let owned = (0..).zip(&all.phrases);
+        let keys = owned.flat_map(|(at, phrase)| all.literals(phrase).map(move |literal| (literal, at as Owner)));
         all.index = Index::new(keys);
         all
+    }
+
+    /// Adds the phrase of one line.
+    fn add(&mut self, line: &str, list: LexiconId, names: &BTreeMap<&str, usize>) -> Result<(), String> {
+        let (stem, is_stem) = match line.strip_suffix('*') {
+            Some(stem) if !stem.ends_with(' ') => (stem, true),
+            _ => (line, false),
+        };
+        if stem.contains('*') && stem.split(' ').any(|word| word.len() > 1 && word.ends_with('*')) {
+            return Err(format!("`{line}` has the beginning of a word that is not its last one"));
+        }
+        let folded = text::folded(stem);
+        let first = self.parts.len();
+        // A text that is not one of many is found soonest, a long one of those.
+        let mut heaviest = (0, 0);
+        for (at, run) in folded.split('*').enumerate() {
+            let mut has_gap = at > 0;
+            for piece in run.split_inclusive('}').flat_map(|piece| piece.split_inclusive('{')) {
+                let text = piece.trim_end_matches('{').trim();
+                let (what, weight) = match text.strip_suffix('}') {
+                    Some(name) => {
+                        let list = names.get(name);
+                        let list = *list.ok_or_else(|| format!("there is no list `{name}` in lexicons/words"))?;
+                        (What::OneOf(list), 1000 / (1 + self.words.get(list).map_or(0, Vec::len)))
+                    }
+                    None if text.is_empty() => continue,
+                    None => {
+                        let start = self.texts.len() as u32;
+                        self.texts.push_str(text);
+                        let weight = 1000 * text.split(' ').count() + text.len();
+                        (What::Text(start..self.texts.len() as u32), weight)
+                    }
+                };
+                heaviest = heaviest.max((weight, self.parts.len() - first));
+                self.parts.push(Part { has_gap, what });
+                has_gap = false;
+            }
+        }
+        if self.parts.len() == first {
+            return Ok(());
+        }
+        // Of the phrase as it was written: other letters fold to those of ASCII, and their words have other edges.
+        let has_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '{' | '}'));
+        let edges = [has_edge(stem.chars().next()), !is_stem && has_edge(stem.chars().last())];
+        let range = first as u32..self.parts.len() as u32;
+        self.phrases.push(Phrase { list, range, key: heaviest.1, edges, is_spaced: folded.is_ascii() });
+        Ok(())
+    }
+
+    fn parts(&self, phrase: &Phrase) -> &[Part] {
+        self.parts.get(phrase.range.start as usize..phrase.range.end as usize).unwrap_or(&[])
+    }
+
+    fn text(&self, range: &Range<u32>) -> &str {
+        self.texts.get(range.start as usize..range.end as usize).unwrap_or("")
+    }
+
+    /// What the key of a phrase may be; in scripts without spaces that may be part of a longer word.
+    fn literals(&self, phrase: &Phrase) -> impl Iterator<Item = Literal<'_>> {
+        let parts = self.parts(phrase);
+        let is_open = |is_edge: bool, edge: bool| if is_edge { !edge } else { !phrase.is_spaced };
+        let [start, end] = phrase.edges;
+        let (text, words) = match parts.get(phrase.key).map(|part| &part.what) {
+            Some(What::Text(range)) => {
+                let is_open = [is_open(phrase.key == 0, start), is_open(phrase.key + 1 == parts.len(), end)];
+                (Some(Literal { text: Cow::Borrowed(self.text(range)), is_open }), &[][..])
+            }
+            Some(What::OneOf(list)) => (None, self.words.get(*list).map_or(&[][..], Vec::as_slice)),
+            None => (None, &[][..]),
+        };
+        let one_of = words.iter();
+        let one_of =
+            one_of.map(|word| Literal { text: Cow::Borrowed(word.text.as_str()), is_open: [false, word.is_stem] });
+        text.into_iter().chain(one_of)
     }
 
     /// All phrases in text that went through [`text::fold`], with the list and the range of each, in this order.
@@ -97,7 +176,7 @@ impl Lexicons {
         let mut found: Vec<_> = candidates
             .filter_map(|(phrase, at)| {
                 let phrase = self.phrases.get(phrase as usize)?;
-                Some((phrase.list, Place { phrase, folded, words: &self.words }.around(at)?))
+                Some((phrase.list, Place { phrase, folded, lexicons: self }.around(at)?))
             })
             .collect();
         found.sort_unstable_by_key(|(list, range)| (*list, range.start, range.end));
@@ -129,79 +208,17 @@ impl Word {
     }
 }
 
-impl Phrase {
-    fn parse(
-        line: &str,
-        list: LexiconId,
-        names: &BTreeMap<&str, usize>,
-        words: &[Vec<Word>],
-    ) -> Result<Option<Self>, String> {
-        let (stem, is_stem) = match line.strip_suffix('*') {
-            Some(stem) if !stem.ends_with(' ') => (stem, true),
-            _ => (line, false),
-        };
-        if stem.split(' ').any(|word| word.len() > 1 && word.ends_with('*')) {
-            return Err(format!("`{line}` has the beginning of a word that is not its last one"));
-        }
-        let folded = text::folded(stem);
-        let mut parts = Vec::new();
-        for (at, run) in folded.split('*').enumerate() {
-            let mut has_gap = at > 0;
-            for piece in run.split_inclusive('}').flat_map(|piece| piece.split_inclusive('{')) {
-                let text = piece.trim_end_matches('{').trim();
-                let what = match text.strip_suffix('}') {
-                    Some(name) => What::OneOf(
-                        *names.get(name).ok_or_else(|| format!("there is no list `{name}` in lexicons/words"))?,
-                    ),
-                    None if text.is_empty() => continue,
-                    None => What::Text(text.to_owned()),
-                };
-                parts.push(Part { has_gap, what });
-                has_gap = false;
-            }
-        }
-        // A text that is not one of many is found soonest, a long one of those.
-        let weight = |at: &usize| match &parts[*at].what {
-            What::Text(text) => 1000 * text.split(' ').count() + text.len(),
-            What::OneOf(list) => 1000 / (1 + words.get(*list).map_or(0, Vec::len)),
-        };
-        let Some(key) = (0..parts.len()).max_by_key(weight) else { return Ok(None) };
-        // Of the phrase as it was written: other letters fold to those of ASCII, and their words have other edges.
-        let has_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '{' | '}'));
-        let edges = [has_edge(stem.chars().next()), !is_stem && has_edge(stem.chars().last())];
-        Ok(Some(Self { list, parts, key, edges, is_spaced: folded.is_ascii() }))
-    }
-
-    /// What its key may be; in scripts without spaces that may be part of a longer word.
-    fn literals(&self, words: &[Vec<Word>]) -> Vec<Literal> {
-        let is_first = self.key == 0;
-        let is_last = self.key + 1 == self.parts.len();
-        let is_open = |is_edge: bool, edge: bool| if is_edge { !edge } else { !self.is_spaced };
-        let [start, end] = self.edges;
-        match self.parts.get(self.key).map(|part| &part.what) {
-            Some(What::Text(text)) => {
-                vec![Literal { text: text.clone(), is_open: [is_open(is_first, start), is_open(is_last, end)] }]
-            }
-            Some(What::OneOf(list)) => {
-                let all = words.get(*list).map_or(&[][..], Vec::as_slice).iter();
-                all.map(|word| Literal { text: word.text.clone(), is_open: [false, word.is_stem] }).collect()
-            }
-            None => Vec::new(),
-        }
-    }
-}
-
 /// A phrase and the text in which it is looked for.
 struct Place<'p> {
     phrase: &'p Phrase,
     folded: &'p str,
-    words: &'p [Vec<Word>],
+    lexicons: &'p Lexicons,
 }
 
 impl Place<'_> {
     /// The range of the phrase whose key stands at `at`.
     fn around(&self, at: usize) -> Option<Range<usize>> {
-        let (before, after) = self.phrase.parts.split_at(self.phrase.key);
+        let (before, after) = self.lexicons.parts(self.phrase).split_at_checked(self.phrase.key)?;
         let (key, after) = after.split_first()?;
         let start = self.start(before, key.has_gap, at)?;
         let end = self.ends(key, at).into_iter().find_map(|at| self.end(after, at))?;
@@ -212,9 +229,12 @@ impl Place<'_> {
     fn ends(&self, part: &Part, at: usize) -> Vec<usize> {
         let rest = self.folded.get(at..).unwrap_or("");
         match &part.what {
-            What::Text(text) => rest.starts_with(text.as_str()).then_some(at + text.len()).into_iter().collect(),
+            What::Text(range) => {
+                let text = self.lexicons.text(range);
+                rest.starts_with(text).then_some(at + text.len()).into_iter().collect()
+            }
             What::OneOf(list) => {
-                let all = self.words.get(*list).map_or(&[][..], Vec::as_slice).iter();
+                let all = self.lexicons.words.get(*list).map_or(&[][..], Vec::as_slice).iter();
                 // Most words differ in the first letter, which is told sooner than that they do.
                 let first = rest.as_bytes().first();
                 let is_here = |word: &&Word| word.text.as_bytes().first() == first && rest.starts_with(&word.text);
@@ -232,9 +252,12 @@ impl Place<'_> {
         let before = self.folded.get(..at).unwrap_or("").trim_end_matches(BETWEEN);
         let at = before.len();
         match &part.what {
-            What::Text(text) => before.ends_with(text.as_str()).then(|| at - text.len()).into_iter().collect(),
+            What::Text(range) => {
+                let text = self.lexicons.text(range);
+                before.ends_with(text).then(|| at - text.len()).into_iter().collect()
+            }
             What::OneOf(list) => {
-                let all = self.words.get(*list).map_or(&[][..], Vec::as_slice).iter();
+                let all = self.lexicons.words.get(*list).map_or(&[][..], Vec::as_slice).iter();
                 let last = before.as_bytes().last();
                 let may_end = |word: &&Word| word.is_stem || word.text.as_bytes().last() == last;
                 let starts = all.filter(may_end).filter_map(|word| {

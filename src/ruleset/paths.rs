@@ -28,7 +28,7 @@ struct Row {
     pattern: String,
     class: String,
     /// The longest part of the pattern without wildcards; none where that is no more than signs.
-    literal: Option<Literal>,
+    literal: Option<Literal<'static>>,
 }
 
 impl Paths {
@@ -78,7 +78,7 @@ impl Paths {
 }
 
 /// The longest part of a pattern that every path stands for which it does.
-fn literal(pattern: &str) -> Option<Literal> {
+fn literal(pattern: &str) -> Option<Literal<'static>> {
     let mut parts = vec![(0, String::new())];
     let mut depth = 0;
     // It may mean a path without a directory.
@@ -100,7 +100,7 @@ fn literal(pattern: &str) -> Option<Literal> {
     }
     let (start, text) = parts.into_iter().max_by_key(|(_, part)| part.len())?;
     let is_open = [start > 0, start + text.len() < pattern.len()];
-    text.bytes().any(|byte| byte.is_ascii_alphanumeric()).then_some(Literal { text, is_open })
+    text.bytes().any(|byte| byte.is_ascii_alphanumeric()).then_some(Literal { text: text.into(), is_open })
 }
 
 /// A path in lower case with `/` between its parts, and with `~` for anybody's home.

@@ -2,6 +2,7 @@
 //! words of a literal that stand together are looked up, and only then is the
 //! literal compared. Costs next to nothing to build, unlike an automaton.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -13,6 +14,8 @@ pub(crate) type Owner = u32;
 /// Literals, found by their words.
 #[derive(Default)]
 pub(crate) struct Index {
+    /// All literals one after the other: there are tens of thousands, and every start reads them.
+    texts: String,
     parts: Vec<Part>,
     /// Keys of the anchors of parts, sorted.
     anchors: Vec<Anchor>,
@@ -27,7 +30,8 @@ pub(crate) struct Index {
 }
 
 struct Part {
-    text: String,
+    /// Of the texts.
+    range: Range<u32>,
     owner: Owner,
 }
 
@@ -95,18 +99,20 @@ impl Filter {
 
 impl Index {
     /// An index of literals.
-    pub(crate) fn new(literals: impl Iterator<Item = (Literal, Owner)>) -> Self {
+    pub(crate) fn new<'t>(literals: impl Iterator<Item = (Literal<'t>, Owner)>) -> Self {
         let mut index = Self::default();
         for (literal, owner) in literals {
             if let Some((key, end)) = literal.anchor() {
                 index.anchors.push(Anchor { key, part: index.parts.len() as u32, end: end as u32 });
-                index.parts.push(Part { text: literal.text, owner });
+                let start = index.texts.len() as u32;
+                index.texts.push_str(&literal.text);
+                index.parts.push(Part { range: start..index.texts.len() as u32, owner });
             // The greatest is of a script; below it there are dashes and quotation marks, which are everywhere.
             } else if let Some(lead) = literal.text.bytes().filter(|byte| !byte.is_ascii()).max() {
                 index.leads.0[usize::from(lead)] = true;
-                index.foreign.literals.push((literal.text, owner));
+                index.foreign.literals.push((literal.text.into_owned(), owner));
             } else {
-                index.loose.literals.push((literal.text, owner));
+                index.loose.literals.push((literal.text.into_owned(), owner));
             }
         }
         index.anchors.sort_unstable();
@@ -140,7 +146,8 @@ impl Index {
         for anchor in self.anchors.iter().skip(first).take_while(|anchor| anchor.key == key) {
             let Some(part) = self.parts.get(anchor.part as usize) else { continue };
             let Some(start) = end.checked_sub(anchor.end as usize) else { continue };
-            if text.as_bytes().get(start..start + part.text.len()) == Some(part.text.as_bytes()) {
+            let wanted = self.texts.as_bytes().get(part.range.start as usize..part.range.end as usize);
+            if text.as_bytes().get(start..start + part.range.len()) == wanted {
                 found.push((part.owner, start));
             }
         }
@@ -149,25 +156,37 @@ impl Index {
 
 /// What is looked for.
 #[derive(Clone)]
-pub(crate) struct Literal {
-    pub(crate) text: String,
+pub(crate) struct Literal<'t> {
+    pub(crate) text: Cow<'t, str>,
     /// Whether its first and its last word may be parts of longer ones.
     pub(crate) is_open: [bool; 2],
 }
 
-impl Literal {
+impl Literal<'_> {
     /// The key of its longest pair of whole words, or of its only whole word, and where that ends.
     fn anchor(&self) -> Option<(u64, usize)> {
         let [open_start, open_end] = self.is_open;
         let is_whole =
             |range: &Range<usize>| !(open_start && range.start == 0 || open_end && range.end == self.text.len());
-        let all: Vec<_> = words(&self.text).filter(|(range, _)| is_whole(range)).collect();
-        let longest = all.windows(2).max_by_key(|two| two[1].0.end - two[0].0.start);
-        let pairs = longest.map(|two| (two[0].0.len() + two[1].0.len(), pair(two[0].1, two[1].1), two[1].0.end));
-        let words =
-            all.iter().max_by_key(|(range, _)| range.len()).map(|(range, hash)| (range.len(), *hash, range.end));
+        // Of several that are as long the last one.
+        let mut longest_pair: Option<(usize, usize, u64, usize)> = None;
+        let mut longest_word: Option<(usize, u64, usize)> = None;
+        let mut before: Option<(Range<usize>, u64)> = None;
+        for (range, hash) in words(&self.text).filter(|(range, _)| is_whole(range)) {
+            if let Some((first, first_hash)) = before {
+                let reach = range.end - first.start;
+                if longest_pair.is_none_or(|(most, ..)| reach >= most) {
+                    longest_pair = Some((reach, first.len() + range.len(), pair(first_hash, hash), range.end));
+                }
+            }
+            if longest_word.is_none_or(|(most, ..)| range.len() >= most) {
+                longest_word = Some((range.len(), hash, range.end));
+            }
+            before = Some((range, hash));
+        }
+        let pairs = longest_pair.map(|(_, length, key, end)| (length, key, end));
         // Letters between others are no words, and stand everywhere.
-        let (_, key, end) = pairs.or(words).filter(|(length, ..)| *length >= 4 || self.text.is_ascii())?;
+        let (_, key, end) = pairs.or(longest_word).filter(|(length, ..)| *length >= 4 || self.text.is_ascii())?;
         Some((key, end))
     }
 }

@@ -5,7 +5,7 @@ rule program_asks_for_browser_key {
         $name = /["'](Chrome|Chromium|Brave|Microsoft Edge|Arc|Opera|Vivaldi|Yandex) Safe Storage["']/
         $call = /get_password\(|find-generic-password|keytar\.|SecItemCopyMatching|PBKDF2|pbkdf2/
     condition:
-        $name and $call
+        for any i in (1..#name) : ($call in (@name[i] - 400..@name[i] + 400))
 }
 
 rule program_lists_key_store {

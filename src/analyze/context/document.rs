@@ -78,7 +78,9 @@ impl<'a> Place<'a> {
             .block
             .code
             .iter()
-            .find(|code| code.range.start <= self.range.start && self.range.start < code.range.end);
+            .find(|code| code.range.start <= self.range.start && self.range.start < code.range.end)
+            // A sentence that begins with a name set as code is none.
+            .filter(|code| self.range.end <= code.range.end + MARKS);
         let is_quoting_code = code.is_some_and(|code| !self.is_address(code) && !self.is_ordered(code));
         let in_marks = self.marks().is_some_and(|marks| marks.start <= self.range.start && self.range.end <= marks.end);
         if (is_quoting_code || in_marks) && self.block.is_prose() && self.has_other_words() {
@@ -426,5 +428,7 @@ fn without_quotations(text: &str) -> String {
     text.split(['"', '“', '”', '„', '«', '»', '「', '」']).step_by(2).collect::<Vec<_>>().join(" ")
 }
 
+/// Most marks that end what is set as code.
+const MARKS: usize = 3;
 /// Bytes around a place that may speak of it.
 const REACH: usize = 2000;

@@ -32,7 +32,7 @@ pub(super) struct Judge<'a> {
 }
 
 /// Sentences of a block, and how much each reads as a concept.
-type Sentences<'a> = Vec<(Range<usize>, Reading<'a>)>;
+type Sentences<'a> = Vec<(Range<usize>, Reading)>;
 
 /// Which phrases stand where.
 struct Hints {
@@ -52,6 +52,12 @@ const SHOWN: usize = 3;
 
 /// Section, and whether it is the front matter.
 type Place = (usize, bool);
+
+/// Whether a text is code of a language that is not parsed, by its signs.
+fn is_code(text: &str) -> bool {
+    let signs = text.bytes().filter(|byte| b"{}();=<>&|".contains(byte)).count();
+    signs >= 4 && signs * 24 > text.len()
+}
 
 impl<'a> Judge<'a> {
     pub(super) fn new(input: &'a Input<'a>, artifact: ArtifactId, document: &'a Document) -> Self {
@@ -100,6 +106,7 @@ impl<'a> Judge<'a> {
             // A sentence goes on in the next line.
             let flat = block.text.replace('\n', " ");
             let all = sentences(&flat).into_iter();
+            let all = all.filter(|range| !is_code(text::slice(&flat, range.clone())));
             let all = all.map(|range| (range.clone(), concept.read(text::slice(&flat, range))));
             Rc::new(all.filter(|(_, reading)| reading.length >= WORDS).collect())
         });
@@ -108,12 +115,12 @@ impl<'a> Judge<'a> {
 
     /// The sentences that read as a concept in the passage that does so most, if it does so enough.
     fn passage(&self, name: &'a str, at_least: f32, unit: &Unit<'a>) -> Option<Vec<Seen>> {
-        let mut all: Vec<(&Block, Range<usize>, Reading<'a>)> = Vec::new();
+        let mut all: Vec<(&Block, Range<usize>, Reading)> = Vec::new();
         for block in unit.blocks.iter().filter(|block| block.is_prose()) {
             let own = self.readings(name, block);
             all.extend(own.iter().map(|(range, reading)| (*block, range.clone(), reading.clone())));
         }
-        let points = |(_, _, reading): &(&Block, Range<usize>, Reading<'a>)| reading.score.clamp(0.0, LOUDEST);
+        let points = |(_, _, reading): &(&Block, Range<usize>, Reading)| reading.score.clamp(0.0, LOUDEST);
         let sum = |passage: &[_]| passage.iter().map(points).sum::<f32>();
         let starts = 0..=all.len().saturating_sub(PASSAGE);
         let passages = starts.map(|at| all.get(at..all.len().min(at + PASSAGE)).unwrap_or(&[]));
@@ -121,7 +128,7 @@ impl<'a> Judge<'a> {
         let mut seen: Vec<_> = best.iter().filter(|one| points(one) > 0.0).collect();
         seen.sort_by(|a, b| points(b).total_cmp(&points(a)));
         let seen = seen.into_iter().take(SHOWN);
-        let note = |reading: &Reading<'_>| format!("reads as: {} (`{}`)", name.replace('-', " "), reading.words);
+        let note = |reading: &Reading| format!("reads as: {} (`{}`)", name.replace('-', " "), reading.words);
         Some(seen.map(|(block, range, reading)| (block.source(range.clone()), note(reading))).collect())
     }
 

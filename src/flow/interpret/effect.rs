@@ -377,7 +377,7 @@ impl Interpreter<'_> {
         self.without_answers(&mut labels, name);
         let texts = name.texts();
         let written = texts.iter().filter(|text| !text.ends_with(".json"));
-        labels.extend(written.flat_map(|path| self.labels_of_file(path)));
+        labels.extend(written.filter_map(|path| self.files.get(file_key(path))?.taint()).flat_map(|own| own.to_vec()));
         if !labels.is_empty() {
             let reached =
                 Reached { to: Vec::new(), paths: Vec::new(), content: name.texts(), labels, is_chosen: false };

@@ -1,5 +1,6 @@
 //! Files of the package: their content as constants, JSON in them, and programs that are run by path.
 
+use std::ops::Bound;
 use std::rc::Rc;
 
 use super::call::{Call, HANDLE, Reached};
@@ -8,7 +9,7 @@ use super::object::Object;
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::Source;
 use crate::flow::fold;
-use crate::flow::value::{Label, Lit, Sym, UNKNOWN, Value};
+use crate::flow::value::{Label, Lit, Place, Sym, Taint, UNKNOWN, Value, taints};
 
 /// Nesting of JSON that is read.
 const JSON_DEPTH: usize = 16;
@@ -16,6 +17,8 @@ const JSON_DEPTH: usize = 16;
 /// Files whose texts are kept, and bytes of such a text.
 const DRAFTS: usize = 256;
 const DRAFT: usize = 8192;
+/// Files of a folder whose contents count as its own.
+const IN_FOLDER: usize = 64;
 
 impl Interpreter<'_> {
     /// Content of a file by its name in a module: beside it, or in the package.
@@ -90,10 +93,28 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Where what was written to a file came from.
+    /// Where what was written to a file came from, or to files in a folder.
     pub(super) fn labels_of_file(&self, path: &str) -> Vec<Label> {
-        let written = self.files.get(file_key(path)).and_then(Value::taint);
-        written.map(|labels| labels.to_vec()).unwrap_or_default()
+        self.written_to(path).map(|labels| labels.to_vec()).unwrap_or_default()
+    }
+
+    /// The same as a taint.
+    pub(super) fn written_to(&self, path: &str) -> Taint {
+        let key = file_key(path);
+        let own = self.files.get(key).and_then(Value::taint);
+        let folder = format!("{}/", key.trim_end_matches('/'));
+        if folder.len() < 3 {
+            return own;
+        }
+        let from = (Bound::Included(folder.as_str()), Bound::Unbounded);
+        let inside = self.files.range::<str, _>(from).take_while(|(name, _)| name.starts_with(&folder));
+        inside.take(IN_FOLDER).fold(own, |all, (_, value)| taints(&all, &value.taint()))
+    }
+
+    /// What a copy of a file holds.
+    pub(super) fn copy_of(&mut self, path: &str, place: Place, what: &str) -> Value {
+        let label = self.label("file", path, place, what);
+        Value::unknown().with(&taints(&label, &self.written_to(path)))
     }
 
     /// Files got these texts; another name may be given to them later.

@@ -6,6 +6,9 @@ use super::Trace;
 use crate::flow::ir::Language;
 use crate::flow::value::{Label, Names, Place};
 
+/// Class of the hit that says which text a script writes to a file; no rule asks for it.
+pub const TEXT_WRITE: &str = "text-write";
+
 /// What a value with a label reached, or what was done with a known one.
 #[derive(Debug, Clone)]
 pub struct Hit {

@@ -251,7 +251,10 @@ impl Run<'_> {
         if let Some(script) = script.filter(|_| input.text().is_some()) {
             let appends = script.contains(">>") || script.contains("tee -a");
             let list = Value::literal(LIST, words.range.clone());
-            self.written(&list, input.clone(), appends, words.range.clone());
+            // The key may stand in the script itself.
+            let is_own = input.shape().is_empty() && script.contains(" AAAA");
+            let content = if is_own { Value::literal(script, words.range.clone()) } else { input.clone() };
+            self.written(&list, content, appends, words.range.clone());
         }
         self.maybe_file(words, input)
     }

@@ -129,9 +129,11 @@ static SINKS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     .expect("patterns are constant")
 });
 
-/// Whether values of a script may get somewhere: something moves them, and there is somewhere to go, or a name is built.
+/// Whether values of a script may get somewhere: something moves them or a file of the machine is named, and there is
+/// somewhere to go, or a name is built.
 pub fn may_flow(text: &str) -> bool {
-    let moves = text.contains(['$', '`', '|', '<', '>', '@']);
+    let moves = text.contains(['$', '`', '|', '<', '>', '@', '~'])
+        || ["/root/", "/home/", "/etc/"].iter().any(|path| text.contains(path));
     moves && SINKS.is_match(text) || BUILT.is_match(text.as_bytes()) || is_broken(text)
 }
 

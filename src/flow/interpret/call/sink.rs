@@ -2,7 +2,11 @@
 
 use super::super::effect::STREAMS;
 use super::super::object::OPENED;
+use super::super::outcome::TEXT_WRITE;
 use super::*;
+
+/// Sinks that tell something also of what is constant.
+const PLAIN: [&str; 7] = ["file-write", "code", "process", "delete", "clipboard-write", "deserialize", TEXT_WRITE];
 
 impl Interpreter<'_> {
     /// Something gets to a sink; what a command that is started there gives.
@@ -37,7 +41,9 @@ impl Interpreter<'_> {
             self.piped(path, call, &mut content);
             labels.extend(self.tied(&mut content));
             labels.extend(self.started_files(&content));
-            self.sent_by_command(&content, &labels, path, call.place);
+            let mut sent = labels.clone();
+            sent.extend(self.files_in(&content));
+            self.sent_by_command(&content, &sent, path, call.place);
             self.started(call, &content);
             given = self.clipboard_by_command(&content, path, call);
         }
@@ -56,7 +62,8 @@ impl Interpreter<'_> {
         let file = sink.path.as_ref().and_then(|which| call.arg(which));
         let paths = file.map(|file| self.addresses(&file, &Value::default())).unwrap_or_default();
         if sink.class == "file-write" {
-            if sink.copies() {
+            if sink.copies() && !content.is_empty() {
+                args = content.iter().map(|from| self.copy_of(from, call.place, path)).collect();
                 content = self.drafts_of(&content);
             }
             self.wrote(&paths, &args, call.place);
@@ -94,12 +101,10 @@ impl Interpreter<'_> {
             self.seen.insert((label.class, label.name, place, format!("{class}{to}")))
         });
         let constant = self.names.intern("");
-        let plain =
-            matches!(class.as_str(), "file-write" | "code" | "process" | "delete" | "clipboard-write" | "deserialize")
-                && {
-                    let what: String = paths.iter().chain(&content).map(|text| &**text).collect();
-                    self.seen.insert((constant, constant, place, format!("{class}{what}")))
-                };
+        let plain = PLAIN.contains(&class.as_str()) && {
+            let what: String = paths.iter().chain(&content).map(|text| &**text).collect();
+            self.seen.insert((constant, constant, place, format!("{class}{what}")))
+        };
         if (labels.is_empty() && !plain) || self.out.hits.len() > 10_000 {
             return;
         }
@@ -227,8 +232,10 @@ impl Interpreter<'_> {
         path: &Rc<str>,
         place: Place,
     ) {
-        const SENDERS: [&str; 12] =
-            ["curl", "wget", "nc", "ncat", "http", "xh", "ping", "dig", "nslookup", "host", "telnet", "socat"];
+        const SENDERS: [&str; 22] = [
+            "curl", "wget", "nc", "ncat", "http", "xh", "ping", "dig", "nslookup", "host", "telnet", "socat", "gh",
+            "glab", "scp", "sftp", "ftp", "rsync", "rclone", "aws", "gsutil", "mail",
+        ];
         for line in lines {
             let mut words = line.split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '|' | ';'));
             if labels.is_empty() || !words.any(|word| SENDERS.contains(&word.rsplit('/').next().unwrap_or(word))) {
@@ -277,6 +284,12 @@ impl Interpreter<'_> {
             object.fields.insert(handle, Value::lits(lines.iter().map(|line| Lit::Text(Rc::clone(line))).collect()));
             object.fields.insert(input, Value::object(id));
         }
+    }
+
+    /// Labels of files that a command line names and this package wrote.
+    fn files_in(&self, lines: &[Rc<str>]) -> Vec<Label> {
+        let words = lines.iter().flat_map(|line| line.split(|c: char| c.is_whitespace() || "'\"|;@=".contains(c)));
+        words.filter(|word| word.contains(['/', '.'])).flat_map(|word| self.labels_of_file(word)).collect()
     }
 
     /// Labels of files that a command line starts and this package wrote.

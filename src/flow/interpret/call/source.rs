@@ -106,9 +106,7 @@ impl Interpreter<'_> {
                 if let Some(label) = taint.as_ref().and_then(|labels| labels.first()) {
                     self.out.reads.push(label.clone());
                 }
-                if let Some(written) = self.files.get(super::super::effect::file_key(&name)) {
-                    all = taints(&all, &written.taint());
-                }
+                all = taints(&all, &self.written_to(&name));
             }
             all = taints(&all, &taint);
         }

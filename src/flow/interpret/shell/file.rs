@@ -2,6 +2,7 @@
 
 use super::super::call::Reached;
 use super::super::effect::file_key;
+use super::super::outcome::TEXT_WRITE;
 use super::super::taints;
 use super::command::Run;
 use super::pattern;
@@ -49,8 +50,7 @@ impl Interpreter<'_> {
         if let Some(label) = label.as_ref().and_then(|labels| labels.first()) {
             self.out.reads.push(label.clone());
         }
-        let written = self.files.get(file_key(path)).and_then(Value::taint);
-        Value::unknown().with(&taints(&label, &written))
+        Value::unknown().with(&taints(&label, &self.written_to(path)))
     }
 
     /// A path from the folder that the script went to.
@@ -143,6 +143,12 @@ impl Interpreter<'_> {
                 continue;
             }
             self.keep_content(&text, content, is_added, place);
+            let texts: Vec<Rc<str>> = content.texts().into_iter().filter(|text| text.contains(' ')).take(4).collect();
+            if !texts.is_empty() {
+                let (to, paths) = (Vec::new(), vec![Rc::clone(&text)]);
+                let reached = Reached { to, paths, content: texts, labels: Vec::new(), is_chosen: false };
+                self.hit(TEXT_WRITE.to_owned(), ">".into(), place, reached);
+            }
             let fetched = self.names.intern("fetched");
             if labels.iter().any(|label| label.class == fetched) {
                 let paths = vec![Rc::clone(&text)];

@@ -170,6 +170,8 @@ pub enum Effect {
     Wrap,
     /// A pair of a handle and a path, of a file that has no other name.
     TemporaryFile,
+    /// Gives a table of which any member is what the first argument makes.
+    Factory,
     /// The receiver.
     Itself,
     /// The items of all arguments become part of the receiver.

@@ -11,6 +11,7 @@ use super::fast::{FastMap, FastSet};
 use super::ir::{Function, Language, Module, Op, OpKind, Shape, Slot};
 use super::value::{FnRef, Label, Lit, Names, ObjId, Place, Sym, Value, Verb, taints};
 
+mod address;
 mod call;
 mod constant;
 mod effect;
@@ -91,6 +92,10 @@ pub(super) struct Interpreter<'a> {
     /// What interfaces are by themselves.
     paths: FastMap<(u8, Sym), Sym>,
     files: BTreeMap<Rc<str>, Value>,
+    /// Functions made of others that are being called, by where they are kept.
+    calling: Vec<usize>,
+    /// Members of the global object.
+    globals: BTreeMap<Sym, Value>,
     /// JSON that was made of objects: what it holds was there before.
     forms: HashSet<Rc<str>>,
     /// Texts that files were given, where they are not long.
@@ -158,6 +163,8 @@ impl<'a> Interpreter<'a> {
             members: FastMap::default(),
             paths: FastMap::default(),
             files: BTreeMap::new(),
+            calling: Vec::new(),
+            globals: BTreeMap::new(),
             forms: HashSet::new(),
             drafts: BTreeMap::new(),
             json: HashMap::new(),

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use super::frame::Frame;
-use super::object::{OPENED, Object};
+use super::object::Object;
 use super::{CALLS, FoldedRole, Hit, Interpreter};
 use crate::flow::catalogue::{Arg, Effect, Entry, Sink, Source};
 use crate::flow::fold::{self, Fold};
@@ -13,7 +13,7 @@ use crate::flow::ir::{Language, Op, OpKind, Rest, Shape};
 use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNKNOWN, Value, Verb, taints};
 
 mod bound;
-mod client;
+pub(super) mod client;
 mod operation;
 mod sink;
 mod source;
@@ -189,6 +189,9 @@ impl Interpreter<'_> {
         let constructor = self.get(&Value::object(class), new, call.place);
         for function in &constructor.get().fns {
             self.invoke(*function, &call.args, &call.named, &instance, Some(call.place));
+        }
+        if constructor.get().fns.is_empty() {
+            self.keep_arguments(&instance, call);
         }
         instance
     }
@@ -422,28 +425,6 @@ impl Interpreter<'_> {
                 Value::of(Inner { objs, ..(**inner).clone() })
             }
         }
-    }
-
-    /// What a call gives stands for the file or host that it was given.
-    fn handle(&mut self, entry: &Entry, call: &Call, made: Value) -> Value {
-        if entry.sinks.iter().any(|sink| sink.class == "process") {
-            let id = self.site(call.site.0, call.site.1 | HANDLE);
-            return Value::of(Inner { objs: vec![id], ..(**made.get()).clone() });
-        }
-        let sinks = entry.sinks.iter().flat_map(|sink| sink.host.iter().chain(&sink.path));
-        let named =
-            entry.sources.iter().filter(|source| source.class == "file").filter_map(|source| source.name.as_ref());
-        let Some(of) = sinks.chain(named).find_map(|which| call.arg(which)) else { return made };
-        let inner = made.get();
-        if of.texts().is_empty() || !inner.objs.is_empty() {
-            return made;
-        }
-        let id = self.site(call.site.0, call.site.1 | HANDLE);
-        let key = self.names.intern(OPENED);
-        if let Some(object) = self.objects.get_mut(id as usize) {
-            object.fields.insert(key, of.relabelled(None));
-        }
-        Value::of(Inner { objs: vec![id], ..(**inner).clone() })
     }
 
     /// A call of which nothing is known: what goes in may come out.

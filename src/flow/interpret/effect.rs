@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::call::{Call, Reached, copy};
-use super::object::{OPENED, Object};
+use super::object::Object;
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::{Arg, Effect};
 use crate::flow::value::{Inner, Lit, ObjId, Place, UNKNOWN, Value, Verb, quoted, taints};
@@ -76,10 +76,8 @@ impl Interpreter<'_> {
                 self.opaque_of(call)
             }
             Effect::Wrap => self.wrapped(call),
-            Effect::TemporaryFile => {
-                let path = Value::text(format!("/tmp/{UNKNOWN}.{}.{}", call.place.module, call.place.start));
-                self.new_list(call.site.0, call.site.1, vec![path.clone(), path], Value::default())
-            }
+            Effect::TemporaryFile => self.temporary_file(call),
+            Effect::Factory => self.factory(call),
             Effect::Itself => call.receiver.clone(),
             Effect::RunFile => {
                 self.run_file(call);
@@ -109,6 +107,9 @@ impl Interpreter<'_> {
             Effect::Reduce => self.reduce(call, &subject()),
             Effect::Push => {
                 self.push(call, &call.args);
+                for (name, value) in &call.named {
+                    self.set_at(&call.receiver, name, value, call.place);
+                }
                 if !call.receiver.get().objs.is_empty() {
                     let all = self.through(call);
                     self.packed_into_file(call, Value::unknown().with(&all));
@@ -296,7 +297,7 @@ impl Interpreter<'_> {
         let what = self.names.intern("a list");
         self.spend(16 * items.len());
         let args: Vec<Value> = items.iter().map(|arg| self.stepped_as(arg, call.place, Verb::Kept, what)).collect();
-        for id in &inner.objs {
+        for id in &self.table_of(&call.receiver) {
             for (at, arg) in args.iter().enumerate() {
                 let key = (*id, call.site.0, call.site.1.wrapping_add((at as u32) << 24));
                 let is_first = self.exact > 0 || self.pushed.insert(key);
@@ -461,35 +462,6 @@ impl Interpreter<'_> {
             };
             self.hit(sink.class.clone(), path.into(), place, reached);
         }
-    }
-
-    /// Address in an object of settings.
-    pub(super) fn address_of(&self, id: ObjId) -> Option<Vec<Rc<str>>> {
-        const KEYS: [&str; 10] =
-            [OPENED, "url", "uri", "href", "hostname", "host", "baseURL", "base_url", "baseUrl", "prefixUrl"];
-        let object = self.objects.get(id as usize)?;
-        for (key, value) in &object.fields {
-            if KEYS.contains(&&*self.names.get(*key)) && !value.texts().is_empty() {
-                return Some(value.texts());
-            }
-        }
-        None
-    }
-
-    /// Addresses that a value may be: texts, or what an object of settings names.
-    pub(super) fn addresses(&self, value: &Value, receiver: &Value) -> Vec<Rc<str>> {
-        let inner = value.get();
-        let mut all: Vec<Rc<str>> = value.texts();
-        all.extend(inner.objs.iter().filter_map(|id| self.address_of(*id)).flatten());
-        let is_relative = all.is_empty() || all.iter().all(|text| !text.contains("://"));
-        if is_relative {
-            let bases: Vec<Rc<str>> =
-                receiver.get().objs.iter().filter_map(|id| self.address_of(*id)).flatten().collect();
-            if !bases.is_empty() {
-                all = bases;
-            }
-        }
-        all
     }
 }
 

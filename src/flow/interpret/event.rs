@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Interpreter;
-use super::call::{Call, HANDLE, copy};
-use super::object::OPENED;
+use super::call::{Call, copy};
 use crate::flow::value::{Inner, ObjId, Sym, Taint, Value, taints};
 
 /// Begins the name under which an object keeps what listens to an event.
@@ -90,19 +89,9 @@ impl Interpreter<'_> {
         let made = self.opaque_of(call);
         let given = call.args.iter().chain(call.named.iter().map(|(_, value)| value));
         let within: Vec<_> = given.flat_map(|arg| arg.get().objs.clone()).take(2).collect();
-        let objs = if within.is_empty() { vec![self.opened(call)] } else { within };
+        let named = call.args.first().cloned().unwrap_or_default();
+        let objs = if within.is_empty() { vec![self.opened(call, named)] } else { within };
         Value::of(Inner { objs, ..(**made.get()).clone() })
-    }
-
-    /// What stands for the file that the first argument names.
-    fn opened(&mut self, call: &Call) -> ObjId {
-        let id = self.site(call.site.0, call.site.1 | HANDLE);
-        let key = self.names.intern(OPENED);
-        let of = call.args.first().cloned().unwrap_or_default();
-        if let Some(object) = self.objects.get_mut(id as usize).filter(|_| !of.texts().is_empty()) {
-            object.fields.insert(key, of.relabelled(None));
-        }
-        id
     }
 
     /// A file becomes part of the receiver, and of the file that it writes.

@@ -13,6 +13,8 @@ use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNK
 pub(super) const ITEMS: usize = 20_000;
 /// Under this name, which no program can use, an object keeps what it was opened by.
 pub(super) const OPENED: &str = "\u{1a}opened";
+/// What all of a program shares.
+const GLOBALS: [&str; 4] = ["globalThis", "global", "window", "self"];
 /// Members that are looked through in all.
 const MEMBERS: usize = 512;
 /// Depth to which members are looked through.
@@ -204,6 +206,9 @@ impl Interpreter<'_> {
         }
         for api in &inner.apis {
             found = found.join(&self.member(*api, &name, place));
+            if let Some(known) = self.globals.get(&key).filter(|_| GLOBALS.contains(&&*self.names.get(*api))) {
+                found = found.join(known);
+            }
         }
         if !inner.apis.is_empty() {
             // All of an environment is more than one of its variables.
@@ -313,7 +318,7 @@ impl Interpreter<'_> {
         self.use_text(value, place, FoldedRole::Plain);
         let value = self.stepped_as(value, place, Verb::Kept, key);
         let inner = of.get();
-        for id in &inner.objs {
+        for id in &self.table_of(of) {
             if &*name == "*" && self.exports.contains(id) {
                 self.replace_exports(*id, &value);
                 continue;
@@ -328,6 +333,12 @@ impl Interpreter<'_> {
         }
         for api in &inner.apis {
             let path = format!("{}.{name}", self.names.get(*api));
+            if GLOBALS.contains(&&*self.names.get(*api)) {
+                let known = self.globals.entry(key).or_default();
+                let joined = known.join(&value);
+                self.changed |= joined.digest() != known.digest();
+                *known = joined;
+            }
             let sources = self.entry(place.module, *api).map_or(&[][..], |entry| &entry.sources);
             if sources.iter().any(|source| source.members && source.class == "env") {
                 self.pass_on(key, &value, place);

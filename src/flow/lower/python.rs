@@ -224,8 +224,23 @@ impl<'t> Lowering<'t> {
         let Some(body) = node.child_by_field_name("body") else { return };
         for case in children(body) {
             self.emit(case, OpKind::If(subject));
+            for pattern in children(case).into_iter().filter(|child| child.kind() == "case_pattern") {
+                self.capture(pattern, subject);
+            }
             self.field_block(case, "consequence");
             self.emit(case, OpKind::End);
+        }
+    }
+
+    /// Names in a pattern are the subject, or a part of it.
+    fn capture(&mut self, pattern: Node<'t>, subject: Slot) {
+        for child in children(pattern) {
+            match child.kind() {
+                "identifier" => self.bind(child, subject),
+                "dotted_name" if child.named_child_count() == 1 => self.capture(child, subject),
+                "dotted_name" | "block" => {}
+                _ => self.capture(child, subject),
+            }
         }
     }
 

@@ -60,7 +60,7 @@ const SCHEMES: [&str; 4] = ["https://", "http://", "wss://", "ws://"];
 /// Beginnings of names of functions that make a client.
 const MAKERS: [&str; 5] = ["create", "connect", "init", "client", "io"];
 /// Member that keeps where a client talks to.
-const CLIENT: &str = "@client";
+pub(in crate::flow::interpret) const CLIENT: &str = "@client";
 
 impl Interpreter<'_> {
     /// What a call of a library that nothing is known of is given goes to the address among its settings, or to that of

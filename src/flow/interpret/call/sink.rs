@@ -15,6 +15,10 @@ impl Interpreter<'_> {
         if sink.class == "process" {
             args = args.iter().flat_map(|arg| self.parts_of_command(arg)).collect();
         }
+        if sink.class == "network" && !call.receiver.get().objs.is_empty() {
+            // What the client sends along.
+            args.push(Value::unknown().with(&self.deep(&call.receiver, 2)));
+        }
         let mut labels = self.labels_of_all(&args);
         self.spend(4 * args.iter().map(Value::size).sum::<usize>());
         let role = match sink.class.as_str() {

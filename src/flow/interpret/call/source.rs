@@ -67,7 +67,7 @@ impl Interpreter<'_> {
             // A method that is handed on stays tied to its object in Python.
             let is_tied = self.module(call.place.module).language == Language::Python;
             let receiver = inner.of.clone().filter(|_| is_tied).unwrap_or_default();
-            let args = vec![value.clone(), value.clone()];
+            let args = self.later(call).unwrap_or_else(|| vec![value.clone(), value.clone()]);
             for function in &inner.fns {
                 self.invoke(*function, &args, &[], &receiver, Some(call.place));
             }
@@ -77,6 +77,15 @@ impl Interpreter<'_> {
                 }
             }
         }
+    }
+
+    /// What a function is called with later on, by a call that says so behind it.
+    fn later(&self, call: &Call) -> Option<Vec<Value>> {
+        const TIMERS: [(&str, usize); 4] =
+            [("setTimeout", 2), ("setInterval", 2), ("setImmediate", 1), ("process.nextTick", 1)];
+        let api = self.names.get(*call.callee.get().apis.first()?);
+        let (_, from) = TIMERS.iter().find(|(name, _)| *name == &*api)?;
+        call.args.get(*from..).filter(|args| !args.is_empty()).map(<[Value]>::to_vec)
     }
 
     pub(in crate::flow::interpret) fn source(&mut self, source: &Source, path: &Rc<str>, call: &Call) -> Taint {

@@ -15,6 +15,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=signatures");
     println!("cargo::rerun-if-changed=src/ruleset/yara.rs");
+    println!("cargo::rerun-if-changed=src/ruleset/concept/table.rs");
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("signatures");
     let out = PathBuf::from(env::var("OUT_DIR")?);
 
@@ -28,6 +29,15 @@ fn main() -> Result<()> {
                 yara.push((id.to_owned(), fs::read_to_string(&path)?));
             }
         }
+    }
+    table.push_str("];\n");
+    table.push_str("pub(super) static CONCEPTS: &[(&str, &[u8])] = &[\n");
+    for path in files(&root.join("concepts"))? {
+        let name = path.file_stem().ok_or("a concept has a name")?.to_string_lossy();
+        let rows = concept::make(&fs::read_to_string(&path)?).ok_or_else(|| format!("{name}: a line is no row"))?;
+        let made = out.join(format!("{name}.concept"));
+        fs::write(&made, rows)?;
+        writeln!(table, "    (\"concepts/{name}.csv\", include_bytes!({:?})),", made.display().to_string())?;
     }
     table.push_str("];\n");
     fs::write(out.join("signatures.rs"), table)?;
@@ -51,5 +61,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+#[path = "src/ruleset/concept/table.rs"]
+#[expect(dead_code, reason = "the scanner looks weights up")]
+mod concept;
 #[path = "src/ruleset/yara.rs"]
 mod yara;

@@ -1,13 +1,16 @@
 //! What sentences read as: words in groups and in pairs, weighted by how much more often they stand in sentences that ask
 //! for something than in others. `scripts/train-concepts` learns the weights from examples.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::OnceLock;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::rule::RuleError;
-use crate::ruleset::Files;
+use crate::ruleset::{Files, embedded};
 use crate::text;
+
+pub(crate) mod table;
+
+use table::{group, hash, pair};
 
 /// Most words of a group.
 const GROUP: usize = 3;
@@ -30,16 +33,8 @@ pub struct Concepts(BTreeMap<String, Concept>);
 
 /// One of them.
 pub struct Concept {
-    rows: String,
-    /// Made when the first text is read: most runs need none.
-    index: OnceLock<Index>,
-}
-
-/// Weights in hundredths.
-#[derive(Default)]
-struct Index {
-    bias: i32,
-    weights: HashMap<u64, i16, BuildHasherDefault<AsItIs>>,
+    /// Its rows.
+    table: Cow<'static, [u8]>,
 }
 
 /// How much a text reads as something: above nought it does.
@@ -51,22 +46,6 @@ pub struct Reading {
     pub words: String,
     /// How many words it has.
     pub length: usize,
-}
-
-/// Keys are hashes already.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {}
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
-    }
 }
 
 /// A word of a text; addresses have no key, and part what stands around them.
@@ -81,13 +60,15 @@ impl Concepts {
         let mut all = BTreeMap::new();
         for (file, text) in files {
             let Some(name) = file.strip_prefix("concepts/").and_then(|n| n.strip_suffix(".csv")) else { continue };
-            if rows(text).any(|row| row.is_none()) {
-                errors.push(RuleError::Body {
-                    file: (*file).to_owned(),
-                    why: "a row is words, a comma and a weight in hundredths".to_owned(),
-                });
+            let is_builtin = embedded::FILES.iter().any(|known| known == &(*file, *text));
+            let made = embedded::CONCEPTS.iter().find(|(known, _)| is_builtin && known == file);
+            let table = made.map(|&(_, table)| Cow::Borrowed(table)).or_else(|| table::make(text).map(Cow::Owned));
+            if let Some(table) = table {
+                all.insert(name.to_owned(), Concept { table });
+            } else {
+                let why = "a row is words, a comma and a weight in hundredths".to_owned();
+                errors.push(RuleError::Body { file: (*file).to_owned(), why });
             }
-            all.insert(name.to_owned(), Concept { rows: (*text).to_owned(), index: OnceLock::new() });
         }
         Self(all)
     }
@@ -98,23 +79,16 @@ impl Concepts {
     }
 }
 
-/// Words and weights, `None` for what is no row.
-fn rows(text: &str) -> impl Iterator<Item = Option<(&str, i16)>> {
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.map(|line| line.rsplit_once(',').and_then(|(words, weight)| Some((words, weight.parse().ok()?))))
-}
-
 impl Concept {
     /// How much a text reads as this.
     pub fn read(&self, text: &str) -> Reading {
-        let index = self.index.get_or_init(|| Index::new(&self.rows));
         let folded = text::folded(text);
         let words = words(&folded);
         let mut best: Option<(i32, String)> = None;
         let mut start = 0;
         loop {
             let window = words.get(start..words.len().min(start + WINDOW)).unwrap_or(&[]);
-            let (score, heaviest) = index.read(window);
+            let (score, heaviest) = self.window(window);
             if best.as_ref().is_none_or(|(most, _)| score > *most) {
                 let telling = heaviest.filter(|_| score > 0);
                 best = Some((score, telling.map_or_else(String::new, |found| found.shown(window))));
@@ -145,34 +119,17 @@ impl Found {
     }
 }
 
-impl Index {
-    fn new(text: &str) -> Self {
-        let mut index = Self::default();
-        for (words, weight) in rows(text).flatten() {
-            let stems = || words.split(' ').map(hash);
-            let key = match words.split_once(" & ") {
-                _ if words.is_empty() => {
-                    index.bias = i32::from(weight);
-                    continue;
-                }
-                Some((first, second)) => pair(hash(first), hash(second)),
-                None => stems().fold(0, group),
-            };
-            index.weights.insert(key, weight);
-        }
-        index
-    }
-
+impl Concept {
     /// The score of one window, each group and pair counted once, and the heaviest of them.
-    fn read(&self, window: &[Word<'_>]) -> (i32, Option<Found>) {
+    fn window(&self, window: &[Word<'_>]) -> (i32, Option<Found>) {
         let mut seen: Vec<u64> = Vec::new();
-        let (mut score, mut most, mut heaviest) = (self.bias, 0, None);
+        let (mut score, mut most, mut heaviest) = (table::bias(&self.table), 0, None);
         let mut weigh = |key: u64, found: Found| {
-            let Some(weight) = self.weights.get(&key).filter(|_| !seen.contains(&key)) else { return };
+            let Some(weight) = table::weight(&self.table, key).filter(|_| !seen.contains(&key)) else { return };
             seen.push(key);
-            score += i32::from(*weight);
+            score += i32::from(weight);
             // More words tell a reader more.
-            let telling = i32::from(*weight)
+            let telling = i32::from(weight)
                 * match found {
                     Found::Group(_, length) => length as i32,
                     Found::Pair(..) => 2,
@@ -199,26 +156,6 @@ impl Index {
         }
         (score, heaviest)
     }
-}
-
-const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
-
-/// The key of a word's beginning.
-fn hash(word: &str) -> u64 {
-    let hash = word.bytes().fold(MULTIPLIER, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(MULTIPLIER));
-    hash ^ hash >> 29
-}
-
-/// The key of a group that another word is added to.
-fn group(before: u64, word: u64) -> u64 {
-    let mixed = (before.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER);
-    mixed ^ mixed >> 32
-}
-
-/// The key of two words in either order.
-fn pair(first: u64, second: u64) -> u64 {
-    let mixed = (first.wrapping_add(second) ^ !MULTIPLIER).wrapping_mul(MULTIPLIER);
-    mixed ^ mixed >> 32
 }
 
 impl<'t> Word<'t> {

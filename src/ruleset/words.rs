@@ -21,7 +21,7 @@ pub(crate) struct Index {
     anchors: Vec<Anchor>,
     /// A bit for each key that there is.
     filter: Filter,
-    /// Parts without a word of their own in ASCII.
+    /// Parts without the beginning of a word of their own in ASCII.
     loose: Wordless,
     /// Parts in other scripts.
     foreign: Wordless,
@@ -35,7 +35,7 @@ struct Part {
     owner: Owner,
 }
 
-/// One word of a part, or two that stand together.
+/// One word of a part, two that stand together, or how a longer word begins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Anchor {
     key: u64,
@@ -124,7 +124,10 @@ impl Index {
     pub(crate) fn find(&self, text: &str) -> Vec<(Owner, usize)> {
         let mut found = Vec::new();
         let mut before = None;
-        for (range, hash) in words(text) {
+        for Word { range, hash, beginning } in words(text) {
+            if let Some(beginning) = beginning {
+                self.compare(beginning, range.start + BEGINNING, text, &mut found);
+            }
             self.compare(hash, range.end, text, &mut found);
             if let Some(before) = before.replace(hash) {
                 self.compare(pair(before, hash), range.end, text, &mut found);
@@ -163,7 +166,8 @@ pub(crate) struct Literal<'t> {
 }
 
 impl Literal<'_> {
-    /// The key of its longest pair of whole words, or of its only whole word, and where that ends.
+    /// The key of its longest pair of whole words, of its only whole word, or of how its last one begins, and where that
+    /// ends.
     fn anchor(&self) -> Option<(u64, usize)> {
         let [open_start, open_end] = self.is_open;
         let is_whole =
@@ -172,7 +176,7 @@ impl Literal<'_> {
         let mut longest_pair: Option<(usize, usize, u64, usize)> = None;
         let mut longest_word: Option<(usize, u64, usize)> = None;
         let mut before: Option<(Range<usize>, u64)> = None;
-        for (range, hash) in words(&self.text).filter(|(range, _)| is_whole(range)) {
+        for Word { range, hash, .. } in words(&self.text).filter(|word| is_whole(&word.range)) {
             if let Some((first, first_hash)) = before {
                 let reach = range.end - first.start;
                 if longest_pair.is_none_or(|(most, ..)| reach >= most) {
@@ -186,10 +190,18 @@ impl Literal<'_> {
         }
         let pairs = longest_pair.map(|(_, length, key, end)| (length, key, end));
         // Letters between others are no words, and stand everywhere.
-        let (_, key, end) = pairs.or(longest_word).filter(|(length, ..)| *length >= 4 || self.text.is_ascii())?;
-        Some((key, end))
+        let whole = pairs.or(longest_word).filter(|(length, ..)| *length >= 4 || self.text.is_ascii());
+        if let Some((_, key, end)) = whole {
+            return Some((key, end));
+        }
+        let last = words(&self.text).last().filter(|last| last.range.end == self.text.len())?;
+        let is_beginning = !(open_start && last.range.start == 0);
+        Some((last.beginning.filter(|_| is_beginning)?, last.range.start + BEGINNING))
     }
 }
+
+/// Letters of a word that tell how it begins.
+const BEGINNING: usize = 4;
 
 fn pair(first: u64, second: u64) -> u64 {
     (first.rotate_left(23) ^ second).wrapping_mul(MULTIPLIER)
@@ -197,19 +209,30 @@ fn pair(first: u64, second: u64) -> u64 {
 
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Words of letters, digits and underscores in ASCII, with a hash of each.
-fn words(text: &str) -> impl Iterator<Item = (Range<usize>, u64)> {
+/// A word of letters, digits and underscores in ASCII.
+struct Word {
+    range: Range<usize>,
+    hash: u64,
+    /// Hash of how it begins, if it is as long as that.
+    beginning: Option<u64>,
+}
+
+fn words(text: &str) -> impl Iterator<Item = Word> {
     let bytes = text.as_bytes();
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at + bytes.get(at..)?.iter().position(|byte| is_word(*byte))?;
         let mut hash = MULTIPLIER;
+        let mut beginning = None;
         at = start;
         while let Some(byte) = bytes.get(at).filter(|byte| is_word(**byte)) {
             hash = (hash ^ u64::from(*byte)).wrapping_mul(MULTIPLIER);
             at += 1;
+            if at - start == BEGINNING {
+                beginning = Some(pair(hash, MULTIPLIER));
+            }
         }
-        Some((start..at, hash ^ hash >> 29))
+        Some(Word { range: start..at, hash: hash ^ hash >> 29, beginning })
     })
 }
 

@@ -1,0 +1,80 @@
+//! Weights by key, as bytes that are looked up where they lie: the build script makes them, so that no start has to.
+
+/// Bytes of a slot: a key and a weight.
+const SLOT: usize = 10;
+/// Bytes in front of the slots: the bias.
+const HEAD: usize = 4;
+
+/// A table of the rows of `text`: words, a comma, and a weight in hundredths; the row without words is the bias. `None`
+/// if a line is no row.
+pub(crate) fn make(text: &str) -> Option<Vec<u8>> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let rows: Vec<(&str, i16)> = lines
+        .map(|line| line.rsplit_once(',').and_then(|(words, weight)| Some((words, weight.parse().ok()?))))
+        .collect::<Option<_>>()?;
+    let slots = (2 * rows.len()).next_power_of_two();
+    let mut table = vec![0; HEAD + slots * SLOT];
+    for (words, weight) in rows {
+        let key = match words.split_once(" & ") {
+            _ if words.is_empty() => {
+                table[..HEAD].copy_from_slice(&i32::from(weight).to_le_bytes());
+                continue;
+            }
+            Some((first, second)) => pair(hash(first), hash(second)),
+            None => words.split(' ').map(hash).fold(0, group),
+        };
+        let free = places(&table, key).find(|at| matches!(slot(&table, *at), Some((0, _))))?;
+        table[free..free + 8].copy_from_slice(&key.to_le_bytes());
+        table[free + 8..free + SLOT].copy_from_slice(&weight.to_le_bytes());
+    }
+    Some(table)
+}
+
+/// What every score begins with.
+pub(crate) fn bias(table: &[u8]) -> i32 {
+    table.first_chunk().map_or(0, |bytes| i32::from_le_bytes(*bytes))
+}
+
+/// The weight of a key.
+pub(crate) fn weight(table: &[u8], key: u64) -> Option<i16> {
+    for at in places(table, key) {
+        match slot(table, at)? {
+            (0, _) => return None,
+            (known, weight) if known == key => return Some(weight),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Where a key may be, in this order.
+fn places(table: &[u8], key: u64) -> impl Iterator<Item = usize> {
+    let slots = table.len().saturating_sub(HEAD) / SLOT;
+    let first = key as usize & slots.wrapping_sub(1);
+    (0..slots).map(move |step| HEAD + ((first + step) & (slots - 1)) * SLOT)
+}
+
+fn slot(table: &[u8], at: usize) -> Option<(u64, i16)> {
+    let bytes = table.get(at..at + SLOT)?;
+    Some((u64::from_le_bytes(*bytes.first_chunk()?), i16::from_le_bytes(*bytes.last_chunk()?)))
+}
+
+const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The key of a word's beginning.
+pub(crate) fn hash(word: &str) -> u64 {
+    let hash = word.bytes().fold(MULTIPLIER, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(MULTIPLIER));
+    hash ^ hash >> 29
+}
+
+/// The key of a group that another word is added to.
+pub(crate) fn group(before: u64, word: u64) -> u64 {
+    let mixed = (before.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER);
+    mixed ^ mixed >> 32
+}
+
+/// The key of two words in either order.
+pub(crate) fn pair(first: u64, second: u64) -> u64 {
+    let mixed = (first.wrapping_add(second) ^ !MULTIPLIER).wrapping_mul(MULTIPLIER);
+    mixed ^ mixed >> 32
+}

@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
         let after = structure.comments.partition_point(|comment| comment.start <= range.start);
         let own_comment =
             after.checked_sub(1).and_then(|at| structure.comments.get(at)).filter(|c| range.start < c.end);
-        if let Some(comment) = own_comment {
+        if let Some(comment) = own_comment.filter(|comment| !supply::is_own_requirement(artifact, comment.start)) {
             add(ContextKind::Quoted, comment.clone(), "stands in a comment");
         } else if holds(&structure.strings).is_some() && holds(&structure.tables).is_some() {
             add(ContextKind::Quoted, range.clone(), "is a string that the program does not run");

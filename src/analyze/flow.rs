@@ -10,12 +10,13 @@ use super::fact::own_hosts;
 use crate::artifact::{ArtifactId, Span};
 use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
 use crate::flow::interpret::{Hit, Outcome};
-use crate::flow::value::{Label, Place, Step, UNKNOWN, Verb, is_decoder, is_pick};
+use crate::flow::value::{Label, Place, Step, UNKNOWN, Verb, is_decoder};
 use crate::parse::Body;
 use crate::rule::{Meta, RuleId};
 use crate::ruleset::hosts;
 use crate::ruleset::lazy::Pattern;
 use crate::ruleset::paths::Paths;
+use crate::ruleset::vendors::is_lengthened;
 
 /// Body `<rule>.flow.toml`: for each flow the first case that fits decides.
 #[derive(Debug, Clone, Deserialize)]
@@ -275,8 +276,7 @@ impl Package<'_> {
         if label.is_some_and(|label| label.trail.all().first().is_some_and(|step| takes(step))) {
             through.insert("whole");
         }
-        let picks = |step: &Step| step.verb == Verb::Changed && is_pick(&outcome.names.get(step.what));
-        if label.is_some_and(|label| label.trail.all().iter().any(|step| picks(step))) {
+        if label.is_some_and(|label| label.is_part) {
             through.insert("picked");
         }
         if class == "decoded" && hit.content.iter().any(|line| is_alone(line, &name)) {
@@ -333,10 +333,13 @@ impl Package<'_> {
             if place.is_throwaway() {
                 kinds.insert("throwaway".to_owned());
             }
-            let vendors = &self.input.rules.vendors;
+            let (vendors, paths) = (&self.input.rules.vendors, &self.input.rules.paths);
+            // A file that is known for nothing is the package's own.
+            let is_plain = |name: &str| name.contains(['/', '.']) && paths.classes(name).is_empty();
             let is_own = |name: &String| {
                 vendors.belongs(name, &place.host)
-                    || (vendors.is_anyones(name) && (vendors.knows(&place.host) || self.is_like(&place.host)))
+                    || (vendors.is_anyones(name) && vendors.knows(&place.host))
+                    || ((vendors.is_anyones(name) || is_plain(name)) && self.is_like(&place.host))
             };
             // What the user trusts may have it.
             if place.class == "allowed" || credential.is_some_and(is_own) {
@@ -363,9 +366,9 @@ impl Package<'_> {
             name.push(' ');
             name.push_str(&string.text.to_ascii_lowercase());
         }
-        let words = name.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() >= 4);
+        let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() >= 4).collect();
         let domain = hosts::registrable(host).unwrap_or(host);
-        words.into_iter().any(|word| domain.contains(word))
+        words.iter().any(|word| domain.contains(word)) && !is_lengthened(domain, &words)
     }
 
     /// Whether the package names a host as its own, or in its documents.

@@ -7,6 +7,7 @@ use super::install::Install;
 use crate::artifact::{Artifact, ArtifactId};
 use crate::expand::Expanded;
 use crate::fact::Fact;
+use crate::parse::Kind;
 use crate::ruleset::Ruleset;
 use crate::text;
 
@@ -174,7 +175,8 @@ pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
             let files = files.get_or_insert_with(|| script::Files::new(artifacts()));
             facts.extend(script::build_file(artifact, &name, files).into_iter().map(|fact| (artifact.id, fact)));
         }
-        if !is_read(&name, &path) {
+        let has_own = name.ends_with(".py") && python::own_requirements(&text::view(&artifact.bytes)).is_some();
+        if !has_own && !is_read(&name, &path) {
             continue;
         }
         bytes += artifact.bytes.len();
@@ -232,6 +234,12 @@ pub(super) fn is_package_file(artifact: &Artifact) -> bool {
     artifact.is_file() && is_read(&path.name().to_ascii_lowercase(), &path.shown().to_ascii_lowercase())
 }
 
+/// Whether a place is in what a script says of its own requirements: package managers read it, though it is a comment.
+pub(super) fn is_own_requirement(artifact: &Artifact, at: usize) -> bool {
+    artifact.kind == Kind::Python
+        && python::own_requirements(&text::view(&artifact.bytes)).is_some_and(|own| own.contains(&at))
+}
+
 /// Whether a file is one that is read here.
 fn is_read(name: &str, path: &str) -> bool {
     matches!(
@@ -285,6 +293,7 @@ fn read_file(name: &str, path: &str, source: &str) -> Option<Read> {
         "pip.conf" | "pip.ini" | "uv.toml" => Some(python::settings(source)),
         "cargo.toml" => python::cargo(source),
         "cargo.lock" => python::package_list(source, Ecosystem::Cargo),
+        _ if name.ends_with(".py") => python::script(source),
         _ if path.ends_with(".cargo/config.toml") => python::cargo_settings(source),
         _ => Some(python::requirements(source)),
     }

@@ -51,7 +51,7 @@ pub struct Sink {
     pub args: Vec<Arg>,
     /// The argument that names the host.
     pub host: Option<Arg>,
-    /// The argument that names the file.
+    /// The argument that names the file: that which is written, or sent.
     pub path: Option<Arg>,
 }
 
@@ -327,7 +327,7 @@ pub const SOURCES: [&str; 15] = [
 ];
 
 /// Classes that sinks may have.
-pub const SINKS: [&str; 10] = [
+pub const SINKS: [&str; 11] = [
     "network",
     "dns",
     "messaging",
@@ -338,6 +338,7 @@ pub const SINKS: [&str; 10] = [
     "delete",
     "clipboard-write",
     "script",
+    "transfer",
 ];
 
 impl Catalogue {

@@ -92,8 +92,8 @@ pub(super) struct Interpreter<'a> {
     /// What interfaces are by themselves.
     paths: FastMap<(u8, Sym), Sym>,
     files: BTreeMap<Rc<str>, Value>,
-    /// Functions made of others that are being called, by where they are kept.
-    calling: Vec<usize>,
+    /// Objects that are being called: functions made of others, and modules.
+    calling: Vec<ObjId>,
     /// Members of the global object.
     globals: BTreeMap<Sym, Value>,
     /// JSON that was made of objects: what it holds was there before.
@@ -389,6 +389,8 @@ impl<'a> Interpreter<'a> {
                 let of = self.read(frame, of);
                 if let Some(name) = self.variable_names(&of, place) {
                     name
+                } else if let Some(next) = self.next_of(&of, place) {
+                    next
                 } else if module.language == Language::Python && self.is_table(&of) {
                     self.keys(&of, place)
                 } else {

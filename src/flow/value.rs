@@ -142,10 +142,7 @@ impl Verb {
 
 /// Whether an interface of this name takes a part out of a text.
 pub fn is_pick(name: &str) -> bool {
-    const PICKS: [&str; 17] = [
-        ".parse",
-        ".load",
-        ".loads",
+    const PICKS: [&str; 12] = [
         ".match",
         ".search",
         ".findall",
@@ -158,10 +155,14 @@ pub fn is_pick(name: &str) -> bool {
         "cmd.awk",
         "cmd.cut",
         "cmd.jq",
-        ".dotenv_values",
-        ".parse()",
     ];
     PICKS.iter().any(|pick| name.ends_with(pick))
+}
+
+/// Whether an interface of this name makes data of a text.
+pub fn is_parser(name: &str) -> bool {
+    const PARSERS: [&str; 6] = [".parse", ".load", ".loads", ".safe_load", ".dotenv_values", ".parse()"];
+    PARSERS.iter().any(|parser| name.ends_with(parser))
 }
 
 /// Whether a command of this name makes a text of what nobody can read.
@@ -205,11 +206,13 @@ pub struct Label {
     pub trail: Rc<Step>,
     /// Whether it was written as a literal of the language, so that it is no code where it stands in code.
     pub is_quoted: bool,
+    /// Whether it is a part that was taken out of what came from there.
+    pub is_part: bool,
 }
 
 impl Label {
-    fn key(&self) -> (Sym, Sym, bool) {
-        (self.class, self.name, self.is_quoted)
+    fn key(&self) -> (Sym, Sym, bool, bool) {
+        (self.class, self.name, self.is_quoted, self.is_part)
     }
 }
 

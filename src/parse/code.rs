@@ -20,7 +20,7 @@ pub use structure::{Structure, structure};
 pub(crate) use structure::{is_command_key, is_pattern_key};
 
 /// Last name of a call that starts a process or a shell.
-const PROCESS_CALLS: [&str; 27] = [
+const PROCESS_CALLS: [&str; 28] = [
     "system",
     "popen",
     "run",
@@ -44,6 +44,7 @@ const PROCESS_CALLS: [&str; 27] = [
     "spawnSync",
     "execFile",
     "execFileSync",
+    "doShellScript",
     "Command",
     "$",
     "sh",

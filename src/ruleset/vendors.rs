@@ -15,7 +15,7 @@ pub struct Vendors {
 }
 
 /// Words of a credential's name that say nothing of whose it is.
-const COMMON: [&str; 57] = [
+const COMMON: [&str; 63] = [
     "api",
     "key",
     "keys",
@@ -73,6 +73,12 @@ const COMMON: [&str; 57] = [
     "signing",
     "encryption",
     "master",
+    "tokens",
+    "secrets",
+    "cookie",
+    "cookies",
+    "cache",
+    "file",
 ];
 
 impl Vendors {
@@ -123,7 +129,7 @@ impl Vendors {
             }
             own.push(word);
         }
-        if self.is_look_alike(domain, &own.concat()) {
+        if self.is_look_alike(domain, &own.concat()) || is_lengthened(domain, &own) {
             return false;
         }
         let flat: String = domain.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -139,6 +145,26 @@ impl Vendors {
             || (joined.len() >= 4 && flat.contains(&joined))
             || (label.len() >= 4 && joined.contains(&label))
     }
+}
+
+/// Whether a domain has a name of its own in front of or behind that of the credential, as `acme-status.net` has: anyone
+/// can register that.
+pub(crate) fn is_lengthened(domain: &str, own: &[&str]) -> bool {
+    /// What vendors put there themselves.
+    const NEUTRAL: &str = "api app apps ai cloud hq io labs lab inc dev developer developers get use my the go try \
+                           platform online data network tech systems software finance web";
+    /// Ends of names that look as if the name ended there: `acme.com-login.net`.
+    const ENDS: &str = "com net org co io";
+    let joined = own.concat();
+    let label = domain.split('.').next().unwrap_or(domain);
+    let parts: Vec<&str> = label.split('-').collect();
+    if parts.len() > 1 && ENDS.split(' ').any(|end| parts.first() == Some(&end)) {
+        return true;
+    }
+    let is_own = |part: &&&str| own.contains(*part) || joined.contains(**part);
+    parts.len() > 1
+        && parts.iter().any(|part| is_own(&part))
+        && parts.iter().any(|part| !is_own(&part) && !NEUTRAL.split(' ').any(|neutral| neutral == *part))
 }
 
 /// The domain that a host is in, also under a suffix that nobody knows.

@@ -148,6 +148,8 @@ impl Language {
                 let (name, after) = after.split_at(end);
                 expression = match name.parse::<usize>() {
                     Ok(index) => format!("{expression}[{index}]"),
+                    // Whatever comes next out of it.
+                    Err(_) if name == "*" => format!("[one for one in {expression}][0]"),
                     Err(_) => format!("{expression}.{name}"),
                 };
                 rest = after;

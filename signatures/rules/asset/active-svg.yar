@@ -3,12 +3,13 @@ rule script_in_svg {
         $svg = /<([a-z]{1,10}:)?svg[\s>]/ nocase
         $page = /<(!doctype html|html)[\s>]/ nocase
         $script = /<([a-z]{1,10}:)?script[\s>\/]/ nocase
+        $nothing = /<([a-z]{1,10}:)?script\s{0,4}(\/>|>\s{0,40}<\/)/ nocase
         $handler = /\son(load|error|click|begin|end|repeat|focus|focusin|mouseover|mouseenter|mousemove|activate|scroll|toggle|pointerenter)\s{0,4}=\s{0,4}["']/ nocase
         $foreign = /<([a-z]{1,10}:)?foreignObject[^>]{0,400}>\s{0,200}<(body|iframe|script|form|embed|object|html)[\s>]/ nocase
         $entity = /<!ENTITY\s{1,20}%?\s{0,20}[\w.-]{1,80}\s{1,20}(SYSTEM|PUBLIC)\s/
         $data = /(href|src)\s{0,4}=\s{0,4}["']data:(text\/html|image\/svg\+xml|application\/xhtml)/ nocase
     condition:
-        kind == "markup" and $svg in (0..2048) and (not $page or @svg[1] < @page[1]) and any of ($script, $handler, $foreign, $data, $entity)
+        kind == "markup" and $svg in (0..2048) and (not $page or @svg[1] < @page[1]) and (#script > #nothing or any of ($handler, $foreign, $data, $entity))
 }
 
 // No picture has a reason to read what a page keeps for its user.

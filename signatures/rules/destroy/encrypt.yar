@@ -32,3 +32,16 @@ rule encrypts_tree_and_removes_originals {
     condition:
         any of them and kind != "markdown"
 }
+
+// Each file is mixed with a key that was drawn just now and written back, and a note says where to get it.
+rule mixes_files_with_a_key_and_leaves_a_note {
+    strings:
+        $walk = /\.rglob\(|os\.walk\(|readdir(Sync)?\(/
+        $key = /os\.urandom\(|secrets\.token_bytes\(|randomBytes\(/
+        $mix = /\b\w{1,20}\s?\^\s?\w{1,20}[^\n]{0,40}\bfor\b[^\n]{0,60}\bzip\(|\.map\([^\n]{0,60}\^[^\n]{0,40}\)/
+        $back = /\.write_bytes\(|\.write\(|writeFile(Sync)?\(/
+        $name = /\.rename(Sync)?\(|os\.replace\(|with_suffix\(/
+        $note = /(restore|recover|unlock|decrypt)[^\n]{0,80}https?:\/\// nocase
+    condition:
+        kind != "markdown" and all of them
+}

@@ -25,3 +25,16 @@ rule powershell_shell_on_socket {
     condition:
         all of them
 }
+
+// A workflow that runs whatever its address is sent.
+rule workflow_with_a_shell_behind_an_address {
+    meta:
+        severity = "high"
+        message = "sets up a workflow that runs whatever is sent to its address"
+    strings:
+        $hook = /n8n-nodes-base\.(webhook|formTrigger|chatTrigger)\b/ nocase
+        $run = "n8n-nodes-base.executeCommand" nocase
+        $command = /["']?command["']?\s?:\s?["']=?\{\{\s?\$(json|node|input)/
+    condition:
+        kind != "markdown" and all of them
+}

@@ -146,13 +146,22 @@ impl<'a> Place<'a> {
         let lexicons = &self.reader.input.rules.lexicons;
         let order = lexicons.all("instruct-code", &before).last();
         let begins = |at: usize| {
-            let rest = text::slice(&before, 0..at).trim_end();
-            rest.is_empty() || rest.ends_with([':', ';', ',', '—', '–', '：', '，', '；', '、', '。'])
+            let rest = text::slice(&before, 0..at).trim_start_matches(['[', '(', '*', '_']).trim_end();
+            rest.is_empty()
+                || rest.ends_with([':', ';', ',', '—', '–', '：', '，', '；', '、', '。'])
+                || self.leads(rest)
         };
         let is_near = order.is_some_and(|order| {
             order.end == before.len() && (begins(order.start) || text::slice(&before, order.clone()).contains(' '))
         });
         is_near && !self.holds("negation", &whole) && !self.holds("warn", &whole)
+    }
+
+    /// Whether words say when an order is carried out ("after each update"), and nobody does so in them.
+    fn leads(&self, words: &str) -> bool {
+        let lexicons = &self.reader.input.rules.lexicons;
+        let is_time = lexicons.all("order-time", words).any(|found| found.start == 0);
+        is_time && !lexicons.all("somebody-does", words).any(|found| found.end == words.len())
     }
 
     /// Whether the block quote goes on after a sentence that introduces nothing: a note of the author's own.
@@ -307,20 +316,15 @@ impl<'a> Place<'a> {
         if self.block.is_prose() {
             near.push(self.block);
         }
-        if self.index > 0
-            && let Some(before) =
-                blocks.get(self.index - 1).filter(|b| b.is_prose() && (!matches!(b.kind, BlockKind::FrontMatter(_))))
-        {
-            near.push(before);
-            // A list item or cell is introduced by the sentence above its list.
-            if (self.block.list_depth > 0 || self.block.kind == BlockKind::Cell)
-                && let Some(intro) =
-                    blocks.get(..self.index).unwrap_or(&[]).iter().rev().find(|b| {
-                        b.list_depth == 0 && b.kind == BlockKind::Paragraph && b.section == self.block.section
-                    })
-            {
-                near.push(intro);
-            }
+        // Entries of a list stand each for itself.
+        let is_sibling = |b: &Block| self.block.list_depth > 0 && b.list_depth >= self.block.list_depth;
+        let is_told = |b: &&Block| b.is_prose() && !matches!(b.kind, BlockKind::FrontMatter(_)) && !is_sibling(b);
+        near.extend(self.index.checked_sub(1).and_then(|at| blocks.get(at)).filter(is_told));
+        // A list item or cell is introduced by the sentence above its list.
+        if self.block.list_depth > 0 || self.block.kind == BlockKind::Cell {
+            let is_intro =
+                |b: &&Block| b.list_depth == 0 && b.kind == BlockKind::Paragraph && b.section == self.block.section;
+            near.extend(blocks.get(..self.index).unwrap_or(&[]).iter().rev().find(is_intro));
         }
         // What follows a quotation or a piece of code speaks of it as well.
         if (!self.block.is_prose() || self.block.is_quoted)

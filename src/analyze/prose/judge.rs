@@ -196,10 +196,9 @@ impl<'a> Judge<'a> {
         if let Some(classes) = &signal.links {
             let strong = self.linked(unit.blocks.iter(), unit, classes);
             return strong.or_else(|| {
-                let lexicon = signal.weak_phrases.as_ref()?;
-                let asks = unit.blocks.iter().filter(|block| {
-                    block.is_prose() && self.input.rules.lexicons.holds(lexicon, &text::fold(&block.text).0)
-                });
+                let list = self.input.rules.lexicons.get(signal.weak_phrases.as_ref()?)?;
+                let asks = |block: &&&Block| self.phrases(list, block, 0..block.text.len()).next().is_some();
+                let asks = unit.blocks.iter().filter(asks);
                 self.linked(asks, unit, &signal.weak_links)
             });
         }

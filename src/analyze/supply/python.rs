@@ -1,5 +1,6 @@
 //! Manifests and lock files of Python and Rust.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -100,7 +101,7 @@ fn local() -> Source {
 }
 
 /// Places of packages that the options of a line name.
-fn indexes(line: &str, range: &std::ops::Range<usize>) -> Vec<Index> {
+fn indexes(line: &str, range: &Range<usize>) -> Vec<Index> {
     const OPTIONS: [(&str, Use); 7] = [
         ("--index-url", Use::Main),
         ("-i", Use::Main),
@@ -176,6 +177,28 @@ pub(super) fn pyproject(content: &str) -> Option<Read> {
     for path in [&["tool", "uv", "index"][..], &["tool", "poetry", "source"], &["tool", "pdm", "source"]] {
         read.indexes.extend(list(&root, path).filter_map(|source| index(source, "default")));
     }
+    for host in list(&root, &["tool", "uv", "allow-insecure-host"]).filter_map(Value::as_str).take(ENTRIES) {
+        let at_host = |index: &&mut Index| index.url.contains(host);
+        read.indexes.iter_mut().filter(at_host).for_each(|index| index.what = Use::Unverified);
+    }
+    Some(read)
+}
+
+/// Where a script says what its own requirements are (PEP 723): comment lines between `# /// script` and `# ///`.
+pub(super) fn own_requirements(content: &str) -> Option<Range<usize>> {
+    let mark = content.find("# /// script")?;
+    let start = mark + content.get(mark..)?.find('\n')? + 1;
+    let length = content.get(start..)?.find("\n# ///")?;
+    Some(start..start + length)
+}
+
+/// Reads a script that has requirements of its own.
+pub(super) fn script(content: &str) -> Option<Read> {
+    let lines = content.get(own_requirements(content)?)?.lines();
+    let bare = |line: &str| line.strip_prefix("# ").or_else(|| line.strip_prefix('#')).map(str::to_owned);
+    let own = lines.map(bare).collect::<Option<Vec<String>>>()?.join("\n");
+    let mut read = pyproject(&own)?;
+    add(&mut read, list(&toml(&own)?, &["dependencies"]), Section::Main);
     Some(read)
 }
 

@@ -161,21 +161,14 @@ impl Interpreter<'_> {
     fn construct(&mut self, class: ObjId, call: &Call) -> Value {
         let Some(object) = self.objects.get(class as usize) else { return Value::unknown() };
         if let Some(bound) = object.bound.clone() {
-            return self.call_bound(&bound, call);
+            return self.call_bound(class, &bound, call);
         }
         if !object.is_class {
             // The value that a module offers as a whole may be called.
             let whole = self.names.intern("*");
             let target = self.objects.get(class as usize).and_then(|object| object.fields.get(&whole)).cloned();
-            return match target {
-                Some(callee) if self.depth < CALLS => {
-                    self.depth += 1;
-                    let result = self.perform(&Call { callee, ..copy(call) });
-                    self.depth -= 1;
-                    result
-                }
-                _ => Value::default(),
-            };
+            let called = target.and_then(|callee| self.entered(class, &Call { callee, ..copy(call) }));
+            return called.unwrap_or_default();
         }
         let instance = self.instance(call);
         for id in &instance.get().objs {

@@ -79,6 +79,7 @@ impl Interpreter<'_> {
         match name {
             "HOME" | "USERPROFILE" => Value::text("~"),
             "SHELL" => Value::text("/bin/sh"),
+            "BASH" => Value::text("/bin/bash"),
             "APPDATA" => Value::text("~/appdata/roaming"),
             "LOCALAPPDATA" => Value::text("~/appdata/local"),
             "XDG_CONFIG_HOME" => Value::text("~/.config"),

@@ -117,6 +117,15 @@ impl Interpreter<'_> {
         found.with(&inner.taint)
     }
 
+    /// What comes next where an interface is read in a loop, as a connection is line by line.
+    pub(super) fn next_of(&mut self, of: &Value, place: Place) -> Option<Value> {
+        let api = of.get().apis.iter().find_map(|api| {
+            let next = self.names.intern(&format!("{}.*", self.names.get(*api)));
+            self.entry(place.module, next).is_some().then_some(next)
+        })?;
+        Some(self.interned(api, place).join(&Value::unknown()).with(&of.taint()))
+    }
+
     /// The name of any variable, of an environment.
     pub(super) fn variable_names(&mut self, of: &Value, place: Place) -> Option<Value> {
         let is_environment = of.get().apis.iter().any(|api| {

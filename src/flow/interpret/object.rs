@@ -7,7 +7,9 @@ use super::list::{ANY_VARIABLE, char_at};
 use super::{FoldedRole, Interpreter};
 use crate::flow::fold;
 use crate::flow::ir::Shape;
-use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNKNOWN, Value, Verb, taints};
+use crate::flow::value::{
+    FnRef, Inner, Label, Lit, ObjId, Place, Step, Sym, Taint, UNKNOWN, Value, Verb, is_parser, taints,
+};
 
 /// Items of a list that are kept apart.
 pub(super) const ITEMS: usize = 20_000;
@@ -19,6 +21,23 @@ const GLOBALS: [&str; 4] = ["globalThis", "global", "window", "self"];
 const MEMBERS: usize = 512;
 /// Depth to which members are looked through.
 const DEPTH: usize = 7;
+/// Members that hold all that a call gave.
+const CARRIERS: [&str; 14] = [
+    "all",
+    "body",
+    "buffer",
+    "content",
+    "data",
+    "env",
+    "environment",
+    "json",
+    "output",
+    "payload",
+    "result",
+    "stdout",
+    "text",
+    "value",
+];
 
 /// What a place of the program made.
 #[derive(Debug, Clone, Default)]
@@ -216,14 +235,36 @@ impl Interpreter<'_> {
                 self.entry(place.module, *api).is_some_and(|entry| entry.sources.iter().any(|source| source.members))
             });
             let found = self.of_client(found, of);
-            return if is_table { found } else { found.with(&inner.taint) };
+            return if is_table { found } else { found.with(&self.narrowed(&inner.taint, key, place)) };
         }
         if !found.is_unset() {
-            return found.with(&inner.taint);
+            return found.with(&self.narrowed(&inner.taint, key, place));
         }
         let member = self.method(&inner, &name, place);
         let entry = self.catalogue(place.module).get(&format!("?.{name}"));
-        if entry.is_some_and(|entry| entry.sanitizes) { member } else { member.with(&inner.taint) }
+        if entry.is_some_and(|entry| entry.sanitizes) {
+            member
+        } else {
+            member.with(&self.narrowed(&inner.taint, key, place))
+        }
+    }
+
+    /// Labels of what something unknown holds under a name. Of what was made of a whole environment that is one of the
+    /// variables, and of a file that was parsed a part, unless the name says that it is what came out.
+    fn narrowed(&mut self, taint: &Taint, key: Sym, place: Place) -> Taint {
+        if taint.is_none() || CARRIERS.contains(&&*self.names.get(key)) {
+            return taint.clone();
+        }
+        let part = self.entry_of(Value::unknown().with(taint), key);
+        let file = self.names.intern("file");
+        let is_parser = |step: &Rc<Step>| step.verb == Verb::Changed && is_parser(&self.names.get(step.what));
+        let is_parsed =
+            |label: &Label| label.class == file && !label.is_part && label.trail.all().iter().any(is_parser);
+        if !part.taint().iter().flat_map(|labels| labels.iter()).any(is_parsed) {
+            return part.taint();
+        }
+        let what = self.names.intern("?.get");
+        self.stepped_as(&part, place, Verb::Changed, what).taint()
     }
 
     /// What stands under a name in a copy: of an environment it is that variable, not all of them.

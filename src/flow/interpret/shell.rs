@@ -18,6 +18,7 @@ mod command;
 mod expansion;
 mod file;
 mod finder;
+mod json;
 mod pattern;
 mod program;
 mod store;

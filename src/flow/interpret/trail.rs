@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{GATES, Interpreter};
-use crate::flow::value::{Label, Place, STEPS, Step, Sym, Taint, Value, Verb, is_decoder, is_pick};
+use crate::flow::value::{Label, Place, STEPS, Step, Sym, Taint, Value, Verb, is_decoder, is_parser, is_pick};
 
 impl Interpreter<'_> {
     /// Labels that make a condition worth knowing.
@@ -46,9 +46,10 @@ impl Interpreter<'_> {
     pub(super) fn relabelled(&self, value: &Value, place: Place, verb: Verb, what: Sym) -> Value {
         let Some(labels) = value.taint() else { return value.clone() };
         let text = self.units[place.module as usize].text;
-        // Whether a part is taken out of a text, or the text decoded, matters wherever it stands.
+        // Whether a text is parsed or decoded, or a part taken out of it, matters wherever it stands.
         let name = self.names.get(what);
-        let matters = verb == Verb::Changed && (is_pick(&name) || is_decoder(&name));
+        let takes_part = verb == Verb::Changed && is_pick(&name);
+        let matters = takes_part || (verb == Verb::Changed && (is_parser(&name) || is_decoder(&name)));
         let mut any = false;
         let moved: Vec<Label> = labels
             .iter()
@@ -58,12 +59,14 @@ impl Interpreter<'_> {
                     && verb != Verb::Written
                     && last.place.module == place.module
                     && same_line(text, last.place.start, place.start);
+                let is_part = label.is_part || takes_part;
                 if is_near || last.count >= STEPS || (verb == Verb::Bound && last.count + 4 >= STEPS) {
-                    return label.clone();
+                    any |= is_part != label.is_part;
+                    return Label { is_part, ..label.clone() };
                 }
                 any = true;
                 let step = Step { place, verb, what, before: Some(Rc::clone(last)), count: last.count + 1 };
-                Label { trail: Rc::new(step), ..label.clone() }
+                Label { trail: Rc::new(step), is_part, ..label.clone() }
             })
             .collect();
         if any { value.relabelled(Some(Rc::new(moved))) } else { value.clone() }
@@ -73,7 +76,7 @@ impl Interpreter<'_> {
     pub(super) fn label(&mut self, class: &str, name: &str, place: Place, what: &str) -> Taint {
         let (class, name, what) = (self.names.intern(class), self.names.intern(name), self.names.intern(what));
         let trail = Rc::new(Step { place, verb: Verb::Read, what, before: None, count: 1 });
-        Some(Rc::new(vec![Label { class, name, trail, is_quoted: false }]))
+        Some(Rc::new(vec![Label { class, name, trail, is_quoted: false, is_part: false }]))
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use tree_sitter::Node;
 
 use super::exec::Via;
-use super::fetch::FETCHERS;
+use super::fetch::{FETCHERS, RESOLVERS};
 use super::filter::{program_output, translate};
 use super::value::Value;
 use super::{Run, syntax};
@@ -176,6 +176,9 @@ impl Run<'_> {
         let interpreter = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').trim_end_matches(".exe");
         if FETCHERS.contains(&name) {
             return self.fetch(words);
+        }
+        if RESOLVERS.contains(&name) {
+            return self.resolve(words);
         }
         if INTERPRETERS.contains(&interpreter) {
             return self.interpreter(interpreter, words, input);

@@ -23,7 +23,23 @@ pub(super) const FETCHERS: [&str; 14] = [
     "invoke-restmethod",
 ];
 
+/// Programs that ask the name service, which answers with any text where it is asked for one.
+pub(super) const RESOLVERS: [&str; 7] = ["dig", "host", "nslookup", "drill", "kdig", "delv", "resolvectl"];
+
 impl Run<'_> {
+    /// What the name service answers, if it is asked for text.
+    pub(super) fn resolve(&mut self, words: &Words) -> Value {
+        let asks = |arg: &&Value| matches!(arg.shape().to_ascii_lowercase().as_str(), "txt" | "-type=txt" | "-q=txt");
+        if words.args.iter().find(asks).is_none() {
+            return Value::default();
+        }
+        let mut value = Value::unknown(words.range.clone());
+        value.urls = words.args.iter().map(Value::shape).filter(|arg| is_address(arg)).map(str::to_owned).collect();
+        value.is_fetched = true;
+        value.marks.insert("from-name-service");
+        value
+    }
+
     /// A fetcher: its output is what it fetched, unless it writes a file.
     pub(super) fn fetch(&mut self, words: &Words) -> Value {
         let is_wget = words.name.starts_with("wget");

@@ -69,6 +69,10 @@ static SOURCES: LazyLock<AhoCorasick> = LazyLock::new(|| {
         .build([
             "curl",
             "wget",
+            "dig ",
+            "nslookup",
+            "host ",
+            "drill ",
             "fetch ",
             "base64",
             "base32",

@@ -26,7 +26,8 @@ pub(super) struct Value {
     pub is_decoded: bool,
     /// Where the value came into the text.
     pub range: Range<usize>,
-    /// What happened to it since: `via-file`, `made-executable`, `quarantine-off`, `unpacked`.
+    /// What happened to it since: `via-file`, `made-executable`, `quarantine-off`, `unpacked`,
+    /// `from-name-service`.
     pub marks: BTreeSet<&'static str>,
 }
 

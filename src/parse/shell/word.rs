@@ -89,6 +89,7 @@ impl Run<'_> {
             (_, "IFS") => Value::literal(" ", range),
             (Some(value), _) => value.clone(),
             (None, "HOME") => Value::literal("~", range),
+            (None, "BASH") => Value::literal("bash", range),
             (None, _) => Value::unknown(range),
         }
     }

@@ -76,13 +76,22 @@ impl Interpreter<'_> {
         kept.join(&Value::unknown())
     }
 
-    /// Calls such a function.
-    pub(super) fn call_bound(&mut self, bound: &Bound, call: &Call) -> Value {
-        // One that is called by what it calls ends there; what they call in turn is counted.
-        let key = std::ptr::from_ref(bound).addr();
-        if self.depth >= CALLS || self.calling.contains(&key) || !self.has_step() {
-            return Value::unknown();
+    /// Calls what an object stands for. One that is called by what it calls ends there; what they call in turn is
+    /// counted.
+    pub(super) fn entered(&mut self, object: ObjId, call: &Call) -> Option<Value> {
+        if self.depth >= CALLS || self.calling.contains(&object) || !self.has_step() {
+            return None;
         }
+        self.depth += 1;
+        self.calling.push(object);
+        let result = self.perform(call);
+        self.calling.pop();
+        self.depth -= 1;
+        Some(result)
+    }
+
+    /// Calls such a function, which is kept in an object.
+    pub(super) fn call_bound(&mut self, kept_in: ObjId, bound: &Bound, call: &Call) -> Value {
         let first = call.args.first().cloned().unwrap_or_default();
         let (callee, receiver, args, named) = match bound {
             Bound::Keep(object) => {
@@ -104,11 +113,7 @@ impl Interpreter<'_> {
                 (callee.clone(), receiver.clone(), args, named)
             }
         };
-        self.depth += 1;
-        self.calling.push(key);
-        let result = self.perform(&Call { callee, receiver, args, named, ..copy(call) });
-        self.calling.pop();
-        self.depth -= 1;
-        result
+        let call = Call { callee, receiver, args, named, ..copy(call) };
+        self.entered(kept_in, &call).unwrap_or_else(Value::unknown)
     }
 }

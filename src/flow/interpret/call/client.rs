@@ -59,6 +59,8 @@ const OWN: [&str; 22] = [
 const SCHEMES: [&str; 4] = ["https://", "http://", "wss://", "ws://"];
 /// Beginnings of names of functions that make a client.
 const MAKERS: [&str; 5] = ["create", "connect", "init", "client", "io"];
+/// Names of what sends a request to an address.
+const REQUESTS: [&str; 6] = ["post", "put", "patch", "request", "fetch", "upload"];
 /// Member that keeps where a client talks to.
 pub(in crate::flow::interpret) const CLIENT: &str = "@client";
 
@@ -67,10 +69,16 @@ impl Interpreter<'_> {
     /// the client that it is made on.
     pub(super) fn client(&mut self, path: &Rc<str>, call: &Call) {
         let root = path.split(['.', '(']).next().unwrap_or("");
-        if OWN.contains(&root) || path.starts_with("?.") {
+        let is_request = path.rsplit('.').next().is_some_and(|name| REQUESTS.contains(&name));
+        if OWN.contains(&root) || (path.starts_with("?.") && !is_request) {
             return;
         }
         let mut to = self.settings_addresses(call, is_maker(path, call));
+        if to.is_empty() && is_request {
+            // Whatever is asked so with an address sends a request there.
+            let first = call.args.first().map(Value::texts).unwrap_or_default();
+            to = first.into_iter().filter(|text| text.starts_with("https://") || text.starts_with("http://")).collect();
+        }
         if to.is_empty() {
             let clients = self.clients_of(&call.receiver);
             to.extend(clients.into_iter().flat_map(|id| self.client_address(id)).flat_map(Value::texts));

@@ -6,7 +6,8 @@ use super::super::outcome::TEXT_WRITE;
 use super::*;
 
 /// Sinks that tell something also of what is constant.
-const PLAIN: [&str; 7] = ["file-write", "code", "process", "delete", "clipboard-write", "deserialize", TEXT_WRITE];
+const PLAIN: [&str; 8] =
+    ["file-write", "code", "process", "delete", "clipboard-write", "deserialize", "transfer", TEXT_WRITE];
 
 impl Interpreter<'_> {
     /// Something gets to a sink; what a command that is started there gives.
@@ -14,6 +15,9 @@ impl Interpreter<'_> {
         let mut args: Vec<Value> = sink.args.iter().filter_map(|which| call.arg(which)).collect();
         if sink.class == "process" {
             args = args.iter().flat_map(|arg| self.parts_of_command(arg)).collect();
+        }
+        if sink.class == "transfer" {
+            args = args.iter().map(|arg| self.recipient(arg, call.place)).collect();
         }
         if sink.class == "network" && !call.receiver.get().objs.is_empty() {
             // What the client sends along.
@@ -45,11 +49,15 @@ impl Interpreter<'_> {
             self.piped(path, call, &mut content);
             labels.extend(self.tied(&mut content));
             labels.extend(self.started_files(&content));
+            self.pictured(&content, call.place);
             let mut sent = labels.clone();
             sent.extend(self.files_in(&content));
             self.sent_by_command(&content, &sent, path, call.place);
             self.started(call, &content);
             given = self.clipboard_by_command(&content, path, call);
+        }
+        if sink.class == "transfer" && args.iter().any(is_other) {
+            content.iter_mut().for_each(|text| *text = format!("{text}{UNKNOWN}").into());
         }
         if role == FoldedRole::Code {
             content.iter_mut().for_each(|text| *text = in_address(text));
@@ -62,9 +70,18 @@ impl Interpreter<'_> {
             || ["url", "host", "hostname", "address"].iter().find_map(|name| call.arg(&Arg::Name((*name).into())));
         let host = sink.host.as_ref().and_then(|which| call.arg(which).or_else(by_name));
         let is_chosen = host.as_ref().is_some_and(|host| self.is_chosen(host));
+        // What was done to hide an address is told by where it is used.
+        let hidden = host.iter().flat_map(|host| self.labels(host));
+        labels.extend(hidden.filter(|label| &*self.names.get(label.class) == "decoded"));
         let to = host.map(|host| self.addresses(&host, &call.receiver)).unwrap_or_default();
         let file = sink.path.as_ref().and_then(|which| call.arg(which));
-        let paths = file.map(|file| self.addresses(&file, &Value::default())).unwrap_or_default();
+        let mut paths = file.map(|file| self.addresses(&file, &Value::default())).unwrap_or_default();
+        if sink.class == "network" {
+            // The file is what is sent.
+            let sent = std::mem::take(&mut paths);
+            let sent: Vec<Value> = sent.iter().map(|file| self.copy_of(file, call.place, path)).collect();
+            labels.extend(self.labels_of_all(&sent));
+        }
         if sink.class == "file-write" {
             if sink.copies() && !content.is_empty() {
                 args = content.iter().map(|from| self.copy_of(from, call.place, path)).collect();
@@ -79,12 +96,27 @@ impl Interpreter<'_> {
         given
     }
 
+    /// Whom money goes to: a member of what describes the transfer, or the value itself.
+    fn recipient(&mut self, transfer: &Value, place: Place) -> Value {
+        for name in ["to", "toPubkey", "to_pubkey", "recipient", "destination"] {
+            let key = self.names.intern(name);
+            if self.objects_of(transfer).any(|object| object.fields.contains_key(&key)) {
+                return self.get(transfer, key, place);
+            }
+        }
+        transfer.clone()
+    }
+
     /// Labels of several values, each once.
     pub(super) fn labels_of_all(&self, values: &[Value]) -> Vec<Label> {
         let mut all: Vec<Label> = Vec::new();
         for label in values.iter().flat_map(|value| self.labels(value)) {
-            if !all.iter().any(|known| (known.class, known.name) == (label.class, label.name)) {
-                all.push(label);
+            let same = |known: &&mut Label| (known.class, known.name) == (label.class, label.name);
+            match all.iter_mut().find(same) {
+                // All of it is more than a part.
+                Some(known) if known.is_part && !label.is_part => *known = label,
+                Some(_) => {}
+                None => all.push(label),
             }
         }
         all
@@ -296,11 +328,31 @@ impl Interpreter<'_> {
         words.filter(|word| word.contains(['/', '.'])).flat_map(|word| self.labels_of_file(word)).collect()
     }
 
+    /// Programs that take a picture of the screen write it to the file that they are given last.
+    fn pictured(&mut self, lines: &[Rc<str>], place: Place) {
+        const CAMERAS: [&str; 8] =
+            ["screencapture", "grim", "scrot", "maim", "gnome-screenshot", "spectacle", "flameshot", "xwd"];
+        for line in lines {
+            let mut words = line.split_whitespace().map(|word| word.trim_matches(['\'', '"']));
+            let program = words.next().and_then(|word| word.rsplit('/').next()).unwrap_or("");
+            if let (true, Some(file)) = (CAMERAS.contains(&program), words.last()) {
+                let taint = self.label("screen", program, place, program);
+                self.wrote(&[file.into()], &[Value::unknown().with(&taint)], place);
+            }
+        }
+    }
+
     /// Labels of files that a command line starts and this package wrote.
     fn started_files(&self, lines: &[Rc<str>]) -> Vec<Label> {
         let words = lines.iter().flat_map(|line| programs(line));
         words.flat_map(|word| self.labels_of_file(word)).collect()
     }
+}
+
+/// Whether a value may be something else than the constants that it is.
+fn is_other(value: &Value) -> bool {
+    let inner = value.get();
+    inner.is_open || !inner.apis.is_empty() || inner.taint.is_some()
 }
 
 /// A command whose input is this text.

@@ -73,7 +73,7 @@ impl Interpreter<'_> {
             }
             for id in &inner.objs {
                 if let Some(bound) = self.objects.get(*id as usize).and_then(|object| object.bound.clone()) {
-                    self.call_bound(&bound, &Call { args: args.clone(), named: Vec::new(), ..copy(call) });
+                    self.call_bound(*id, &bound, &Call { args: args.clone(), named: Vec::new(), ..copy(call) });
                 }
             }
         }

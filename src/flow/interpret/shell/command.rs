@@ -149,6 +149,12 @@ impl Interpreter<'_> {
             self.shell.tracer.line(&self.names, site.place, words, streams, false);
             return self.start_script(&target, args, streams, site);
         }
+        self.program_of(name, words, streams, site)
+    }
+
+    /// The program of a name, whatever function has the same one.
+    pub(super) fn program_of(&mut self, name: &str, words: &[Value], streams: &Streams, site: Site) -> Value {
+        let args = words.get(1..).unwrap_or(&[]);
         let base = name.rsplit('/').next().unwrap_or(name);
         let base = if base.is_empty() { name } else { base };
         self.program(&Run { name: base, args, streams, site }, words)

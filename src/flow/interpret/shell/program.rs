@@ -49,10 +49,11 @@ impl Interpreter<'_> {
                 skip_options(run.args, &entry.values, operands)
             }
         };
-        if command.is_empty() {
-            return None;
+        let name = command.first()?.one().map(|name| name.text());
+        match name.filter(|_| run.name == "command") {
+            Some(name) => Some(self.program_of(&name, &command, run.streams, run.site)),
+            None => Some(self.command(&command, run.streams, run.site)),
         }
-        Some(self.command(&command, run.streams, run.site))
     }
 
     /// The command of `xargs` with the words that it reads.

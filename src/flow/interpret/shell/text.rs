@@ -41,7 +41,7 @@ impl Interpreter<'_> {
             "grep" | "egrep" => self.picked(run, |this| this.filtered(run, &operands))?,
             "sed" => self.picked(run, |this| this.edited(run, &operands))?,
             "cut" | "head" | "tail" => self.picked(run, |this| this.part(run))?,
-            "jq" => self.picked(run, |this| this.member_of_json(run, &operands))?,
+            "jq" => self.picked(run, |this| this.member_of_json(run))?,
             "dirname" => self.map_text(operands.first()?, |text| {
                 Some(text.trim_end_matches('/').rsplit_once('/').map_or(".", |(folder, _)| folder).to_owned())
             }),
@@ -91,7 +91,7 @@ impl Interpreter<'_> {
     }
 
     /// What a program reads: files, or its input.
-    fn source_text(&mut self, run: &Run<'_>, file: Option<&Value>) -> Value {
+    pub(super) fn source_text(&mut self, run: &Run<'_>, file: Option<&Value>) -> Value {
         match file {
             Some(file) => self.content_of(file, run.site.place),
             None => self.input(run.streams, run.site.place),
@@ -234,27 +234,6 @@ impl Interpreter<'_> {
                 return Some(lines.join("\n"));
             }
             some_of(text, letter, &value, is_tail)
-        }))
-    }
-
-    /// `jq -r .a.b`.
-    fn member_of_json(&mut self, run: &Run<'_>, operands: &[Value]) -> Option<Value> {
-        let path = operands.first()?.texts().first().cloned()?;
-        let text = self.source_text(run, operands.get(1));
-        let is_plain =
-            path.starts_with('.') && path.chars().all(|c| c.is_ascii_alphanumeric() || "._-[]\"'".contains(c));
-        Some(self.map_text(&text, |text| {
-            let value: serde_json::Value = serde_json::from_str(text).ok().filter(|_| is_plain)?;
-            let pointer: String = path
-                .split(['.', '[', ']'])
-                .map(|part| part.trim_matches(['"', '\'']))
-                .filter(|part| !part.is_empty())
-                .map(|part| format!("/{part}"))
-                .collect();
-            match value.pointer(&pointer)? {
-                serde_json::Value::String(text) => Some(text.clone()),
-                other => Some(other.to_string()),
-            }
         }))
     }
 

@@ -43,5 +43,5 @@ rule mixes_files_with_a_key_and_leaves_a_note {
         $name = /\.rename(Sync)?\(|os\.replace\(|with_suffix\(/
         $note = /(restore|recover|unlock|decrypt)[^\n]{0,80}https?:\/\// nocase
     condition:
-        kind != "markdown" and all of them
+        all of them
 }

@@ -335,7 +335,7 @@ impl Interpreter<'_> {
         for line in lines {
             let mut words = line.split_whitespace().map(|word| word.trim_matches(['\'', '"']));
             let program = words.next().and_then(|word| word.rsplit('/').next()).unwrap_or("");
-            if let (true, Some(file)) = (CAMERAS.contains(&program), words.last()) {
+            if let (true, Some(file)) = (CAMERAS.contains(&program), words.next_back()) {
                 let taint = self.label("screen", program, place, program);
                 self.wrote(&[file.into()], &[Value::unknown().with(&taint)], place);
             }

@@ -1,6 +1,9 @@
 //! Lists, lexicons and generated pages are as they should be. What is generated
 //! is rewritten by these tests where `SKILLSCAN_REWRITE` is 1.
 
+#[path = "data/concepts.rs"]
+mod concepts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
+mod variable;
+
 use super::Input;
 use super::fact::own_hosts;
 use crate::artifact::{ArtifactId, Span};
@@ -245,8 +247,10 @@ impl Package<'_> {
         let name = label.map(|label| outcome.names.get(label.name).to_string()).unwrap_or_default();
         let class = label.map(|label| outcome.names.get(label.class).to_string()).unwrap_or_default();
         let is_env = class == "env";
-        let mut to =
-            self.hosts(&hit.to, Some(&name).filter(|_| is_env || matches!(class.as_str(), "file" | "keychain")));
+        let mut to = self.hosts(
+            &hit.to,
+            Some(&name).filter(|_| is_env || matches!(class.as_str(), "file" | "keychain" | "login" | "page")),
+        );
         if hit.is_chosen && to.remove("runtime") {
             to.insert("chosen".to_owned());
         }
@@ -289,7 +293,7 @@ impl Package<'_> {
     fn sources(&self, class: &str, name: &str) -> BTreeSet<String> {
         let mut all = BTreeSet::from([class.to_owned()]);
         if class == "env" {
-            all.extend(env_class(name).map(str::to_owned));
+            all.extend(variable::class(name).map(str::to_owned));
         }
         if class == "file" {
             // Whatever lies in a folder is what the folder is.
@@ -314,7 +318,10 @@ impl Package<'_> {
         for address in addresses {
             let host_part = address.split_once("://").map_or(&**address, |(_, rest)| rest);
             let host_part = host_part.split(['/', '?', '#']).next().unwrap_or("");
-            let is_host = |name: &str| hosts::registrable(name).is_some() || name.parse::<IpAddr>().is_ok();
+            let is_host = |name: &str| {
+                let is_reserved = [".example", ".test", ".invalid"].iter().any(|end| name.ends_with(end));
+                is_reserved || hosts::registrable(name).is_some() || name.parse::<IpAddr>().is_ok()
+            };
             if !address.contains("://") && !is_host(&host_name(host_part).replace(UNKNOWN, "1")) {
                 kinds.insert(if host_part == "localhost" { "local" } else { "unseen" }.to_owned());
                 continue;
@@ -336,10 +343,13 @@ impl Package<'_> {
             let (vendors, paths) = (&self.input.rules.vendors, &self.input.rules.paths);
             // A file that is known for nothing is the package's own.
             let is_plain = |name: &str| name.contains(['/', '.']) && paths.classes(name).is_empty();
-            let is_own = |name: &String| {
-                vendors.belongs(name, &place.host)
-                    || (vendors.is_anyones(name) && vendors.knows(&place.host))
-                    || ((vendors.is_anyones(name) || is_plain(name)) && self.is_like(&place.host))
+            // One of several names: which is looked up with the host.
+            let is_own = |names: &String| {
+                names.lines().any(|name| {
+                    vendors.belongs(name, &place.host)
+                        || (vendors.is_anyones(name) && vendors.knows(&place.host))
+                        || ((vendors.is_anyones(name) || is_plain(name)) && self.is_like(&place.host))
+                })
             };
             // What the user trusts may have it.
             if place.class == "allowed" || credential.is_some_and(is_own) {
@@ -451,41 +461,5 @@ pub(crate) fn base_class(class: &str) -> String {
         "env".to_owned()
     } else {
         class.to_owned()
-    }
-}
-
-/// What a variable's name says of its content.
-fn env_class(name: &str) -> Option<&'static str> {
-    const SECRET: [&str; 14] = [
-        "key",
-        "token",
-        "secret",
-        "password",
-        "passwd",
-        "pwd",
-        "pass",
-        "credential",
-        "credentials",
-        "auth",
-        "apikey",
-        "mnemonic",
-        "seed",
-        "pat",
-    ];
-    match name {
-        "*" => Some("env-bulk"),
-        "?" => Some("env-unknown"),
-        _ => {
-            let lower = name.to_ascii_lowercase();
-            // Addresses of databases have the password in them.
-            const DATABASES: [&str; 5] = ["database_url", "connection_string", "mongo_uri", "mongodb_uri", "redis_url"];
-            if DATABASES.iter().any(|name| lower.contains(name)) || lower.split('_').any(|word| word == "dsn") {
-                return Some("env-secret");
-            }
-            lower
-                .split(['_', '-', '.'])
-                .any(|word| SECRET.contains(&word) || word.ends_with("key"))
-                .then_some("env-secret")
-        }
     }
 }

@@ -106,7 +106,7 @@ impl<'m> Said<'m> {
                     Some(address) if hosts.any_in(&address, &self.not_hosts) => dropped += 1,
                     found => {
                         is_elsewhere |= found.is_some();
-                        places.push(Span::new(artifact.id, range));
+                        places.push(Span::new(artifact.id, whole_characters(&artifact.bytes, range)));
                     }
                 }
             }
@@ -117,6 +117,20 @@ impl<'m> Said<'m> {
         spans.dedup();
         (dropped == 0 || is_elsewhere).then_some(spans)
     }
+}
+
+/// A match without the parts of characters at its ends: patterns see bytes.
+fn whole_characters(bytes: &[u8], range: Range<usize>) -> Range<usize> {
+    // A character has at most three bytes behind its first.
+    let is_inside = |at: &usize| {
+        let first =
+            (1..=3).find(|back| at.checked_sub(*back).is_some_and(|at| bytes.get(at).is_some_and(|b| *b >= 0xc0)));
+        let behind = bytes.get(at.saturating_sub(first.unwrap_or(0)) + 1..=*at);
+        first.is_some() && behind.is_some_and(|behind| behind.iter().all(|byte| byte & 0xc0 == 0x80))
+    };
+    let start = (range.start..range.end).find(|at| !is_inside(at)).unwrap_or(range.start);
+    let end = (start..=range.end).rev().find(|at| !is_inside(at)).unwrap_or(range.end);
+    start..if end > start { end } else { range.end }
 }
 
 /// The address of which at least the beginning is in a match.

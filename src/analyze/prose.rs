@@ -84,6 +84,9 @@ pub struct Signal {
     pub weak_phrases: Option<String>,
     /// A phrase of this lexicon.
     pub phrases: Option<String>,
+    /// Or a phrase of one of these.
+    #[serde(default)]
+    pub or_phrases: Vec<String>,
     /// Or a phrase of this lexicon in a code block.
     pub code_phrases: Option<String>,
     /// The phrase must be followed by a literal token (a password, say).
@@ -133,7 +136,8 @@ impl ProseRule {
             }
         }
         for name in self.signals.iter().flat_map(|signal| {
-            signal.phrases.iter().chain(&signal.unless).chain(&signal.code_phrases).chain(&signal.weak_phrases)
+            let others = signal.unless.iter().chain(&signal.code_phrases).chain(&signal.weak_phrases);
+            signal.phrases.iter().chain(&signal.or_phrases).chain(others)
         }) {
             if lexicons.get(name).is_none() {
                 return Err(format!("there is no phrase list `{name}` in lexicons/"));

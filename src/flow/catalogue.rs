@@ -308,8 +308,10 @@ pub struct Catalogue {
 }
 
 /// Classes that sources may have.
-pub const SOURCES: [&str; 15] = [
+pub const SOURCES: [&str; 17] = [
     "env",
+    "login",
+    "page",
     "file",
     "memory",
     "keychain",
@@ -327,8 +329,9 @@ pub const SOURCES: [&str; 15] = [
 ];
 
 /// Classes that sinks may have.
-pub const SINKS: [&str; 11] = [
+pub const SINKS: [&str; 12] = [
     "network",
+    "page-script",
     "dns",
     "messaging",
     "process",

@@ -20,6 +20,7 @@ mod file;
 mod frame;
 mod interface;
 mod list;
+mod login;
 mod object;
 mod outcome;
 mod shell;
@@ -379,7 +380,7 @@ impl<'a> Interpreter<'a> {
                 value
             }
             OpKind::Closure(function) => Value::function((place.module, function)),
-            OpKind::New(shape, pool) => self.container(frame, at, shape, module.slots(pool)),
+            OpKind::New(shape, pool) => self.container(frame, at, shape, module.slots(pool), place),
             OpKind::Spread(to, from) => {
                 let (to, from) = (self.read(frame, to), self.read(frame, from));
                 self.spread(&to, &from);
@@ -488,14 +489,5 @@ impl<'a> Interpreter<'a> {
             *slot = joined;
             self.changed = true;
         }
-    }
-
-    fn container(&mut self, frame: &Frame, at: u32, shape: Shape, slots: &[Slot]) -> Value {
-        let object = self.site(frame.function, at);
-        let values: Vec<Value> = slots.iter().map(|slot| self.read(frame, *slot)).collect();
-        // The top level runs once, so its containers begin as they are written.
-        let is_anew = frame.function.1 == 0 || self.exact > 0 || values.is_empty();
-        self.fill(object, shape, &values, is_anew);
-        Value::object(object)
     }
 }

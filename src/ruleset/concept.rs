@@ -26,6 +26,16 @@ const COMMON: [&str; 21] = [
     "this", "that", "<n>",
 ];
 
+/// Letters of Chinese and Korean that join words and stand in any sentence, as those of hiragana do.
+const PARTICLES: &str =
+    "的了是在和与或并会可以为有中时到对个这那也就都而及其不이을를은는의에도가로와과한하고다니지서으해시기";
+
+/// Whether a word says nothing by standing near another.
+fn is_common(word: &str) -> bool {
+    let is_particle = |c: char| ('\u{3041}'..='\u{309f}').contains(&c) || PARTICLES.contains(c);
+    COMMON.contains(&word) || word.chars().all(is_particle)
+}
+
 /// Named concepts, from `concepts/*.csv`: rows of a group (`words with spac*`) or a pair (`a & b`) and its weight in
 /// hundredths; the row without words is what all others are added to.
 #[derive(Default)]
@@ -165,7 +175,7 @@ impl<'t> Word<'t> {
             Some(end) => hash(&format!("{}*", text.get(..end).unwrap_or(text))),
             None => hash(text),
         };
-        Self { text, key: Some(key), is_common: COMMON.contains(&text) }
+        Self { text, key: Some(key), is_common: is_common(text) }
     }
 
     fn address(text: &'t str) -> Self {

@@ -279,8 +279,8 @@ impl Place<'_> {
     /// Where the phrase ends whose parts `rest` follow at `at`.
     fn end(&self, rest: &[Part], at: usize) -> Option<usize> {
         let Some((part, rest)) = rest.split_first() else {
-            let goes_on = self.phrase.edges[1] && self.folded.as_bytes().get(at).is_some_and(|byte| is_word(*byte));
-            return (!goes_on).then_some(at);
+            let after = self.folded.get(at..).and_then(|rest| rest.chars().next());
+            return (!(self.phrase.edges[1] && after.is_some_and(is_letter))).then_some(at);
         };
         let places = if part.has_gap { self.after(at) } else { self.next(at) };
         places.into_iter().flat_map(|at| self.ends(part, at)).find_map(|at| self.end(rest, at))
@@ -289,9 +289,8 @@ impl Place<'_> {
     /// Where the phrase begins whose parts `rest` stand before `at`, with a gap between or not.
     fn start(&self, rest: &[Part], has_gap: bool, at: usize) -> Option<usize> {
         let Some((part, rest)) = rest.split_last() else {
-            let before = self.folded.as_bytes().get(..at).and_then(<[u8]>::last);
-            let goes_on = self.phrase.edges[0] && before.is_some_and(|byte| is_word(*byte));
-            return (!goes_on).then_some(at);
+            let before = self.folded.get(..at).and_then(|rest| rest.chars().next_back());
+            return (!(self.phrase.edges[0] && before.is_some_and(is_letter))).then_some(at);
         };
         let places = if has_gap { self.before(at) } else { self.previous(at) };
         places.into_iter().flat_map(|at| self.starts(part, at)).find_map(|at| self.start(rest, part.has_gap, at))
@@ -357,6 +356,11 @@ fn is_in_sentence(word: Option<&str>) -> bool {
 
 fn ends_sentence(c: char) -> bool {
     matches!(c, '.' | '!' | '?' | '。' | '！' | '？' | '\n')
+}
+
+/// Whether a word goes on with it. Folded, `брауз` holds `pay`; scripts without spaces begin where the other ends.
+fn is_letter(c: char) -> bool {
+    c == '_' || (c < '\u{530}' && c.is_alphanumeric())
 }
 
 fn is_word(byte: u8) -> bool {

@@ -135,6 +135,9 @@ impl Vendors {
         let flat: String = domain.chars().filter(char::is_ascii_alphanumeric).collect();
         let label = first_label(domain);
         let joined: String = own.concat();
+        // Who has a digit in a name has its word in that of a variable.
+        let spelled: Vec<String> = own.iter().map(|word| with_digits(word)).collect();
+        own.extend(spelled.iter().map(String::as_str).filter(|word| word.contains(|c: char| c.is_ascii_digit())));
         let letters = |word: &str| word.chars().filter(char::is_ascii_alphabetic).collect::<String>();
         let shared = |word: &str| word.bytes().zip(label.bytes()).take_while(|(a, b)| a == b).count();
         // A name in front of a domain is anyone's to give: it counts for vendors that are not in the table.
@@ -144,15 +147,23 @@ impl Vendors {
             || own.iter().any(|word| (word.len() >= 4 && flat.contains(word)) || **word == *label)
             || (joined.len() >= 4 && flat.contains(&joined))
             || (label.len() >= 4 && joined.contains(&label))
+            || own.iter().any(|word| word.len() >= 3 && is_extended(&label, word))
     }
+}
+
+/// What vendors put there themselves.
+const NEUTRAL: &str = "api app apps ai cloud hq io labs lab inc dev developer developers get use my the go try \
+                       platform online data network tech systems software finance web";
+
+/// Whether a domain is a name with one more word that vendors put there themselves: `zailabs`.
+fn is_extended(label: &str, word: &str) -> bool {
+    let rest = [label.strip_prefix(word), label.strip_suffix(word)];
+    rest.into_iter().flatten().any(|rest| NEUTRAL.split(' ').any(|neutral| neutral == rest))
 }
 
 /// Whether a domain has a name of its own in front of or behind that of the credential, as `acme-status.net` has: anyone
 /// can register that.
 pub(crate) fn is_lengthened(domain: &str, own: &[&str]) -> bool {
-    /// What vendors put there themselves.
-    const NEUTRAL: &str = "api app apps ai cloud hq io labs lab inc dev developer developers get use my the go try \
-                           platform online data network tech systems software finance web";
     /// Ends of names that look as if the name ended there: `acme.com-login.net`.
     const ENDS: &str = "com net org co io";
     let joined = own.concat();
@@ -165,6 +176,16 @@ pub(crate) fn is_lengthened(domain: &str, own: &[&str]) -> bool {
     parts.len() > 1
         && parts.iter().any(|part| is_own(&part))
         && parts.iter().any(|part| !is_own(&part) && !NEUTRAL.split(' ').any(|neutral| neutral == *part))
+}
+
+/// `zerolatency` as `0latency`.
+fn with_digits(word: &str) -> String {
+    const DIGITS: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+    let digit = |word: String, (digit, name): (usize, &&str)| match word.strip_prefix(name) {
+        Some(rest) if rest.len() >= 3 => format!("{digit}{rest}"),
+        _ => word,
+    };
+    DIGITS.iter().enumerate().fold(word.to_owned(), digit)
 }
 
 /// The domain that a host is in, also under a suffix that nobody knows.

@@ -25,6 +25,7 @@ rule program_opens_gateway {
         $mode = /\bauth(\.|\?\.|['"]\]\[['"]|['"]?[ ]?:[ ]?\{[ ]?['"]?)mode['"]?\]?[ ]?[:=][ ]?['"]none['"]/
         $check = /\b(allowInsecureAuth|dangerouslyDisableDeviceAuth|dangerouslyAllowHostHeaderOriginFallback)['"]?\]?[ ]?[:=][ ]?[Tt]rue\b/
         $write = /\b(writeFile|outputFile|outputJson|writeJson)(Sync)?\(|\bjson\.dump\(|\.write_text\(|\.send\(/ private
+        $jq = /\bjq\s[\s\S]{1,800}>\s?["'$~\/\w]/ private
     condition:
-        (kind == "javascript" or kind == "typescript" or kind == "python") and $gateway and $write and any of ($mode, $check)
+        $gateway and any of ($mode, $check) and (((kind == "javascript" or kind == "typescript" or kind == "python") and $write) or (kind == "shell" and $jq))
 }

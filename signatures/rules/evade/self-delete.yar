@@ -5,7 +5,8 @@ rule shell_deletes_own_file {
         $named = /(^|\n)(SELF|self|ME|me|THIS|THIS_SCRIPT|SCRIPT|SCRIPT_PATH)=["']?(\$0|\$\((realpath|readlink -f) ["']?\$(0|\{?BASH_SOURCE))[\s\S]{0,2000}\b(rm|shred|unlink)( -[\w-]{1,8}){0,3} ["']?\$\{?(SELF|self|ME|me|THIS|THIS_SCRIPT|SCRIPT|SCRIPT_PATH)\}?["'\s;&)]/
         $powershell = /\b(Remove-Item|ri|del|rm)( -\w{1,14}){0,3} ["']?\$(PSCommandPath|MyInvocation\.MyCommand\.(Path|Definition))\b/ nocase
     condition:
-        any of them
+        // A text that a program writes is a script of a moment, which may clear up behind itself.
+        not derived and kind != "javascript" and kind != "typescript" and kind != "python" and any of them
 }
 
 rule program_deletes_own_file {
@@ -13,11 +14,13 @@ rule program_deletes_own_file {
         $python = /\b(os\.(remove|unlink|rename)|shutil\.(rmtree|move))\(\s{0,8}(os\.path\.(abspath|realpath|dirname)\(\s{0,8}){0,2}(__file__|sys\.argv\[0\])/
         $pathlib = /\bPath\(\s{0,4}(__file__|sys\.argv\[0\])\s{0,4}\)(\.(resolve|absolute)\(\))?\.(unlink|rename)\(/
         $python_named = /\n[ \t]{0,12}(self_path|this_file|script_path|me|own_path)[ ]?=[ ]?(os\.path\.(abspath|realpath)\()?(__file__|sys\.argv\[0\])[\s\S]{0,2000}\bos\.(remove|unlink)\((self_path|this_file|script_path|me|own_path)\)/
+        // What `node -e` is given first stands where a script would.
+        $inline = /\bnode\s(-e|-p|--eval|-pe)\b[^~]{0,400}process\.argv\[1\]/
         $node = /\b(unlink|unlinkSync|rm|rmSync|rename|renameSync)\(\s{0,8}(__filename|process\.argv\[1\]|(url\.)?fileURLToPath\(\s?import\.meta\.url|new URL\(import\.meta\.url)/
         $node_folder = /\b(rm|rmSync|rmdirSync|rimraf|rimrafSync)\(\s{0,8}__dirname\s{0,8}[,)]/
         $node_named = /\b(const|let|var) (self|me|thisFile|selfPath|scriptPath)[ ]?=[ ]?(__filename|process\.argv\[1\]|fileURLToPath\()[\s\S]{0,2000}\b(unlink|unlinkSync|rm|rmSync)\((self|me|thisFile|selfPath|scriptPath)\b/
     condition:
-        any of them
+        any of ($python, $pathlib, $python_named, $node_folder, $node_named) or ($node and not $inline)
 }
 
 rule manifest_is_swapped {

@@ -3,9 +3,9 @@ rule date_guards_process_or_code {
     strings:
         $node = /(Date\.now\(\)|new Date\(\)(\.(getTime|valueOf)\(\))?)[ ]{0,2}[<>]=?[ ]{0,2}(new Date\(['"`]?20\d\d|1[5-9]\d{11}\b|Date\.(UTC|parse)\(['"`]?20)/
         $python = /(datetime\.(now|today|utcnow)\([^)\n]{0,30}\)|date\.today\(\)|time\.time\(\))[ ]{0,2}[<>]=?[ ]{0,2}((datetime\.)?(datetime|date)\([ ]?20\d\d|1[5-9]\d{8}\b|(datetime\.){1,2}(fromisoformat|strptime)\(['"]20)/
-        $shell = /\$\(date (-u )?["']?\+%(s|Y%m%d|F)["']?\)"?[ ]{1,2}(-gt|-ge|-lt|-le|>|<|\\>)[ ]{1,2}["']?(20\d{6}|1[5-9]\d{8}|20\d\d-\d\d)/
-        $run = /(^|[^.\w])(exec|execSync|execFile|execFileSync|spawn|spawnSync|eval|Function)\(|child_process['"]?\)?\.\w{2,12}\(|os\.system\(|os\.popen\(|subprocess\.\w{2,12}\(|\bPopen\(/ private
-        $shell_run = /\|[ ]{0,2}(sudo )?(ba|z|da)?sh\b|base64 (-d|-D|--decode)|\beval ["'$]|\/dev\/tcp\/|(ba|z)?sh -c ["']?\$/ private
+        $shell = /\$\(date (-u )?["']?\+%(s|Y%m%d|F)["']?\)"?[ ]{1,2}(-gt|-ge|-lt|-le|>|<|>=|<=|\\>)[ ]{1,2}["']?(20\d{6}|1[5-9]\d{8}|20\d\d-\d\d|0x[5-9a-fA-F][0-9a-fA-F]{7}\b)/
+        $run = /(^|[^.\w])(exec|execSync|execFile|execFileSync|spawn|spawnSync|eval|Function)\(|child_process['"]?\)?\.\w{2,12}\(|os\.system\(|os\.popen\(|subprocess\.\w{2,12}\(|\bPopen\(|\brmtree\(|\brmSync\(|\.delete\(['"]?http|method['"]?\s?:\s?['"]DELETE\b/ private
+        $shell_run = /\|[ ]{0,2}(sudo )?(ba|z|da)?sh\b|base64 (-d|-D|--decode)|\beval ["'$]|\/dev\/tcp\/|(ba|z)?sh -c ["']?\$|\bDELETE\b|\brm -[a-zA-Z]{0,3}[rR]/ private
     condition:
         kind != "markdown" and (
             for any i in (1..#node) : ($run in (@node[i] + !node[i] - 1..@node[i] + !node[i] + 200))

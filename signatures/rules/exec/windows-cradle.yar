@@ -2,10 +2,22 @@
 rule powershell_runs_what_it_downloads {
     strings:
         $string = /\.download(string|data)\([^\n]{1,300}\|[ ]{0,3}(iex|invoke-expression)\b/ nocase
-        $block = /\[scriptblock\]::create\([^\n]{0,60}(iwr|irm|invoke-webrequest|invoke-restmethod|downloadstring|frombase64string)/ nocase
+        $block = /\[scriptblock\]::create\([^\n]{0,60}(downloadstring|frombase64string)/ nocase
+        $plain = /\[scriptblock\]::create\([^\n]{0,60}(iwr|irm|invoke-webrequest|invoke-restmethod)\b[^\n]{0,60}(http:\/\/|https?:\/\/\d{1,3}\.\d|\$)/ nocase
         $assembly = /reflection\.assembly\]::load\([^\n]{0,80}(frombase64string|downloaddata|invoke-webrequest)/ nocase
     condition:
         any of them
+}
+
+// As vendors' installers are given arguments.
+rule powershell_runs_a_page_as_a_block {
+    meta:
+        severity = "medium"
+        message = "downloads a script and runs it without a look at it"
+    strings:
+        $block = /\[scriptblock\]::create\([^\n]{0,60}(iwr|irm|invoke-webrequest|invoke-restmethod)\b/ nocase
+    condition:
+        $block
 }
 
 rule powershell_runs_what_it_decodes {

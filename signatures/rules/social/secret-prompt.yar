@@ -16,9 +16,20 @@ rule program_tries_password {
         message = "tries out the login password of a user"
     strings:
         $dscl = /dscl["'`,\[ ]{1,6}[\/.\w]{1,20}["'`, ]{1,4}-?authonly/
-        $loop = /\|\s{0,2}sudo (-k )?-S (-k )?(-v|true|whoami|ls|id|-l)\b/
     condition:
-        kind != "markdown" and any of them
+        kind != "markdown" and $dscl
+}
+
+// Some installers ask once and go on by themselves.
+rule program_gives_sudo_a_password {
+    meta:
+        severity = "high"
+        confidence = "high"
+        message = "takes the login password of a user and tries it out"
+    strings:
+        $loop = /\|\s{0,2}(command )?sudo (-k )?-S (-p ['"]{2} )?(-k )?(-v|true|whoami|ls|id|-l)\b/
+    condition:
+        kind != "markdown" and $loop
 }
 
 rule windows_prompt_in_clear {
@@ -31,4 +42,16 @@ rule windows_prompt_in_clear {
         $clear = /GetNetworkCredential\(\)\.Password|CredUnPackAuthenticationBuffer/ nocase
     condition:
         $prompt and $clear
+}
+
+// Whoever types `sudo` from then on types the password into it.
+rule function_stands_in_for_sudo {
+    meta:
+        severity = "critical"
+        confidence = "high"
+        message = "puts a function in place of sudo that asks for the password"
+    strings:
+        $function = /(^|[\n;&|{])\s{0,20}(function\s{1,4}(sudo|su)\b|(sudo|su)\s?\(\)\s?\{)[^~]{0,600}\bread\s{1,4}-[a-z]{0,3}s[a-z]{0,3}\b/
+    condition:
+        kind != "markdown" and $function
 }

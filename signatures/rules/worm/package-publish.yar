@@ -13,7 +13,8 @@ rule program_publishes_all_packages_of_an_account {
         $list = /\/-\/v1\/search\?[^\n]{0,20}maintainer(:|%3A)|\bnpm (access (ls-packages|list packages)|search maintainer:)/
         // Who releases one package asks that as well.
         $account = /\/-\/whoami\b|\bnpm['"]?,?\s{1,3}\[?['"]?whoami\b/
-        $package = /\btarball\b|\bnpm['"]?,?\s{1,3}\[?['"]?pack\b|\btar['"]?,?\s{1,3}\[?['"]?-?x/
+        // A look at what would be packed takes no package apart.
+        $package = /\btarball\b|\bnpm['"]?,?\s{1,3}\[?['"]?pack['"]?,?\s{0,3}\[?['"]?[^'"\s,\[\w-]|\bnpm['"]?,?\s{1,3}\[?['"]?pack['"]?,?\s{1,3}\[?['"]?\w|\btar['"]?,?\s{1,3}\[?['"]?-?x/
         $loop = /\bfor\s?(await\s?)?\(|\bfor \w{1,20} in\b|\.forEach\(|\bxargs\b|\bwhile read\b|\.map\(/
         $publish = /\b(npm|pnpm|yarn|bun)['"]?,?\s{1,3}\[?['"]?publish\b|\bmethod\s?:\s?['"]PUT['"]/
         $change = /\bpackage\.json\b|\bnpm['"]?,?\s{1,3}\[?['"]?version\b|\btar\b/

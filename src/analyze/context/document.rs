@@ -253,6 +253,17 @@ impl<'a> Place<'a> {
         let sections = std::iter::successors(Some(self.block.section), |&at| self.document.sections.get(at)?.parent);
         for section in sections.filter_map(|at| self.document.sections.get(at)).filter(|section| section.level >= 2) {
             let (folded, _) = text::fold(&section.title);
+            let title = folded.trim_matches(|c: char| !c.is_alphanumeric());
+            let mut forbids = self.reader.input.rules.lexicons.all("never-heading", title);
+            if forbids.any(|found| found == (0..title.len())) {
+                self.add(
+                    contexts,
+                    ContextKind::Negated,
+                    self.block.range.clone(),
+                    "stands under a heading that says not to",
+                );
+                return;
+            }
             if self.holds("warn-heading", &folded) {
                 self.add(
                     contexts,

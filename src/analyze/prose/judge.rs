@@ -153,8 +153,9 @@ impl<'a> Judge<'a> {
                 return classes.iter().chain(&signal.weak_links).any(|class| all.contains(class.as_str()));
             }
             let Some(name) = signal.phrases.as_ref().filter(|_| signal.code_phrases.is_none()) else { return true };
-            let list = self.input.rules.lexicons.get(name);
-            list.is_some_and(|list| self.hints().all.contains(&list))
+            let mut lists = [name].into_iter().chain(&signal.or_phrases);
+            let is_there = |list| self.hints().all.contains(&list);
+            lists.any(|list| self.input.rules.lexicons.get(list).is_some_and(is_there))
         })
     }
 
@@ -203,7 +204,8 @@ impl<'a> Judge<'a> {
             });
         }
         if let Some(name) = &signal.phrases {
-            return self.phrase(signal, name, unit);
+            let mut lists = [name].into_iter().chain(&signal.or_phrases);
+            return lists.find_map(|list| self.phrase(signal, list, unit));
         }
         if signal.unknown_helper {
             return self.unknown_helper(unit);

@@ -391,7 +391,8 @@ impl Interpreter<'_> {
     fn loaded(&mut self, address: &str, name: &Value, place: Place) {
         // What is no base64 stands in plain sight: the program itself writes and encodes it.
         let is_digit = |c: char| c.is_ascii_alphanumeric() || c.is_whitespace() || "+/-_=%".contains(c) || c == UNKNOWN;
-        if address.split_once(";base64,").is_some_and(|(_, code)| !code.chars().all(is_digit)) {
+        let is_plain = |code: &str| !code.chars().all(is_digit) || code.trim_matches(UNKNOWN).is_empty();
+        if address.split_once(";base64,").is_some_and(|(_, code)| is_plain(code)) {
             return;
         }
         let short: String = address.chars().take(200).collect();

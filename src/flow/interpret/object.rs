@@ -268,7 +268,7 @@ impl Interpreter<'_> {
     }
 
     /// What stands under a name in a copy: of an environment it is that variable, not all of them.
-    fn entry_of(&mut self, rest: Value, name: Sym) -> Value {
+    pub(super) fn entry_of(&mut self, rest: Value, name: Sym) -> Value {
         let taint = rest.taint();
         let (env, all) = (self.names.intern("env"), self.names.intern("*"));
         let is_whole = |label: &Label| label.class == env && label.name == all;

@@ -29,8 +29,17 @@ const ADDRESSES: [&str; 22] = [
     "server_url",
 ];
 
-/// Names that the languages themselves have, which talk to nobody.
-const OWN: [&str; 22] = [
+/// Names that the languages themselves and the libraries of tests have, which talk to nobody.
+const OWN: [&str; 31] = [
+    "expect",
+    "assert",
+    "vitest",
+    "jest",
+    "bun:test",
+    "node:assert",
+    "node:test",
+    "chai",
+    "pytest",
     "console",
     "JSON",
     "Object",
@@ -59,6 +68,8 @@ const OWN: [&str; 22] = [
 const SCHEMES: [&str; 4] = ["https://", "http://", "wss://", "ws://"];
 /// Beginnings of names of functions that make a client.
 const MAKERS: [&str; 5] = ["create", "connect", "init", "client", "io"];
+/// Parts of names of what is made to talk to a server.
+const TALKERS: [&str; 8] = ["client", "connect", "pool", "session", "engine", "_db", "driver", "api"];
 /// Names of what sends a request to an address.
 const REQUESTS: [&str; 6] = ["post", "put", "patch", "request", "fetch", "upload"];
 /// Member that keeps where a client talks to.
@@ -142,6 +153,21 @@ impl Interpreter<'_> {
         let texts = values.flat_map(Value::texts);
         texts.filter(|text| SCHEMES.iter().any(|by| text.starts_with(by))).take(4).collect()
     }
+}
+
+/// Whether an interface is a member of something that talks to a server, by the names of what made it: what it answers is
+/// not what it logs in with.
+pub(super) fn is_answer(path: &str) -> bool {
+    let Some((made, _)) = path.rsplit_once("()") else { return false };
+    made.split("()").filter_map(|call| call.rsplit('.').next()).any(|name| {
+        let name = name.to_ascii_lowercase();
+        TALKERS.iter().any(|part| name.contains(part))
+    })
+}
+
+/// Whether a name is that of a request, of which the answer is not what was sent.
+pub(super) fn is_fetch(name: &str) -> bool {
+    name.starts_with("fetch") || matches!(name, "request" | "post")
 }
 
 /// Whether a call makes an object by its name.

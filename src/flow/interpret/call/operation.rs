@@ -71,7 +71,10 @@ impl Interpreter<'_> {
 
     fn fold_inside(&mut self, op: Fold, call: &Call) -> Option<Value> {
         let receiver = call.receiver.get();
-        let is_static = receiver.lits.is_empty() && receiver.objs.is_empty();
+        // What a call gave, or nobody knows, is no module that has the function.
+        let is_result = |api: &Sym| self.names.get(*api).ends_with(')');
+        let is_made = !call.receiver.is_unset() && receiver.apis.iter().all(is_result);
+        let is_static = receiver.lits.is_empty() && receiver.objs.is_empty() && !is_made;
         // What decodes may be an object of its own.
         let is_coder = matches!(op, Fold::First | Fold::Codes) && receiver.lits.is_empty();
         let is_static = is_static || (is_coder && self.list(&call.receiver).is_none());

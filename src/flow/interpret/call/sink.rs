@@ -14,7 +14,10 @@ impl Interpreter<'_> {
     pub(super) fn reach(&mut self, sink: &Sink, path: &Rc<str>, call: &Call) -> Taint {
         let mut args: Vec<Value> = sink.args.iter().filter_map(|which| call.arg(which)).collect();
         if sink.class == "process" {
-            args = args.iter().flat_map(|arg| self.parts_of_command(arg)).collect();
+            args = match self.replacing(path, call) {
+                Some(command) => command,
+                None => args.iter().flat_map(|arg| self.parts_of_command(arg)).collect(),
+            };
         }
         if sink.class == "transfer" {
             args = args.iter().map(|arg| self.recipient(arg, call.place)).collect();
@@ -27,7 +30,7 @@ impl Interpreter<'_> {
         self.spend(4 * args.iter().map(Value::size).sum::<usize>());
         let role = match sink.class.as_str() {
             "process" => FoldedRole::Command,
-            "code" => FoldedRole::Code,
+            "code" | "page-script" => FoldedRole::Code,
             _ => FoldedRole::Plain,
         };
         // What a timer is given is a function, unless it is known to be a text.
@@ -148,12 +151,45 @@ impl Interpreter<'_> {
         self.out.hits.push(Hit { class, api, place, to, is_chosen, paths, content, labels, gates });
     }
 
-    /// Texts of a value, or of the list of words that it is.
+    /// Texts of a value, or of the lists of words that it is; what is not known of them may be anything.
     fn commands_of(&mut self, value: &Value, role: FoldedRole) -> Vec<Rc<str>> {
-        match self.list(value).filter(|_| role == FoldedRole::Command) {
-            Some(words) => vec![words.iter().map(|word| quoted(&word.text())).collect::<Vec<_>>().join(" ").into()],
-            None => value.texts(),
+        let joined = |words: Vec<String>| words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+        if role != FoldedRole::Command {
+            return value.texts();
         }
+        if let Some(words) = self.list(value) {
+            return vec![joined(words.iter().map(|word| word.text().to_string()).collect()).into()];
+        }
+        let lists = self.objects_of(value).filter(|object| object.is_list && !object.items.is_empty()).take(4);
+        let lists = lists.map(|list| {
+            let known =
+                |item: &Value| item.texts().first().map_or_else(|| UNKNOWN.to_string(), |text| text.to_string());
+            let mut words: Vec<String> = list.items.iter().map(known).collect();
+            words.extend((!list.rest.is_unset()).then(|| UNKNOWN.to_string()));
+            joined(words).into()
+        });
+        let lists: Vec<Rc<str>> = lists.collect();
+        if lists.is_empty() { value.texts() } else { lists }
+    }
+
+    /// Program and arguments of a call of `os` that puts a program in place of another, or starts it so: the name that
+    /// the program is to see stands before its arguments.
+    fn replacing(&mut self, path: &str, call: &Call) -> Option<Vec<Value>> {
+        let name = path.strip_prefix("os.")?;
+        let from = match name {
+            _ if name.starts_with("exec") => 0,
+            _ if name.starts_with("spawn") => 1,
+            _ => return None,
+        };
+        let is_list = name.trim_start_matches("exec").trim_start_matches("spawn").starts_with('v');
+        let program = call.args.get(from)?.clone();
+        let words: Vec<Value> = match is_list {
+            true => self.list(call.args.get(from + 1)?)?.into_iter().skip(1).map(Value::lit).collect(),
+            false => call.args.get(from + 2..)?.to_vec(),
+        };
+        let taint = call.all().fold(None, |all, arg| taints(&all, &self.deep(arg, 2)));
+        let words = self.new_list(call.site.0, call.site.1 | 0x1000_0000, words, Value::default());
+        Some(vec![program, words.with(&taint)])
     }
 
     /// Program and arguments as one line, where a call takes them apart.

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::client::{is_answer, is_fetch};
 use super::*;
 use crate::flow::value::is_pick;
 use crate::text;
@@ -20,22 +21,40 @@ const ADDRESSES: [&str; 4] = ["urllib.parse.urlparse().", "urllib.parse.urlsplit
 
 impl Interpreter<'_> {
     pub(in crate::flow::interpret) fn through(&mut self, call: &Call) -> Taint {
-        self.through_without(call, None)
+        self.through_without(call, None, "")
     }
 
     /// What an unknown call may give: of what it is given, all but the environment of a process that it starts.
     pub(in crate::flow::interpret) fn through_unknown(&mut self, call: &Call, path: &str) -> Taint {
         const STARTS: [&str; 6] = ["launch", "spawn", "start", "fork", "exec", "run"];
-        let name = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase();
-        let env = STARTS.iter().any(|start| name.starts_with(start)).then(|| self.names.intern("env"));
-        self.through_without(call, env)
+        let name = path.rsplit('.').next().unwrap_or(path);
+        let lower = name.to_ascii_lowercase();
+        let env = STARTS.iter().any(|start| lower.starts_with(start)).then(|| self.names.intern("env"));
+        let all = self.through_without(call, env, path);
+        match variable_named(name) {
+            Some(variable) => {
+                let variable = self.names.intern(&variable);
+                self.entry_of(Value::unknown().with(&all), variable).taint()
+            }
+            None => all,
+        }
     }
 
-    /// Labels of what a call is given, without members of one name.
-    fn through_without(&mut self, call: &Call, without: Option<Sym>) -> Taint {
+    /// Labels of what a call is given, without members of one name; of an answer, without what the request was made with.
+    fn through_without(&mut self, call: &Call, without: Option<Sym>, path: &str) -> Taint {
+        let env = self.names.intern("env");
+        let unless = |drops: bool, taint: Taint| -> Taint {
+            let Some(labels) = taint.as_ref().filter(|_| drops) else { return taint };
+            let kept: Vec<Label> = labels.iter().filter(|label| label.class != env).cloned().collect();
+            (!kept.is_empty()).then(|| Rc::new(kept))
+        };
+        let is_fetch = is_fetch(path.rsplit('.').next().unwrap_or(path));
         let all = call.all().fold(None, |all, arg| taints(&all, &self.deep_without(arg, 6, without)));
         let receiver = if self.is_in_table(call) { None } else { self.deep(&call.receiver, 3) };
-        let all = taints(&all, &receiver);
+        // What an object of the package was set up with is not what a method gives of which nothing is known.
+        let is_own = path.starts_with("?.") && self.objects_of(&call.receiver).any(|object| !object.bases.is_empty());
+        let receiver = taints(&call.receiver.taint(), &unless(is_own, receiver));
+        let all = taints(&unless(is_fetch, all), &unless(is_fetch || is_answer(path), receiver));
         let value = Value::unknown().with(&all);
         let Some(mut what) = call.callee.get().apis.first().copied() else { return all };
         let takes_all = |arg: &Value| arg.texts().iter().any(|text| EVERYTHING.is_match(text));
@@ -170,4 +189,26 @@ impl Interpreter<'_> {
         let own: Vec<Label> = own.cloned().collect();
         result.relabelled((!own.is_empty()).then(|| Rc::new(own)))
     }
+}
+
+/// What the variable may be called that a function of this name takes from an environment: `loadApiKey` gives `API_KEY`.
+fn variable_named(function: &str) -> Option<String> {
+    const VERBS: [&str; 9] = ["load", "parse", "get", "read", "resolve", "find", "choose", "select", "detect"];
+    const THINGS: [&str; 7] = ["url", "host", "config", "settings", "options", "credentials", "port"];
+    let lower = function.to_ascii_lowercase();
+    let verb = VERBS.iter().find(|verb| lower.starts_with(**verb)).map_or(0, |verb| verb.len());
+    if verb == 0 && !THINGS.iter().any(|thing| lower.ends_with(thing)) {
+        return None;
+    }
+    let mut name = String::new();
+    for c in function.get(verb..)?.trim_start_matches('_').chars() {
+        if c.is_ascii_uppercase() && name.ends_with(|last: char| last.is_ascii_lowercase()) {
+            name.push('_');
+        }
+        name.push(c);
+    }
+    // What reads the environment gives all of it.
+    let name = name.to_ascii_uppercase();
+    let is_all = matches!(&*name, "" | "ENV" | "ENVIRONMENT" | "ENVS" | "VARS" | "VARIABLES" | "ENV_VARS" | "ALL");
+    (!is_all).then_some(name)
 }

@@ -17,7 +17,7 @@ rule program_tries_password {
     strings:
         $dscl = /dscl["'`,\[ ]{1,6}[\/.\w]{1,20}["'`, ]{1,4}-?authonly/
     condition:
-        kind != "markdown" and $dscl
+        $dscl
 }
 
 // Some installers ask once and go on by themselves.
@@ -53,5 +53,5 @@ rule function_stands_in_for_sudo {
     strings:
         $function = /(^|[\n;&|{])\s{0,20}(function\s{1,4}(sudo|su)\b|(sudo|su)\s?\(\)\s?\{)[^~]{0,600}\bread\s{1,4}-[a-z]{0,3}s[a-z]{0,3}\b/
     condition:
-        kind != "markdown" and $function
+        $function
 }

@@ -90,6 +90,8 @@ fn hidden(document: &Document, source: &str, rules: &Ruleset) -> Vec<Fact> {
     let mut facts = Vec::new();
     for part in &document.hidden {
         let content = text::slice(source, part.range.clone());
+        // Where a link leads is shown; its title stands behind that.
+        let content = if part.container == Container::Title { title_of(content) } else { content };
         let how = format!("not shown on the page ({})", part.container.name());
         let fact = Fact::new(FactKind::Hidden, part.range.clone(), how).label(part.container.name());
         let fact = asking(fact, content, rules);
@@ -99,6 +101,13 @@ fn hidden(document: &Document, source: &str, rules: &Ruleset) -> Vec<Fact> {
         facts.push(fact);
     }
     facts
+}
+
+/// The title in a definition of a link, or the text as it is.
+fn title_of(content: &str) -> &str {
+    let behind = content.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
+    let title = behind.and_then(|(_, rest)| rest.trim_start().split_once(char::is_whitespace));
+    title.map_or(content, |(_, title)| title)
 }
 
 /// Words from which on a text in an encoding is more than a sample of it.

@@ -194,7 +194,7 @@ impl Interpreter<'_> {
 /// What the variable may be called that a function of this name takes from an environment: `loadApiKey` gives `API_KEY`.
 fn variable_named(function: &str) -> Option<String> {
     const VERBS: [&str; 9] = ["load", "parse", "get", "read", "resolve", "find", "choose", "select", "detect"];
-    const THINGS: [&str; 7] = ["url", "host", "config", "settings", "options", "credentials", "port"];
+    const THINGS: [&str; 6] = ["url", "host", "config", "settings", "options", "credentials"];
     let lower = function.to_ascii_lowercase();
     let verb = VERBS.iter().find(|verb| lower.starts_with(**verb)).map_or(0, |verb| verb.len());
     if verb == 0 && !THINGS.iter().any(|thing| lower.ends_with(thing)) {

@@ -10,7 +10,7 @@ use crate::text;
 
 pub(crate) mod table;
 
-use table::{group, hash, pair};
+use table::{group, hash, hash_of_beginning, pair};
 
 /// Most words of a group.
 const GROUP: usize = 3;
@@ -172,7 +172,7 @@ impl<'t> Word<'t> {
     fn new(text: &'t str) -> Self {
         let end = text.char_indices().nth(STEM).map(|(at, _)| at).filter(|_| !text.starts_with('<'));
         let key = match end {
-            Some(end) => hash(&format!("{}*", text.get(..end).unwrap_or(text))),
+            Some(end) => hash_of_beginning(text.get(..end).unwrap_or(text)),
             None => hash(text),
         };
         Self { text, key: Some(key), is_common: is_common(text) }

@@ -19,8 +19,7 @@ pub(crate) struct Index {
     parts: Vec<Part>,
     /// Keys of the anchors of parts, sorted.
     anchors: Vec<Anchor>,
-    /// A bit for each key that there is.
-    filter: Filter,
+    buckets: Buckets,
     /// Parts without the beginning of a word of their own in ASCII.
     loose: Wordless,
     /// Parts in other scripts.
@@ -76,24 +75,49 @@ impl Default for Leads {
     }
 }
 
-const FILTER_BITS: u32 = 16;
-
+/// Where the anchors of a key may be.
 #[derive(Default)]
-struct Filter(Vec<u64>);
+struct Buckets {
+    /// A bit for each beginning of a key that there is: most words of a text have none.
+    bits: Vec<u64>,
+    /// For each shorter beginning the first anchor that is not before it.
+    first: Vec<u32>,
+}
 
-impl Filter {
-    fn new(keys: impl Iterator<Item = u64>) -> Self {
-        let mut bits = vec![0_u64; 1 << (FILTER_BITS - 6)];
-        for key in keys {
-            let bit = key >> (64 - FILTER_BITS);
-            bits[(bit >> 6) as usize] |= 1 << (bit & 63);
+/// Bits for each anchor, as a power of two.
+const SPARSE: u32 = 4;
+
+/// The first so many bits of a key.
+fn beginning(key: u64, bits: u32) -> usize {
+    (key >> (64 - bits)) as usize
+}
+
+impl Buckets {
+    /// Of anchors in order.
+    fn new(anchors: &[Anchor]) -> Self {
+        let length = anchors.len().next_power_of_two().ilog2().clamp(6, 24);
+        let mut bits = vec![0_u64; 1 << (length + SPARSE - 6)];
+        for anchor in anchors {
+            let bit = beginning(anchor.key, length + SPARSE);
+            bits[bit >> 6] |= 1 << (bit & 63);
         }
-        Self(bits)
+        let mut first = Vec::with_capacity((1 << length) + 1);
+        for (at, anchor) in (0_u32..).zip(anchors) {
+            first.resize(first.len().max(beginning(anchor.key, length) + 1), at);
+        }
+        first.resize((1 << length) + 1, anchors.len() as u32);
+        Self { bits, first }
     }
 
-    fn may_hold(&self, key: u64) -> bool {
-        let bit = key >> (64 - FILTER_BITS);
-        self.0.get((bit >> 6) as usize).is_some_and(|word| word >> (bit & 63) & 1 == 1)
+    /// Where anchors of this key are, and few others.
+    fn range(&self, key: u64) -> Option<Range<usize>> {
+        let bits = self.bits.len().checked_ilog2()? + 6;
+        let bit = beginning(key, bits);
+        if self.bits.get(bit >> 6)? >> (bit & 63) & 1 == 0 {
+            return None;
+        }
+        let bucket = beginning(key, bits - SPARSE);
+        Some(*self.first.get(bucket)? as usize..*self.first.get(bucket + 1)? as usize)
     }
 }
 
@@ -116,7 +140,7 @@ impl Index {
             }
         }
         index.anchors.sort_unstable();
-        index.filter = Filter::new(index.anchors.iter().map(|anchor| anchor.key));
+        index.buckets = Buckets::new(&index.anchors);
         index
     }
 
@@ -142,11 +166,9 @@ impl Index {
 
     /// Adds the parts with this anchor that stand here.
     fn compare(&self, key: u64, end: usize, text: &str, found: &mut Vec<(Owner, usize)>) {
-        if !self.filter.may_hold(key) {
-            return;
-        }
-        let first = self.anchors.partition_point(|anchor| anchor.key < key);
-        for anchor in self.anchors.iter().skip(first).take_while(|anchor| anchor.key == key) {
+        let Some(range) = self.buckets.range(key) else { return };
+        let near = self.anchors.get(range).unwrap_or(&[]).iter();
+        for anchor in near.skip_while(|anchor| anchor.key < key).take_while(|anchor| anchor.key == key) {
             let Some(part) = self.parts.get(anchor.part as usize) else { continue };
             let Some(start) = end.checked_sub(anchor.end as usize) else { continue };
             let wanted = self.texts.as_bytes().get(part.range.start as usize..part.range.end as usize);

@@ -4,6 +4,8 @@
 const SLOT: usize = 10;
 /// Bytes in front of the slots: the bias.
 const HEAD: usize = 4;
+/// Bytes behind it for each slot: a bit for each key. Of most words there are none, and the slots are many.
+const BITS: usize = 1;
 
 /// A table of the rows of `text`: words, a comma, and a weight in hundredths; the row without words is the bias. `None`
 /// if a line is no row.
@@ -12,8 +14,8 @@ pub(crate) fn make(text: &str) -> Option<Vec<u8>> {
     let rows: Vec<(&str, i16)> = lines
         .map(|line| line.rsplit_once(',').and_then(|(words, weight)| Some((words, weight.parse().ok()?))))
         .collect::<Option<_>>()?;
-    let slots = (2 * rows.len()).next_power_of_two();
-    let mut table = vec![0; HEAD + slots * SLOT];
+    let slots = (rows.len() + rows.len() / 4).next_power_of_two();
+    let mut table = vec![0; HEAD + slots * (BITS + SLOT)];
     for (words, weight) in rows {
         let key = match words.split_once(" & ") {
             _ if words.is_empty() => {
@@ -26,6 +28,8 @@ pub(crate) fn make(text: &str) -> Option<Vec<u8>> {
         let free = places(&table, key).find(|at| matches!(slot(&table, *at), Some((0, _))))?;
         table[free..free + 8].copy_from_slice(&key.to_le_bytes());
         table[free + 8..free + SLOT].copy_from_slice(&weight.to_le_bytes());
+        let (byte, bit) = mark(&table, key);
+        table[byte] |= bit;
     }
     Some(table)
 }
@@ -37,6 +41,10 @@ pub(crate) fn bias(table: &[u8]) -> i32 {
 
 /// The weight of a key.
 pub(crate) fn weight(table: &[u8], key: u64) -> Option<i16> {
+    let (byte, bit) = mark(table, key);
+    if table.get(byte)? & bit == 0 {
+        return None;
+    }
     for at in places(table, key) {
         match slot(table, at)? {
             (0, _) => return None,
@@ -47,11 +55,22 @@ pub(crate) fn weight(table: &[u8], key: u64) -> Option<i16> {
     None
 }
 
+/// How many keys there is room for, a power of two.
+fn slots(table: &[u8]) -> usize {
+    table.len().saturating_sub(HEAD) / (BITS + SLOT)
+}
+
 /// Where a key may be, in this order.
-fn places(table: &[u8], key: u64) -> impl Iterator<Item = usize> {
-    let slots = table.len().saturating_sub(HEAD) / SLOT;
+fn places(table: &[u8], key: u64) -> impl Iterator<Item = usize> + use<> {
+    let slots = slots(table);
     let first = key as usize & slots.wrapping_sub(1);
-    (0..slots).map(move |step| HEAD + ((first + step) & (slots - 1)) * SLOT)
+    (0..slots).map(move |step| HEAD + slots * BITS + ((first + step) & (slots - 1)) * SLOT)
+}
+
+/// The byte and the bit that are set if a key may be there.
+fn mark(table: &[u8], key: u64) -> (usize, u8) {
+    let at = (key >> 32) as usize & (slots(table) * BITS * 8).wrapping_sub(1);
+    (HEAD + at / 8, 1 << (at % 8))
 }
 
 fn slot(table: &[u8], at: usize) -> Option<(u64, i16)> {
@@ -61,9 +80,21 @@ fn slot(table: &[u8], at: usize) -> Option<(u64, i16)> {
 
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// The key of a word's beginning.
+/// The key of a word.
 pub(crate) fn hash(word: &str) -> u64 {
-    let hash = word.bytes().fold(MULTIPLIER, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(MULTIPLIER));
+    finished(word.bytes().fold(MULTIPLIER, hashed))
+}
+
+/// The key of all words that begin so, as of the row `word*`.
+pub(crate) fn hash_of_beginning(word: &str) -> u64 {
+    finished(word.bytes().chain(*b"*").fold(MULTIPLIER, hashed))
+}
+
+fn hashed(hash: u64, byte: u8) -> u64 {
+    (hash ^ u64::from(byte)).wrapping_mul(MULTIPLIER)
+}
+
+fn finished(hash: u64) -> u64 {
     hash ^ hash >> 29
 }
 

@@ -162,6 +162,10 @@ pub enum Effect {
     Reduce,
     /// All arguments become part of the receiver, and so does what is read.
     Push,
+    /// Adds the arguments in front of the first item of the receiver.
+    Prepend,
+    /// Adds the other arguments to the receiver, where the first one says.
+    Insert,
     /// Functions among the arguments are called when the event is told that the first one names.
     Listen,
     /// Tells of the event that the first argument names.

@@ -18,6 +18,7 @@ mod effect;
 mod event;
 mod file;
 mod frame;
+mod heap;
 mod interface;
 mod list;
 mod login;
@@ -28,8 +29,9 @@ mod trail;
 mod written;
 
 use constant::grows;
-use frame::Frame;
-use object::Object;
+use file::Written;
+use frame::{Frame, Known};
+use heap::{Allocation, Heap, Object};
 pub use outcome::{Folded, FoldedRole, Hit, Outcome, TEXT_WRITE};
 pub use shell::Trace;
 
@@ -64,15 +66,6 @@ const EXACT_STEPS: usize = 200_000;
 /// Rounds that an exact loop may go without a text or list that grows or shrinks: others decode nothing.
 const IDLE: usize = 8;
 
-#[derive(Default)]
-struct Known {
-    contexts: Vec<(u64, Value)>,
-    joined: Vec<Value>,
-    result: Value,
-    is_active: bool,
-    is_done: bool,
-}
-
 pub(super) struct Interpreter<'a> {
     units: &'a [Unit<'a>],
     package: &'a Files<'a>,
@@ -80,9 +73,10 @@ pub(super) struct Interpreter<'a> {
     names: Names,
     /// Names of a module in this run's numbers.
     translated: Vec<Vec<Option<Sym>>>,
-    cells: Vec<Vec<Value>>,
-    objects: Vec<Object>,
-    sites: FastMap<(FnRef, u32), ObjId>,
+    /// Variables that several functions share, with whether they were read.
+    cells: Vec<Vec<(Value, Cell<bool>)>>,
+    objects: Heap,
+    sites: FastMap<Allocation, ObjId>,
     exports: Vec<ObjId>,
     pushed: FastSet<(ObjId, FnRef, u32)>,
     known: FastMap<FnRef, Known>,
@@ -92,7 +86,7 @@ pub(super) struct Interpreter<'a> {
     members: FastMap<(u8, Sym, Sym), Sym>,
     /// What interfaces are by themselves.
     paths: FastMap<(u8, Sym), Sym>,
-    files: BTreeMap<Rc<str>, Value>,
+    files: Written,
     /// Objects that are being called: functions made of others, and modules.
     calling: Vec<ObjId>,
     /// Members of the global object.
@@ -154,8 +148,8 @@ impl<'a> Interpreter<'a> {
             by_path: HashMap::new(),
             names: Names::default(),
             translated: units.iter().map(|unit| vec![None; unit.module.names.len()]).collect(),
-            cells: units.iter().map(|unit| vec![Value::default(); unit.module.cells as usize]).collect(),
-            objects: Vec::new(),
+            cells: units.iter().map(|unit| vec![<_>::default(); unit.module.cells as usize]).collect(),
+            objects: Heap::default(),
             sites: FastMap::default(),
             exports: Vec::new(),
             pushed: FastSet::default(),
@@ -163,7 +157,7 @@ impl<'a> Interpreter<'a> {
             entries: Default::default(),
             members: FastMap::default(),
             paths: FastMap::default(),
-            files: BTreeMap::new(),
+            files: Written::default(),
             calling: Vec::new(),
             globals: BTreeMap::new(),
             forms: HashSet::new(),
@@ -187,8 +181,8 @@ impl<'a> Interpreter<'a> {
             shell: shell::Shell::default(),
         };
         for (at, unit) in units.iter().enumerate() {
-            new.objects.push(Object::default());
-            new.exports.push(at as ObjId);
+            let exports = new.objects.push(Object::default());
+            new.exports.push(exports);
             if !unit.path.is_empty() {
                 new.by_path.insert(&unit.path, at as u16);
             }
@@ -456,6 +450,11 @@ impl<'a> Interpreter<'a> {
                 frame.rewrites();
                 self.shell(frame, at, what, module.slots(pool), place)
             }
+            OpKind::Named(names, of) => {
+                let names: Vec<_> = module.slots(names).iter().flat_map(|slot| frame.read(*slot).texts()).collect();
+                frame.narrow(&names, module.slots(of));
+                return;
+            }
             OpKind::If(_) | OpKind::Else | OpKind::Loop | OpKind::Try | OpKind::While(_) | OpKind::End => return,
         };
         frame.write(op.dst, value);
@@ -478,16 +477,18 @@ impl<'a> Interpreter<'a> {
     }
 
     fn cell(&self, module: u16, cell: u32) -> Value {
-        self.cells[module as usize].get(cell as usize).cloned().unwrap_or_default()
+        let Some((value, is_read)) = self.cells[module as usize].get(cell as usize) else { return Value::default() };
+        is_read.set(true);
+        value.clone()
     }
 
     fn set_cell(&mut self, module: u16, cell: u32, value: &Value) {
-        let Some(slot) = self.cells[module as usize].get_mut(cell as usize) else { return };
+        let Some((slot, is_read)) = self.cells[module as usize].get_mut(cell as usize) else { return };
         self.work.set(self.work.get() + (slot.size() + value.size()) / 4);
         let joined = slot.join(value);
         if joined.digest() != slot.digest() {
             *slot = joined;
-            self.changed = true;
+            self.changed |= is_read.get();
         }
     }
 }

@@ -161,6 +161,8 @@ pub enum OpKind {
     Exports,
     /// A branch begins; it is taken or not, as the condition says.
     If(Slot),
+    /// From here to the end of the branch files are named like one of these texts, and so is what these variables hold.
+    Named(Pool, Pool),
     /// The other branch.
     Else,
     /// A loop begins.

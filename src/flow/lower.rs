@@ -7,6 +7,7 @@ use crate::limits::Limits;
 use crate::parse::Kind;
 
 mod javascript;
+mod named;
 mod python;
 mod shell;
 

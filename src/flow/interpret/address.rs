@@ -36,7 +36,7 @@ impl Interpreter<'_> {
     pub(super) fn opened(&mut self, call: &Call, named: Value) -> ObjId {
         let id = self.site(call.site.0, call.site.1 | HANDLE);
         let key = self.names.intern(OPENED);
-        if let Some(object) = self.objects.get_mut(id as usize).filter(|_| !named.texts().is_empty()) {
+        if let Some(object) = self.objects.get_mut(id).filter(|_| !named.texts().is_empty()) {
             object.fields.insert(key, named.relabelled(None));
         }
         id
@@ -51,7 +51,7 @@ impl Interpreter<'_> {
         }
         let id = self.opened(call, path.clone());
         let name = self.names.intern("name");
-        if let Some(object) = self.objects.get_mut(id as usize) {
+        if let Some(object) = self.objects.get_mut(id) {
             object.fields.insert(name, path);
         }
         let made = self.opaque_of(call);
@@ -66,7 +66,7 @@ impl Interpreter<'_> {
         let is_list = made.get().objs.is_empty();
         let made = if is_list { self.new_list(call.site.0, call.site.1, Vec::new(), Value::default()) } else { made };
         let id = self.site(call.site.0, call.site.1 | HANDLE);
-        if let Some(object) = self.objects.get_mut(id as usize) {
+        if let Some(object) = self.objects.get_mut(id) {
             object.rest = made;
         }
         Value::object(id)
@@ -103,7 +103,7 @@ impl Interpreter<'_> {
     pub(super) fn address_of(&self, id: ObjId) -> Option<Vec<Rc<str>>> {
         const KEYS: [&str; 11] =
             [OPENED, CLIENT, "url", "uri", "href", "hostname", "host", "baseURL", "base_url", "baseUrl", "prefixUrl"];
-        let object = self.objects.get(id as usize)?;
+        let object = self.objects.get(id)?;
         for (key, value) in &object.fields {
             if KEYS.contains(&&*self.names.get(*key)) && !value.texts().is_empty() {
                 return Some(value.texts());

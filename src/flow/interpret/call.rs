@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use super::frame::Frame;
-use super::object::Object;
+use super::heap::Object;
 use super::{CALLS, FoldedRole, Hit, Interpreter};
 use crate::flow::catalogue::{Arg, Effect, Entry, Sink, Source};
 use crate::flow::fold::{self, Fold};
@@ -81,7 +81,7 @@ impl Interpreter<'_> {
         let splat = |value: &Value| -> Option<&Object> {
             let inner = value.get();
             let [id] = inner.objs.as_slice() else { return None };
-            self.objects.get(*id as usize).filter(|object| object.is_splat)
+            self.objects.shape(*id).filter(|object| object.is_splat)
         };
         if !call.args.iter().any(|arg| splat(arg).is_some()) {
             return call;
@@ -140,7 +140,7 @@ impl Interpreter<'_> {
         let holds = |id: &ObjId| {
             let mut queue = vec![*id];
             let mut seen = 0;
-            while let Some(object) = queue.pop().and_then(|id| self.objects.get(id as usize)).filter(|_| seen < 8) {
+            while let Some(object) = queue.pop().and_then(|id| self.objects.get(id)).filter(|_| seen < 8) {
                 seen += 1;
                 if object.fields.values().any(|field| field.get().fns.contains(&function)) {
                     return true;
@@ -159,20 +159,20 @@ impl Interpreter<'_> {
 
     /// Makes an object of a class, or calls what an object is called through.
     fn construct(&mut self, class: ObjId, call: &Call) -> Value {
-        let Some(object) = self.objects.get(class as usize) else { return Value::unknown() };
+        let Some(object) = self.objects.shape(class) else { return Value::unknown() };
         if let Some(bound) = object.bound.clone() {
             return self.call_bound(class, &bound, call);
         }
         if !object.is_class {
             // The value that a module offers as a whole may be called.
             let whole = self.names.intern("*");
-            let target = self.objects.get(class as usize).and_then(|object| object.fields.get(&whole)).cloned();
+            let target = self.objects.field(class, whole).cloned();
             let called = target.and_then(|callee| self.entered(class, &Call { callee, ..copy(call) }));
             return called.unwrap_or_default();
         }
         let instance = self.instance(call);
         for id in &instance.get().objs {
-            if let Some(object) = self.objects.get_mut(*id as usize)
+            if let Some(object) = self.objects.get_mut(*id)
                 && !object.bases.contains(&class)
             {
                 object.bases.push(class);
@@ -230,10 +230,7 @@ impl Interpreter<'_> {
             value.digest().hash(&mut hasher);
             // A list that is made anew is another one.
             let lists = value.get().objs.clone();
-            lists
-                .iter()
-                .filter_map(|id| self.objects.get(*id as usize))
-                .for_each(|list| list.version.hash(&mut hasher));
+            lists.iter().filter_map(|id| self.objects.shape(*id)).for_each(|list| list.version.hash(&mut hasher));
         }
         named.iter().for_each(|(key, value)| (key.digest(), value.digest()).hash(&mut hasher));
         this.digest().hash(&mut hasher);
@@ -241,6 +238,7 @@ impl Interpreter<'_> {
         let mut shared = None;
         let known = self.known.entry(function).or_default();
         if known.is_active {
+            known.is_asked = true;
             return known.result.clone();
         }
         if let Some((_, result)) = known.contexts.iter().find(|(context, _)| *context == digest) {
@@ -265,10 +263,13 @@ impl Interpreter<'_> {
         }
         known.is_active = true;
         known.is_done = true;
+        known.context = known.contexts.len() as u32;
         let result = self.run(function, &values, &named, this);
         let known = self.known.entry(function).or_default();
         known.is_active = false;
-        known.result = known.result.join(&result);
+        let joined = known.result.join(&result);
+        self.changed |= known.is_asked && joined.digest() != known.result.digest();
+        known.result = joined;
         if known.contexts.len() < CONTEXTS {
             known.contexts.push((digest, result.clone()));
         }
@@ -356,7 +357,7 @@ impl Interpreter<'_> {
         if !result.is_unset() && !path.ends_with("open") {
             return result.with(&taint);
         }
-        if entry.effect == Some(Effect::Push) && taint.is_some() {
+        if matches!(entry.effect, Some(Effect::Push | Effect::Prepend | Effect::Insert)) && taint.is_some() {
             self.packed(call, &taint);
         }
         if let Some(effect) = entry.effect

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::call::{Call, Reached, copy};
-use super::object::Object;
+use super::heap::Object;
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::{Arg, Effect};
 use crate::flow::value::{Inner, Lit, ObjId, Place, UNKNOWN, Value, Verb, quoted, taints};
@@ -105,8 +105,15 @@ impl Interpreter<'_> {
                 if effect == Effect::Find && !all.get().objs.is_empty() { item } else { all }
             }
             Effect::Reduce => self.reduce(call, &subject()),
-            Effect::Push => {
-                self.push(call, &call.args);
+            Effect::Push | Effect::Prepend | Effect::Insert => {
+                let (place, items) = match (effect, call.args.as_slice()) {
+                    (Effect::Insert, [place, items @ ..]) if !items.is_empty() => {
+                        (place.one().and_then(|lit| lit.number()).map(|place| place as usize), items)
+                    }
+                    (Effect::Prepend, items) => (Some(0), items),
+                    (_, items) => (None, items),
+                };
+                self.push_at(call, items, place);
                 for (name, value) in &call.named {
                     self.set_at(&call.receiver, name, value, call.place);
                 }
@@ -205,7 +212,7 @@ impl Interpreter<'_> {
     /// The items of a list as arguments.
     fn spread_out(&self, list: &Value) -> Vec<Value> {
         let inner = list.get();
-        let objects = inner.objs.iter().filter_map(|id| self.objects.get(*id as usize));
+        let objects = inner.objs.iter().filter_map(|id| self.objects.get(*id));
         let mut all: Vec<Value> = objects.clone().flat_map(|object| object.items.iter().cloned()).collect();
         for rest in objects.map(|object| &object.rest).filter(|rest| !rest.is_unset()) {
             all.push(rest.clone());
@@ -293,6 +300,11 @@ impl Interpreter<'_> {
     }
 
     pub(super) fn push(&mut self, call: &Call, items: &[Value]) {
+        self.push_at(call, items, None);
+    }
+
+    /// Puts values into a list, at the end if no place is known.
+    fn push_at(&mut self, call: &Call, items: &[Value], place: Option<usize>) {
         let inner = call.receiver.get();
         let what = self.names.intern("a list");
         self.spend(16 * items.len());
@@ -300,14 +312,19 @@ impl Interpreter<'_> {
         for id in &self.table_of(&call.receiver) {
             for (at, arg) in args.iter().enumerate() {
                 let key = (*id, call.site.0, call.site.1.wrapping_add((at as u32) << 24));
-                let is_first = self.exact > 0 || self.pushed.insert(key);
-                let Some(object) = self.objects.get_mut(*id as usize) else { continue };
+                let is_new = self.pushed.insert(key);
+                let is_first = self.exact > 0 || is_new;
+                let Some(object) = self.objects.get_mut(*id) else { continue };
                 object.is_list = true;
                 self.growth += u64::from(self.exact > 0 && arg.one().is_some());
                 if is_first && object.rest.is_unset() {
-                    object.items.push(arg.clone());
+                    let end = object.items.len();
+                    object.items.insert(place.map_or(end, |place| end.min(place.saturating_add(at))), arg.clone());
+                    self.changed |= is_new && object.read.had_items(arg);
                 } else if !object.items.iter().rev().take(8).any(|item| item.digest() == arg.digest()) {
-                    object.rest = object.rest.join(arg);
+                    let joined = object.rest.join(arg);
+                    self.changed |= is_new && object.read.had_items(arg);
+                    object.rest = joined;
                 }
             }
         }
@@ -320,14 +337,14 @@ impl Interpreter<'_> {
     fn taken(&mut self, is_first: bool, list: &Value) -> Value {
         let inner = list.get();
         if let ([id], true) = (inner.objs.as_slice(), self.exact > 0)
-            && let Some(object) = self.objects.get_mut(*id as usize).filter(|object| object.rest.is_unset())
+            && let Some(object) = self.objects.get_mut(*id).filter(|object| object.rest.is_unset())
             && !object.items.is_empty()
         {
             let item = if is_first { object.items.remove(0) } else { object.items.pop().unwrap_or_default() };
             return item.with(&inner.taint);
         }
         // What a generator gives is not kept as a list.
-        let is_list = |id: &ObjId| self.objects.get(*id as usize).is_some_and(|object| object.is_list);
+        let is_list = |id: &ObjId| self.objects.shape(*id).is_some_and(|object| object.is_list);
         if inner.objs.iter().any(is_list) { self.items(list) } else { list.clone() }
     }
 
@@ -378,7 +395,7 @@ impl Interpreter<'_> {
         self.without_answers(&mut labels, name);
         let texts = name.texts();
         let written = texts.iter().filter(|text| !text.ends_with(".json"));
-        labels.extend(written.filter_map(|path| self.files.get(file_key(path))?.taint()).flat_map(|own| own.to_vec()));
+        labels.extend(written.filter_map(|path| self.files.get(file_key(path))).flat_map(|own| own.to_vec()));
         if !labels.is_empty() {
             let reached =
                 Reached { to: Vec::new(), paths: Vec::new(), content: name.texts(), labels, is_chosen: false };
@@ -405,7 +422,7 @@ impl Interpreter<'_> {
     pub(super) fn offered(&mut self, module: u16, place: Place) -> Value {
         let id: ObjId = self.exports[module as usize];
         let whole = self.names.intern("*");
-        let value = self.objects.get(id as usize).and_then(|object| object.fields.get(&whole)).cloned();
+        let value = self.objects.field(id, whole).cloned();
         let value = value.unwrap_or_default();
         let inner = value.get();
         let mut objs = vec![id];
@@ -441,12 +458,7 @@ impl Interpreter<'_> {
     /// A file may hold this as well from here on.
     fn keep_file(&mut self, key: &str, value: &Value) {
         let value = Value::unknown().with(&self.deep(value, 3));
-        let known = self.files.entry(key.into()).or_default();
-        let joined = known.join(&value);
-        if joined.digest() != known.digest() {
-            *known = joined;
-            self.changed = true;
-        }
+        self.changed |= self.files.add(key, &value);
     }
 
     /// Something is assigned to a member of an interface.

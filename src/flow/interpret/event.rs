@@ -41,7 +41,7 @@ impl Interpreter<'_> {
         let is_any = named.contains(&any);
         named.push(any);
         let objects = call.receiver.get().objs.clone();
-        let objects = objects.iter().filter_map(|id| self.objects.get(*id as usize));
+        let objects = objects.iter().filter_map(|id| self.objects.get(*id));
         let listens = |key: &Sym| if is_any { self.names.get(*key).starts_with(EVENT) } else { named.contains(key) };
         let fields = objects.flat_map(|object| &object.fields).filter(|(key, _)| listens(key));
         let listeners: Vec<Value> = fields.map(|(_, value)| value.clone()).take(LISTENERS).collect();
@@ -54,7 +54,7 @@ impl Interpreter<'_> {
     /// Whether a value is a function, or one that is made of others.
     fn is_callable(&self, value: &Value) -> bool {
         let inner = value.get();
-        let is_bound = |id: &ObjId| self.objects.get(*id as usize).is_some_and(|object| object.bound.is_some());
+        let is_bound = |id: &ObjId| self.objects.shape(*id).is_some_and(|object| object.bound.is_some());
         !inner.fns.is_empty() || inner.objs.iter().any(is_bound)
     }
 
@@ -75,7 +75,7 @@ impl Interpreter<'_> {
                     all = taints(&all, &self.deep(&given, usize::MAX));
                     queue.push(given);
                 }
-                if let Some(object) = self.objects.get(id as usize) {
+                if let Some(object) = self.objects.get(id) {
                     let members = object.items.iter().chain(object.fields.values()).chain([&object.rest]);
                     queue.extend(members.take(WRITTEN).cloned());
                 }

@@ -1,11 +1,12 @@
 //! Files of the package: their content as constants, JSON in them, and programs that are run by path.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::rc::Rc;
 
 use super::call::{Call, HANDLE, Reached};
 use super::effect::file_key;
-use super::object::Object;
+use super::heap::{Object, Reads};
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::Source;
 use crate::flow::fold;
@@ -19,6 +20,50 @@ const DRAFTS: usize = 256;
 const DRAFT: usize = 8192;
 /// Files of a folder whose contents count as its own.
 const IN_FOLDER: usize = 64;
+
+/// What files were given, by their names.
+#[derive(Default)]
+pub(super) struct Written {
+    all: BTreeMap<Rc<str>, Value>,
+    /// Of which of them it was asked.
+    read: Reads,
+}
+
+impl Written {
+    /// Labels of what a file was given.
+    pub(super) fn get(&self, key: &str) -> Taint {
+        self.read.member(number(key));
+        self.all.get(key)?.taint()
+    }
+
+    /// The same, or of what all files of a folder were.
+    fn in_all(&self, key: &str) -> Taint {
+        let own = self.get(key);
+        let folder = format!("{}/", key.trim_end_matches('/'));
+        self.read.member(number(&folder));
+        if folder.len() < 3 {
+            return own;
+        }
+        let from = (Bound::Included(folder.as_str()), Bound::Unbounded);
+        let inside = self.all.range::<str, _>(from).take_while(|(name, _)| name.starts_with(&folder));
+        inside.take(IN_FOLDER).fold(own, |all, (_, value)| taints(&all, &value.taint()))
+    }
+
+    /// A file may hold this as well; whether that was news to who had asked.
+    pub(super) fn add(&mut self, key: &str, value: &Value) -> bool {
+        let known = self.all.entry(key.into()).or_default();
+        let joined = known.join(value);
+        let is_new = joined.digest() != known.digest();
+        *known = joined;
+        let folders = key.match_indices('/').filter_map(|(at, _)| key.get(..=at));
+        is_new && folders.chain([key]).any(|name| self.read.had_member(number(name), value))
+    }
+}
+
+/// A number for the name of a file; another may have the same.
+fn number(name: &str) -> Sym {
+    name.bytes().fold(0, |number: Sym, byte| number.wrapping_mul(31).wrapping_add(byte.into()))
+}
 
 impl Interpreter<'_> {
     /// Content of a file by its name in a module: beside it, or in the package.
@@ -100,15 +145,7 @@ impl Interpreter<'_> {
 
     /// The same as a taint.
     pub(super) fn written_to(&self, path: &str) -> Taint {
-        let key = file_key(path);
-        let own = self.files.get(key).and_then(Value::taint);
-        let folder = format!("{}/", key.trim_end_matches('/'));
-        if folder.len() < 3 {
-            return own;
-        }
-        let from = (Bound::Included(folder.as_str()), Bound::Unbounded);
-        let inside = self.files.range::<str, _>(from).take_while(|(name, _)| name.starts_with(&folder));
-        inside.take(IN_FOLDER).fold(own, |all, (_, value)| taints(&all, &value.taint()))
+        self.files.in_all(file_key(path))
     }
 
     /// What a copy of a file holds.

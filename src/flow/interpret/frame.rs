@@ -1,10 +1,12 @@
 //! One run of one function: its slots, its branches and loops.
 
+use std::rc::Rc;
+
 use super::shell::{Ends, Store};
 use super::{EXACT, IDLE, Interpreter, ROUNDS};
 use crate::flow::fast::{FastMap, FastSet};
 use crate::flow::ir::{Op, OpKind, Slot};
-use crate::flow::value::{FnRef, Lit, Value};
+use crate::flow::value::{FnRef, Lit, UNKNOWN, Value};
 
 /// Rounds of a loop that has none left.
 const LAST: usize = usize::MAX;
@@ -53,6 +55,20 @@ impl Region {
             self.log.push((slot, old()));
         }
     }
+}
+
+/// What is known of the runs of a function in this round.
+#[derive(Default)]
+pub(super) struct Known {
+    pub contexts: Vec<(u64, Value)>,
+    pub joined: Vec<Value>,
+    pub result: Value,
+    /// Which of the contexts it runs in.
+    pub context: u32,
+    pub is_active: bool,
+    /// Whether it was called while it ran, and gave what was known of its result.
+    pub is_asked: bool,
+    pub is_done: bool,
 }
 
 /// A function's run.
@@ -115,6 +131,31 @@ impl Frame {
             region.keep(slot, || self.slots.get(slot as usize).cloned().unwrap_or_default());
         }
         self.write(slot, value);
+    }
+
+    /// Files are named like one of these from here on, and so is what these variables hold.
+    pub(super) fn narrow(&mut self, names: &[Rc<str>], of: &[Slot]) {
+        for slot in 0..self.slots.len() as Slot {
+            let is_asked = of.contains(&slot);
+            if !is_asked && !self.is_variable(slot) {
+                continue;
+            }
+            let value = self.read(slot);
+            let inner = value.get();
+            let is_unknown = inner.lits.is_empty() && inner.objs.is_empty() && inner.fns.is_empty();
+            let folders: Vec<String> = if is_unknown && is_asked {
+                vec![String::new()]
+            } else {
+                let texts = value.texts().into_iter().filter(|text| text.ends_with(UNKNOWN));
+                let folders = texts.map(|text| text.trim_end_matches(UNKNOWN).to_owned());
+                folders.filter(|folder| folder.ends_with(['/', '\\'])).collect()
+            };
+            let paths = folders.iter().flat_map(|folder| names.iter().map(move |name| format!("{folder}{name}")));
+            let paths: Vec<Lit> = paths.map(|path| Lit::Text(path.into())).collect();
+            if !paths.is_empty() {
+                self.write_logged(slot, value.join(&Value::lits(paths)));
+            }
+        }
     }
 
     /// A variable may have changed that is none of the function's own.

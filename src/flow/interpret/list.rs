@@ -1,13 +1,16 @@
 //! Lists and other containers as a whole: their items, their keys, parts of them.
 
 use super::Interpreter;
-use super::object::{ITEMS, Object};
+use super::heap::Object;
+use super::object::ITEMS;
 use crate::flow::fold::{self, Fold};
 use crate::flow::ir::Binary;
 use crate::flow::value::{FnRef, Inner, Lit, ObjId, Place, UNKNOWN, Value, taints};
 
 /// Stands for the name of each variable of an environment.
 pub(super) const ANY_VARIABLE: &str = "<each variable>";
+/// Bytes of a text that is taken apart.
+const LETTERS: usize = 4096;
 /// Constants in a list of lists that is gone through item by item.
 const NESTED: usize = 512;
 
@@ -18,15 +21,22 @@ impl Interpreter<'_> {
         if source.taint.is_some() || source.objs.is_empty() {
             extra = Value::unknown().with(&source.taint);
         }
-        let copies: Vec<Object> = source.objs.iter().filter_map(|id| self.objects.get(*id as usize).cloned()).collect();
+        // A text is its letters.
+        let text = from.one().filter(|_| source.objs.is_empty()).map(|lit| lit.text());
+        let letters = text.filter(|text| text.len() <= LETTERS);
+        let copies: Vec<Object> = source.objs.iter().filter_map(|id| self.objects.get(*id).cloned()).collect();
         for id in &to.get().objs {
-            if !extra.is_unset() {
-                let Some(object) = self.objects.get_mut(*id as usize) else { continue };
+            if let Some(text) = &letters {
+                let Some(object) = self.objects.get_mut(*id) else { continue };
+                object.is_list = true;
+                object.items.extend(text.chars().map(|c| Value::text(c.to_string()).with(&source.taint)));
+            } else if !extra.is_unset() {
+                let Some(object) = self.objects.get_mut(*id) else { continue };
                 object.rest = object.rest.join(&extra);
             }
             for copy in &copies {
                 self.spend(16 * (copy.items.len() + copy.fields.len()));
-                let Some(object) = self.objects.get_mut(*id as usize) else { continue };
+                let Some(object) = self.objects.get_mut(*id) else { continue };
                 object.is_list |= copy.is_list;
                 object.rest = object.rest.join(&copy.rest);
                 for item in &copy.items {
@@ -47,7 +57,7 @@ impl Interpreter<'_> {
     /// A container as arguments.
     pub(super) fn splat(&mut self, (function, at): (FnRef, u32), from: &Value) -> Value {
         let id = self.site(function, at);
-        if let Some(object) = self.objects.get_mut(id as usize) {
+        if let Some(object) = self.objects.get_mut(id) {
             *object = Object { is_splat: true, ..Object::default() };
         }
         let to = Value::object(id);
@@ -60,7 +70,7 @@ impl Interpreter<'_> {
         self.exact_steps > 0
             && self.exact_item(list, 0).is_some()
             && match list.get().objs.as_slice() {
-                [id] => self.objects.get(*id as usize).is_some_and(|object| {
+                [id] => self.objects.get(*id).is_some_and(|object| {
                     self.spend(8 * object.items.len().min(2048));
                     object.items.len() <= 2048 && object.items.iter().all(|item| self.is_plain(item))
                 }),
@@ -70,7 +80,7 @@ impl Interpreter<'_> {
 
     /// Whether a value is a constant, or a list of constants.
     pub(super) fn is_plain(&self, value: &Value) -> bool {
-        let of = |id: &ObjId| self.objects.get(*id as usize).map_or(&[][..], |object| &object.items);
+        let of = |id: &ObjId| self.objects.get(*id).map_or(&[][..], |object| &object.items);
         match value.get().objs.as_slice() {
             [] => value.one().is_some(),
             [id] => !of(id).is_empty() && of(id).len() <= NESTED && of(id).iter().all(|item| item.one().is_some()),
@@ -83,7 +93,7 @@ impl Interpreter<'_> {
         let inner = list.get();
         match inner.objs.as_slice() {
             [id] => {
-                let object = self.objects.get(*id as usize).filter(|object| object.rest.is_unset())?;
+                let object = self.objects.get(*id).filter(|object| object.rest.is_unset())?;
                 object.items.get(at).cloned()
             }
             [] => match list.one()? {
@@ -102,7 +112,7 @@ impl Interpreter<'_> {
         let inner = list.get();
         let mut found = Value::default();
         for id in &inner.objs {
-            let Some(object) = self.objects.get(*id as usize) else { continue };
+            let Some(object) = self.objects.get(*id) else { continue };
             self.spend(16 * object.items.len().min(512));
             found = object.items.iter().take(512).fold(found.join(&object.rest), |all, item| all.join(item));
             if !object.is_list {
@@ -139,7 +149,7 @@ impl Interpreter<'_> {
     pub(super) fn is_table(&self, of: &Value) -> bool {
         let inner = of.get();
         let is_table = |id: &ObjId| {
-            self.objects.get(*id as usize).is_some_and(|object| {
+            self.objects.get(*id).is_some_and(|object| {
                 let is_plain = !object.is_list && !object.is_class && object.bases.is_empty() && object.rest.is_unset();
                 let is_named = |key: &u32| !self.names.get(*key).starts_with(UNKNOWN);
                 is_plain && !object.fields.is_empty() && object.fields.keys().all(is_named)
@@ -155,7 +165,7 @@ impl Interpreter<'_> {
         let mut keys: Vec<Lit> = Vec::new();
         let inner = of.get();
         for id in &inner.objs {
-            let Some(object) = self.objects.get(*id as usize) else { continue };
+            let Some(object) = self.objects.get(*id) else { continue };
             keys.extend(object.fields.keys().take(9).map(|key| Lit::Text(self.names.get(*key))));
         }
         // Names of what is kept, not what is kept.
@@ -166,7 +176,7 @@ impl Interpreter<'_> {
     pub(super) fn list(&self, value: &Value) -> Option<Vec<Lit>> {
         let inner = value.get();
         let [id] = inner.objs.as_slice() else { return None };
-        let object = self.objects.get(*id as usize).filter(|object| object.is_list)?;
+        let object = self.objects.get(*id).filter(|object| object.is_list)?;
         self.spend(16 * object.items.len());
         let mut all: Vec<Lit> = object
             .items
@@ -183,7 +193,7 @@ impl Interpreter<'_> {
     /// A new list of these values.
     pub(super) fn new_list(&mut self, function: FnRef, at: u32, items: Vec<Value>, rest: Value) -> Value {
         let id = self.site(function, at);
-        if let Some(object) = self.objects.get_mut(id as usize) {
+        if let Some(object) = self.objects.get_mut(id) {
             let digests = |items: &[Value]| items.iter().take(16).map(Value::digest).collect::<Vec<_>>();
             let is_same = object.rest.digest() == rest.digest() && digests(&object.items) == digests(&items);
             object.version += u32::from(!is_same);
@@ -201,11 +211,10 @@ impl Interpreter<'_> {
             return None;
         }
         // A list that grows in a loop is any of its states.
-        let own = self.sites.get(&site);
+        let own = self.sites.get(&self.site_now(site.0, site.1));
         let known = |inner: &Inner| match inner.objs.as_slice() {
             [id] if own != Some(id) => {
-                let object =
-                    self.objects.get(*id as usize).filter(|object| object.is_list && object.rest.is_unset())?;
+                let object = self.objects.get(*id).filter(|object| object.is_list && object.rest.is_unset())?;
                 self.spend(8 * object.items.len());
                 Some(object.items.clone())
             }

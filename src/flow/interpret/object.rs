@@ -1,8 +1,8 @@
 //! Objects and lists, by the place that makes them; their members are updated weakly.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::heap::{Allocation, Object};
 use super::list::{ANY_VARIABLE, char_at};
 use super::{FoldedRole, Interpreter};
 use crate::flow::fold;
@@ -39,47 +39,20 @@ const CARRIERS: [&str; 14] = [
     "value",
 ];
 
-/// What a place of the program made.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Object {
-    pub fields: BTreeMap<Sym, Value>,
-    pub items: Vec<Value>,
-    /// What may stand under any key.
-    pub rest: Value,
-    /// Where members are looked for that are not found here.
-    pub bases: Vec<ObjId>,
-    /// What calling it does.
-    pub bound: Option<Rc<Bound>>,
-    /// How often it was made anew with other content.
-    pub version: u32,
-    pub is_list: bool,
-    pub is_class: bool,
-    /// Whether it stands for the arguments of a call.
-    pub is_splat: bool,
-}
-
-/// A function that was made of another one.
-#[derive(Debug)]
-pub(super) enum Bound {
-    /// Some of its arguments are given.
-    Partial { callee: Value, receiver: Value, args: Vec<Value>, named: Vec<(Value, Value)> },
-    /// Keeps its argument in an object.
-    Keep(ObjId),
-    /// Gives a member of its argument.
-    Member(Value),
-    /// Calls a method of its argument.
-    Method { name: Value, args: Vec<Value>, named: Vec<(Value, Value)> },
-}
-
 impl Interpreter<'_> {
     pub(super) fn site(&mut self, function: FnRef, at: u32) -> ObjId {
-        if let Some(&object) = self.sites.get(&(function, at)) {
+        let site = self.site_now(function, at);
+        if let Some(&object) = self.sites.get(&site) {
             return object;
         }
-        self.objects.push(Object::default());
-        let object = self.objects.len() as ObjId - 1;
-        self.sites.insert((function, at), object);
+        let object = self.objects.push(Object::default());
+        self.sites.insert(site, object);
         object
+    }
+
+    /// What a function makes for one caller is nothing to the others.
+    pub(super) fn site_now(&self, function: FnRef, at: u32) -> Allocation {
+        (function, at, self.known.get(&function).map_or(0, |known| known.context))
     }
 
     /// An object of its own, wherever it is made.
@@ -88,13 +61,12 @@ impl Interpreter<'_> {
         if self.bytes == 0 {
             return Value::unknown();
         }
-        self.objects.push(object);
-        Value::object(self.objects.len() as ObjId - 1)
+        Value::object(self.objects.push(object))
     }
 
     pub(super) fn fill(&mut self, id: ObjId, shape: Shape, values: &[Value], is_anew: bool) {
         if shape == Shape::List {
-            let Some(object) = self.objects.get_mut(id as usize) else { return };
+            let Some(object) = self.objects.get_mut(id) else { return };
             object.is_list = true;
             if is_anew {
                 (object.items, object.rest) = (Vec::new(), Value::default());
@@ -121,8 +93,10 @@ impl Interpreter<'_> {
             key.texts().into_iter().partition(|key| !key.contains(UNKNOWN));
         self.work.set(self.work.get() + value.size());
         if keys.is_empty() || !open.is_empty() {
-            let Some(object) = self.objects.get_mut(id as usize) else { return };
-            object.rest = object.rest.join(value);
+            let Some(object) = self.objects.get_mut(id) else { return };
+            let joined = object.rest.join(value);
+            self.changed |= object.read.had_items(&joined) && joined.digest() != object.rest.digest();
+            object.rest = joined;
         }
         for key in keys {
             let key = self.names.intern(&key);
@@ -132,18 +106,18 @@ impl Interpreter<'_> {
 
     /// A member may be this as well from here on.
     pub(super) fn keep_member(&mut self, id: ObjId, key: Sym, value: &Value) {
-        let Some(object) = self.objects.get_mut(id as usize) else { return };
+        let Some(object) = self.objects.get_mut(id) else { return };
         let field = object.fields.entry(key).or_default();
         let joined = field.join(value);
         if joined.digest() != field.digest() {
+            self.changed |= object.read.had_member(key, &joined);
             *field = joined;
-            self.changed = true;
         }
     }
 
     pub(super) fn class(&mut self, id: ObjId, base: &Value) -> Value {
         let inner = base.get();
-        let Some(object) = self.objects.get_mut(id as usize) else { return Value::unknown() };
+        let Some(object) = self.objects.get_mut(id) else { return Value::unknown() };
         object.is_class = true;
         object.bases = inner.objs.iter().copied().filter(|base| *base != id).collect();
         Value::of(Inner { objs: vec![id], apis: inner.apis.clone(), ..Inner::default() })
@@ -156,10 +130,9 @@ impl Interpreter<'_> {
         let mut seen = 0;
         while let Some(id) = queue.pop().filter(|_| seen < 16) {
             seen += 1;
-            let Some(object) = self.objects.get(id as usize) else { continue };
-            match object.fields.get(&key) {
+            match self.objects.field(id, key) {
                 Some(value) => found = found.join(value),
-                None => queue.extend(&object.bases),
+                None => queue.extend(self.objects.shape(id).into_iter().flat_map(|object| &object.bases)),
             }
         }
         found
@@ -197,10 +170,14 @@ impl Interpreter<'_> {
         let mut found = Value::default();
         for object in &inner.objs {
             found = found.join(&self.field(*object, key));
-            let Some(object) = self.objects.get(*object as usize) else { continue };
+            let Some(object) = self.objects.shape(*object) else { continue };
+            if !object.is_list {
+                object.read.items();
+            }
             if object.is_list
                 && let Ok(at) = name.parse::<usize>()
             {
+                object.read.items();
                 found = found.join(object.items.get(at).unwrap_or(&object.rest));
             } else if !object.rest.is_unset() && !object.is_list {
                 let rest = object.rest.clone();
@@ -282,7 +259,7 @@ impl Interpreter<'_> {
         let texts = inner.lits.iter().map(|lit| Lit::Number(lit.text().chars().count() as f64));
         let mut all: Vec<Lit> = if inner.is_open { Vec::new() } else { texts.collect() };
         if let ([id], true) = (inner.objs.as_slice(), all.is_empty())
-            && let Some(object) = self.objects.get(*id as usize).filter(|object| object.rest.is_unset())
+            && let Some(object) = self.objects.get(*id).filter(|object| object.rest.is_unset())
         {
             all.push(Lit::Number(object.items.len() as f64));
         }
@@ -331,7 +308,7 @@ impl Interpreter<'_> {
     fn any_member(&mut self, inner: &Inner, name: &str, place: Place) -> Value {
         let mut found = Value::default();
         for object in &inner.objs {
-            let Some(object) = self.objects.get(*object as usize) else { continue };
+            let Some(object) = self.objects.get(*object) else { continue };
             self.spend(16 * (object.items.len().min(256) + object.fields.len().min(256)));
             found = object.items.iter().take(256).fold(found.join(&object.rest), |all, item| all.join(item));
             found = object.fields.values().take(256).fold(found, |all, field| all.join(field));
@@ -366,7 +343,7 @@ impl Interpreter<'_> {
             }
             let key = Value::text(Rc::clone(&name));
             let is_item = name.parse::<usize>().is_ok();
-            if is_item && self.objects.get(*id as usize).is_some_and(|object| object.is_list) {
+            if is_item && self.objects.shape(*id).is_some_and(|object| object.is_list) {
                 self.put_item(*id, &name, &value);
             } else {
                 self.put(*id, &key, &value);
@@ -390,7 +367,7 @@ impl Interpreter<'_> {
 
     fn put_item(&mut self, id: ObjId, name: &str, value: &Value) {
         let is_exact = self.exact > 0;
-        let (Some(object), Ok(at)) = (self.objects.get_mut(id as usize), name.parse::<usize>()) else { return };
+        let (Some(object), Ok(at)) = (self.objects.get_mut(id), name.parse::<usize>()) else { return };
         let length = object.items.len();
         self.growth += u64::from(is_exact && value.one().is_some());
         match object.items.get_mut(at) {
@@ -406,11 +383,11 @@ impl Interpreter<'_> {
         let key = Value::text("*");
         self.put(id, &key, value);
         let inner = value.get();
-        if let Some(object) = self.objects.get_mut(id as usize) {
+        if let Some(object) = self.objects.get_mut(id) {
             for base in inner.objs.iter().filter(|base| **base != id) {
                 if !object.bases.contains(base) {
                     object.bases.push(*base);
-                    self.changed = true;
+                    self.changed |= object.read.had_any();
                 }
             }
         }
@@ -422,7 +399,7 @@ impl Interpreter<'_> {
         if keys.is_empty() {
             self.use_text(value, place, FoldedRole::Plain);
             for id in &of.get().objs {
-                if let Some(object) = self.objects.get_mut(*id as usize) {
+                if let Some(object) = self.objects.get_mut(*id) {
                     object.rest = object.rest.join(value);
                 }
             }
@@ -460,7 +437,8 @@ impl Interpreter<'_> {
             return all;
         }
         for id in &inner.objs {
-            let Some(object) = self.objects.get(*id as usize) else { continue };
+            let Some(object) = self.objects.shape(*id) else { continue };
+            object.read.labels();
             let fields = object.fields.iter().filter(|(name, _)| Some(**name) != without).map(|(_, value)| value);
             let members = fields.chain(&object.items).chain([&object.rest]);
             for member in members {

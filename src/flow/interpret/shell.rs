@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::frame::Frame;
-use super::object::Object;
+use super::heap::Object;
 use super::{FoldedRole, Interpreter};
 use crate::flow::fast::FastMap;
 use crate::flow::ir::{Language, Role, ShellOp, Slot};
@@ -327,7 +327,7 @@ impl Interpreter<'_> {
     fn list_items(&self, value: &Value) -> Option<&Object> {
         let inner = value.get();
         let [id] = inner.objs.as_slice() else { return None };
-        self.objects.get(*id as usize)
+        self.objects.get(*id)
     }
 
     /// Words that a list stands for.
@@ -337,7 +337,7 @@ impl Interpreter<'_> {
             return if value.is_unset() { Vec::new() } else { vec![value.clone()] };
         }
         let mut all = Vec::new();
-        for object in inner.objs.iter().filter_map(|id| self.objects.get(*id as usize)) {
+        for object in inner.objs.iter().filter_map(|id| self.objects.get(*id)) {
             all.extend(object.items.iter().cloned());
             all.extend(object.fields.values().cloned());
             if !object.rest.is_unset() {
@@ -381,7 +381,7 @@ impl Interpreter<'_> {
         for key in key.texts() {
             let number = self.arithmetic(&Value::text(Rc::clone(&key))).one().and_then(|lit| lit.number());
             let sym = self.names.intern(&key);
-            for object in inner.objs.iter().filter_map(|id| self.objects.get(*id as usize)) {
+            for object in inner.objs.iter().filter_map(|id| self.objects.get(*id)) {
                 let field = object.fields.get(&sym);
                 let item = number.and_then(|at| {
                     let at = if at < 0.0 { object.items.len() as f64 + at } else { at };
@@ -408,7 +408,7 @@ impl Interpreter<'_> {
         let number = self.arithmetic(key).one().and_then(|lit| lit.number()).map(|at| at as usize);
         let keys: Vec<Sym> = key.texts().iter().map(|key| self.names.intern(key)).collect();
         for id in &list.get().objs {
-            let Some(object) = self.objects.get_mut(*id as usize) else { continue };
+            let Some(object) = self.objects.get_mut(*id) else { continue };
             match (number, keys.as_slice()) {
                 (Some(at), _) if at < object.items.len() => {
                     if let Some(item) = object.items.get_mut(at) {

@@ -25,7 +25,7 @@ impl Interpreter<'_> {
     /// Whether anything of it is known.
     fn write_json(&self, value: &Value, depth: usize, out: &mut String) -> bool {
         let inner = value.get();
-        let object = inner.objs.first().and_then(|id| self.objects.get(*id as usize));
+        let object = inner.objs.first().and_then(|id| self.objects.get(*id));
         let Some(object) = object.filter(|_| depth > 0 && out.len() < BYTES) else {
             let Some(lit) = inner.lits.first() else {
                 out.push_str("null");

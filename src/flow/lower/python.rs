@@ -2,6 +2,7 @@
 
 use tree_sitter::{Node, Tree};
 
+use super::named::{Named, leaves, named};
 use super::{DEPTH, children};
 use crate::flow::ir::{Builder, FnId, Found, Language, Module, OpKind, Param, Rest, ScopeId, Slot};
 use crate::limits::Limits;
@@ -168,17 +169,17 @@ impl<'t> Lowering<'t> {
     }
 
     fn branch(&mut self, node: Node<'t>) {
-        let condition = self.field(node, "condition");
-        self.emit(node, OpKind::If(condition));
+        let mut named = self.condition(node);
         self.field_block(node, "consequence");
         let mut cursor = node.walk();
         let others: Vec<Node<'t>> = node.children_by_field_name("alternative", &mut cursor).collect();
+        let is_left = others.is_empty() && node.child_by_field_name("consequence").is_some_and(leaves);
         let mut ends = 1;
         for other in others {
             self.emit(other, OpKind::Else);
+            named.emit(false, &mut self.out, self.function, self.scope, other);
             if other.kind() == "elif_clause" {
-                let condition = self.field(other, "condition");
-                self.emit(other, OpKind::If(condition));
+                named = self.condition(other);
                 ends += 1;
                 self.field_block(other, "consequence");
             } else {
@@ -188,6 +189,18 @@ impl<'t> Lowering<'t> {
         for _ in 0..ends {
             self.emit(node, OpKind::End);
         }
+        if is_left {
+            named.emit(false, &mut self.out, self.function, self.scope, node);
+        }
+    }
+
+    /// Begins a branch.
+    fn condition(&mut self, node: Node<'t>) -> Named<'t> {
+        let condition = self.field(node, "condition");
+        self.emit(node, OpKind::If(condition));
+        let named = node.child_by_field_name("condition").map(|it| named(it, self.text)).unwrap_or_default();
+        named.emit(true, &mut self.out, self.function, self.scope, node);
+        named
     }
 
     fn attempt(&mut self, node: Node<'t>) {

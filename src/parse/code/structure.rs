@@ -110,7 +110,15 @@ fn is_table(list: Node<'_>, text: &str) -> bool {
         "sudo",
     ]
     .contains(&first);
-    items.len() >= 2 && !is_command
+    // A program's own words and options, and paths that are put together.
+    let begins = |item: &Node<'_>, with| {
+        text.get(item.byte_range()).is_some_and(|item| item.trim_start_matches(['"', '\'', '`']).starts_with(with))
+    };
+    let has_options = !first.starts_with('-')
+        && first.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        && items.get(1).is_some_and(|item| begins(item, '-'));
+    let is_made = items.iter().all(|item| matches!(item.kind(), "binary_operator" | "binary_expression"));
+    items.len() >= 2 && !is_command && !has_options && !is_made
 }
 
 /// Whether a dictionary has a text under each of its names, and none of them says that it is run.

@@ -1,7 +1,7 @@
 //! Functions that are made of others: with some arguments given, or members and methods by name; operators that are
 //! methods of what stands on their left.
 
-use super::super::object::Bound;
+use super::super::heap::Bound;
 use super::*;
 use crate::flow::catalogue::Effect;
 use crate::flow::ir::Binary;
@@ -25,7 +25,7 @@ impl Interpreter<'_> {
             _ => Bound::Method { name: first, args: given(1), named: call.named.clone() },
         };
         let id = self.site(call.site.0, call.site.1 | 0x0200_0000);
-        if let Some(object) = self.objects.get_mut(id as usize) {
+        if let Some(object) = self.objects.get_mut(id) {
             object.bound = Some(Rc::new(bound));
         }
         Value::object(id)
@@ -66,13 +66,13 @@ impl Interpreter<'_> {
     /// What a promise gives: that which its function hands on.
     pub(in crate::flow::interpret) fn promise(&mut self, call: &Call) -> Value {
         let [promise, keeper] = [0x0100_0000, 0x0300_0000].map(|mark| self.site(call.site.0, call.site.1 | mark));
-        if let Some(object) = self.objects.get_mut(keeper as usize) {
+        if let Some(object) = self.objects.get_mut(keeper) {
             object.bound = Some(Rc::new(Bound::Keep(promise)));
         }
         for function in call.args.iter().flat_map(|arg| arg.get().fns.clone()) {
             self.invoke(function, &[Value::object(keeper), Value::unknown()], &[], &Value::default(), Some(call.place));
         }
-        let kept = self.objects.get(promise as usize).map(|object| object.rest.clone()).unwrap_or_default();
+        let kept = self.objects.get(promise).map(|object| object.rest.clone()).unwrap_or_default();
         kept.join(&Value::unknown())
     }
 
@@ -97,7 +97,7 @@ impl Interpreter<'_> {
             Bound::Keep(object) => {
                 let what = self.names.intern("a promise");
                 let kept = self.stepped_as(&first, call.place, Verb::Kept, what);
-                let Some(object) = self.objects.get_mut(*object as usize) else { return Value::unknown() };
+                let Some(object) = self.objects.get_mut(*object) else { return Value::unknown() };
                 let joined = object.rest.join(&kept);
                 self.changed |= joined.digest() != object.rest.digest();
                 object.rest = joined;

@@ -115,7 +115,7 @@ impl Interpreter<'_> {
         let inner = value.get();
         let id = inner.objs.first().copied().unwrap_or_else(|| self.site(call.site.0, call.site.1 | 0x0400_0000));
         let key = self.names.intern(CLIENT);
-        if let Some(object) = self.objects.get_mut(id as usize) {
+        if let Some(object) = self.objects.get_mut(id) {
             object.fields.insert(key, Value::lits(to.into_iter().map(Lit::Text).collect()));
         }
         Value::of(Inner { objs: vec![id], ..(**inner).clone() })
@@ -137,7 +137,7 @@ impl Interpreter<'_> {
 
     fn client_address(&self, id: ObjId) -> Option<&Value> {
         let key = self.names.find(CLIENT)?;
-        self.objects.get(id as usize)?.fields.get(&key)
+        self.objects.field(id, key)
     }
 
     /// Constant addresses among named settings; for what makes an object, also among the arguments.

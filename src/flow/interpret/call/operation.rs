@@ -260,7 +260,7 @@ impl Interpreter<'_> {
     fn part_of_list(&mut self, op: Fold, call: &Call) -> Option<Value> {
         let inner = call.receiver.get();
         let [id] = inner.objs.as_slice() else { return None };
-        let object = self.objects.get(*id as usize)?.clone();
+        let object = self.objects.get(*id)?.clone();
         let mut items = object.items;
         let step = call.args.first().and_then(Value::one).and_then(|lit| lit.number()).unwrap_or(1.0);
         if op == Fold::Reverse {

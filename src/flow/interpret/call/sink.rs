@@ -223,7 +223,7 @@ impl Interpreter<'_> {
     }
 
     pub(super) fn objects_of(&self, value: &Value) -> impl Iterator<Item = &Object> {
-        value.get().objs.clone().into_iter().filter_map(|id| self.objects.get(id as usize))
+        value.get().objs.clone().into_iter().filter_map(|id| self.objects.get(id))
     }
 
     /// What a command is fed comes before it, as in a pipe; its labels.
@@ -248,7 +248,7 @@ impl Interpreter<'_> {
         let named = call.named.iter().filter(|(key, _)| key.texts().iter().any(|text| KEYS.contains(&&**text)));
         let mut inputs: Vec<Value> = named.map(|(_, value)| value.clone()).collect();
         for object in call.args.iter().flat_map(|arg| arg.get().objs.clone()) {
-            let fields = self.objects.get(object as usize).map(|object| &object.fields);
+            let fields = self.objects.get(object).map(|object| &object.fields);
             let fields = fields.into_iter().flatten().filter(|(key, _)| KEYS.contains(&&*self.names.get(**key)));
             inputs.extend(fields.map(|(_, value)| value.clone()));
         }
@@ -261,10 +261,10 @@ impl Interpreter<'_> {
         let is_named = |name: &Value| name.texts().iter().any(|text| &**text == "env");
         let named = call.named.iter().filter(|(name, _)| is_named(name)).map(|(_, value)| value.clone());
         let settings = call.args.iter().flat_map(|arg| arg.get().objs.clone());
-        let fields = settings.filter_map(|id| self.objects.get(id as usize)?.fields.get(&key).cloned());
+        let fields = settings.filter_map(|id| self.objects.get(id)?.fields.get(&key).cloned());
         let tables: Vec<Value> = named.chain(fields).collect();
         for id in tables.iter().flat_map(|table| table.get().objs.clone()) {
-            let variables = self.objects.get(id as usize).map(|object| object.fields.clone()).unwrap_or_default();
+            let variables = self.objects.get(id).map(|object| object.fields.clone()).unwrap_or_default();
             self.spend(16 * variables.len());
             for (name, value) in variables {
                 self.pass_on(name, &value, call.place);
@@ -340,7 +340,7 @@ impl Interpreter<'_> {
 
     /// Labels of what the streams of all processes are tied to.
     fn tied(&self, lines: &mut [Rc<str>]) -> Vec<Label> {
-        let labels = self.files.get(STREAMS).and_then(Value::taint);
+        let labels = self.files.get(STREAMS);
         let Some(labels) = labels else { return Vec::new() };
         for line in lines {
             *line = fed_by(&UNKNOWN.to_string(), line);
@@ -352,7 +352,7 @@ impl Interpreter<'_> {
     fn started(&mut self, call: &Call, lines: &[Rc<str>]) {
         let id = self.site(call.site.0, call.site.1 | HANDLE);
         let [handle, input] = [OPENED, "stdin"].map(|name| self.names.intern(name));
-        if let Some(object) = self.objects.get_mut(id as usize) {
+        if let Some(object) = self.objects.get_mut(id) {
             object.fields.insert(handle, Value::lits(lines.iter().map(|line| Lit::Text(Rc::clone(line))).collect()));
             object.fields.insert(input, Value::object(id));
         }

@@ -75,7 +75,7 @@ impl Interpreter<'_> {
             names.iter().any(|name| name.strip_prefix("?.").is_some_and(|name| *name == *key))
         };
         let receiver = call.receiver.get();
-        let mut objects = receiver.objs.iter().filter_map(|id| self.objects.get(*id as usize));
+        let mut objects = receiver.objs.iter().filter_map(|id| self.objects.shape(*id));
         objects.any(|object| object.fields.keys().any(|key| is_named(*key)))
     }
 
@@ -91,7 +91,7 @@ impl Interpreter<'_> {
                 self.invoke(*function, &args, &[], &receiver, Some(call.place));
             }
             for id in &inner.objs {
-                if let Some(bound) = self.objects.get(*id as usize).and_then(|object| object.bound.clone()) {
+                if let Some(bound) = self.objects.shape(*id).and_then(|object| object.bound.clone()) {
                     self.call_bound(*id, &bound, &Call { args: args.clone(), named: Vec::new(), ..copy(call) });
                 }
             }

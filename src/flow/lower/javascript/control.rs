@@ -1,5 +1,6 @@
 //! Branches, loops and exceptions.
 
+use super::super::named::{leaves, named};
 use super::*;
 
 impl<'t> Lowering<'t> {
@@ -14,15 +15,25 @@ impl<'t> Lowering<'t> {
         // `else if` chains nest to the right, as deep as they are long.
         let mut at = node;
         let mut ends = 0;
+        let mut after = None;
         loop {
             let condition = self.condition(at);
             self.emit(at, OpKind::If(condition));
             ends += 1;
-            if let Some(then) = at.child_by_field_name("consequence") {
+            let named = at.child_by_field_name("condition").map(|it| named(it, self.text)).unwrap_or_default();
+            named.emit(true, &mut self.out, self.function, self.scope, at);
+            let then = at.child_by_field_name("consequence");
+            if let Some(then) = then {
                 self.statement(then);
             }
-            let Some(otherwise) = at.child_by_field_name("alternative") else { break };
+            let Some(otherwise) = at.child_by_field_name("alternative") else {
+                if then.is_some_and(leaves) {
+                    after = Some(named);
+                }
+                break;
+            };
             self.emit(otherwise, OpKind::Else);
+            named.emit(false, &mut self.out, self.function, self.scope, otherwise);
             match children(otherwise).first().filter(|next| next.kind() == "if_statement") {
                 Some(next) => at = *next,
                 None => {
@@ -33,6 +44,9 @@ impl<'t> Lowering<'t> {
         }
         for _ in 0..ends {
             self.emit(node, OpKind::End);
+        }
+        if let Some(named) = after {
+            named.emit(false, &mut self.out, self.function, self.scope, node);
         }
     }
 

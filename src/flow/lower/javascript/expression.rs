@@ -2,6 +2,7 @@
 
 use tree_sitter::Node;
 
+use super::super::named::named;
 use super::{DEPTH, Lowering, children, operator};
 use crate::flow::fold::REGEX;
 use crate::flow::ir::{Binary, FnId, OpKind, Pool, Shape, Slot, Sym};
@@ -210,7 +211,25 @@ impl<'t> Lowering<'t> {
         let (callee, receiver) = self.callee(function);
         let args = self.arguments(node);
         let named = self.out.pool(&[]);
-        self.emit(node, OpKind::Call { callee, receiver, args, named, new })
+        let result = self.emit(node, OpKind::Call { callee, receiver, args, named, new });
+        let is_filter = function.child_by_field_name("property").is_some_and(|name| self.raw(name) == "filter");
+        if is_filter { self.filtered(node, result) } else { result }
+    }
+
+    /// What passes through a function that asks for names is named like that.
+    fn filtered(&mut self, call: Node<'t>, result: Slot) -> Slot {
+        let test = call.child_by_field_name("arguments").and_then(|args| args.named_child(0));
+        let test =
+            test.and_then(|test| test.child_by_field_name("body")).filter(|body| body.kind() != "statement_block");
+        let names = test.map(|test| named(test, self.text).holds).unwrap_or_default();
+        if names.is_empty() {
+            return result;
+        }
+        let names: Vec<Slot> = names.iter().map(|name| self.out.text(self.function, call.byte_range(), name)).collect();
+        let names = self.out.pool(&names);
+        let names = self.emit(call, OpKind::New(Shape::List, names));
+        let both = self.out.pool(&[result, names]);
+        self.emit(call, OpKind::Join(both))
     }
 
     fn arguments(&mut self, node: Node<'t>) -> Pool {

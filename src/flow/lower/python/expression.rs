@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use tree_sitter::Node;
 use unicode_normalization::UnicodeNormalization;
 
+use super::super::named::named;
 use super::{DEPTH, Lowering, children};
 use crate::flow::ir::{Binary, OpKind, Pool, Shape, Slot};
 
@@ -356,6 +357,8 @@ impl<'t> Lowering<'t> {
                     let condition = children(clause).first().map(|condition| self.expression(*condition));
                     let condition = condition.unwrap_or(all);
                     self.emit(clause, OpKind::If(condition));
+                    let named = children(clause).first().map(|it| named(*it, self.text)).unwrap_or_default();
+                    named.emit(true, &mut self.out, self.function, self.scope, clause);
                     ends += 1;
                 }
                 _ => {}

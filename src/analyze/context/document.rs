@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use super::{ContextKind, Contexts, Reader};
 use crate::artifact::{Artifact, Span};
@@ -29,6 +32,7 @@ pub(super) fn read(
     place.quotation(&mut found);
     place.headings(&mut found);
     place.sentences(&mut found);
+    place.other_end(&mut found);
     if found.is_empty() {
         return Some(());
     }
@@ -81,7 +85,8 @@ impl<'a> Place<'a> {
             .find(|code| code.range.start <= self.range.start && self.range.start < code.range.end)
             // A sentence that begins with a name set as code is none.
             .filter(|code| self.range.end <= code.range.end + MARKS);
-        let is_quoting_code = code.is_some_and(|code| !self.is_address(code) && !self.is_ordered(code));
+        let is_quoting_code =
+            code.is_some_and(|code| !self.is_address(code) && !self.is_name(code) && !self.is_ordered(code));
         let in_marks = self.marks().is_some_and(|marks| marks.start <= self.range.start && self.range.end <= marks.end);
         if (is_quoting_code || in_marks) && self.block.is_prose() && self.has_other_words() {
             self.add(contexts, ContextKind::Quoted, self.range.clone(), "is quoted in a sentence");
@@ -91,6 +96,10 @@ impl<'a> Place<'a> {
         }
         if is_quoting_code && self.block.list_depth > 0 && self.is_list_of_code() {
             self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is one of a list of quoted texts");
+        }
+        let own = text::view(self.artifact.get(self.range.start..self.range.end.min(self.range.start + REACH)));
+        if DEFANGED.is_match(&own) && !LIVE.is_match(&own) {
+            self.add(contexts, ContextKind::PatternTable, self.range.clone(), "its address is written to lead nowhere");
         }
         if let BlockKind::Code(tag) = &self.block.kind
             && let Some(line) = self.line()
@@ -122,6 +131,12 @@ impl<'a> Place<'a> {
     fn is_address(&self, code: &InlineCode) -> bool {
         let content = text::slice(&self.block.text, code.at.clone());
         content.contains("://") && !content.contains(char::is_whitespace)
+    }
+
+    /// Whether inline code is one word, as the name of a field that the sentence speaks of: no quotation is that short.
+    fn is_name(&self, code: &InlineCode) -> bool {
+        let content = text::slice(&self.block.text, code.at.clone());
+        content.len() <= WORD && content.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
     }
 
     /// Whether the words right before inline code say that something else is done: "not `…`", "instead of `…`".
@@ -271,6 +286,21 @@ impl<'a> Place<'a> {
                     self.block.range.clone(),
                     "stands under a heading about attacks",
                 );
+                return;
+            }
+        }
+    }
+
+    /// Whether the document shows who listens at the other end, as a lesson does: whoever is attacked has no use for it.
+    fn other_end(&self, contexts: &mut Contexts) {
+        let listeners = self.document.blocks.iter().filter_map(|block| Some((block, LISTENER.captures(&block.text)?)));
+        for (block, found) in listeners.filter(|(block, _)| !std::ptr::eq(*block, self.block)) {
+            let port = found.get(1).map_or("", |port| port.as_str());
+            let mut numbers = self.block.text.split(|c: char| !c.is_ascii_digit());
+            if numbers.any(|number| number == port) {
+                let is_second = contexts.contains_key(&ContextKind::Example);
+                let kind = if is_second { ContextKind::Quoted } else { ContextKind::Example };
+                self.add(contexts, kind, block.range.clone(), "the other end of the connection is shown as well");
                 return;
             }
         }
@@ -445,5 +475,13 @@ fn without_quotations(text: &str) -> String {
 
 /// Most marks that end what is set as code.
 const MARKS: usize = 3;
+/// Letters of a name.
+const WORD: usize = 24;
+/// An address that is written so that it leads nowhere, and one that leads somewhere.
+static DEFANGED: LazyLock<Regex> = LazyLock::new(|| text::regex(r"(?i)hxxps?://|[a-z0-9]\[(\.|dot)\][a-z0-9]"));
+static LIVE: LazyLock<Regex> = LazyLock::new(|| text::regex(r"(?i)https?://|\b\d{1,3}(\.\d{1,3}){3}\b"));
+/// A command that waits for a connection, and where.
+static LISTENER: LazyLock<Regex> =
+    LazyLock::new(|| text::regex(r"\b(?:nc|ncat|netcat)\b[^\n]* -[a-z]*l[a-z]*\b[^\n]*?\b(\d{2,5})\b"));
 /// Bytes around a place that may speak of it.
 const REACH: usize = 2000;

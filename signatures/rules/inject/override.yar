@@ -7,3 +7,11 @@ rule forged_chat_mark {
     condition:
         (kind == "markdown" or kind == "text" or kind == "json" or kind == "yaml") and any of them
 }
+
+// What is set into a page ends it, and goes on as the program around the model.
+rule page_is_broken_out_of {
+    strings:
+        $out = /<\/(document|context|data|input|user|user[-_]input|user[-_]message|file|content|page|article|email|message|source|results?|tool[-_](result|output)|search[-_]results|untrusted[-_]?\w{0,16})>\s{0,8}<(system([-_](prompt|message|notice))?|admin|operator|developer)( [^>\n]{0,60})?>[^\x00]{0,800}(\bcurl\b|\bwget\b|https?:\/\/|\bupload\b|\bsend (it|them|this|these|the|all)\b|\brun (it|the|this|these)\b|\bexecute\b|\bdelete\b|do not (tell|mention|reveal)|without (asking|reference to|mentioning|telling))/ nocase
+    condition:
+        any of them
+}

@@ -60,6 +60,12 @@ pub(super) fn facts(seen: &Seen<'_>, locks: &Locks, rules: &Ruleset) -> Vec<Fact
             break;
         }
     }
+    // One may be a name of its own; several are bait.
+    if facts.iter().filter(|fact| fact.labels.contains("typosquat")).count() > 1 {
+        for fact in facts.iter_mut().filter(|fact| fact.labels.contains("typosquat")) {
+            fact.labels.insert("among-others".to_owned());
+        }
+    }
     facts.extend(indexes(seen, rules));
     if seen.read.is_lock {
         facts.extend(registries(seen, rules));

@@ -400,8 +400,12 @@ impl Lines<'_> {
     }
 
     fn location(&mut self, span: Span, role: Role, note: &str) -> Location {
-        let (place, layers) = self.arena.locate(span);
+        let (mut place, layers) = self.arena.locate(span);
         let artifact = self.arena.get(place.artifact);
+        if !artifact.kind.is_binary() {
+            let (start, end) = boundaries(&artifact.bytes, place.start as usize, place.end as usize);
+            place = Span::new(place.artifact, start..end);
+        }
         let range = place.range();
         let ((line, column), (end_line, end_column)) = self.line_column(place);
         let inner = self.arena.bytes(span);

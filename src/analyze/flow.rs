@@ -12,7 +12,7 @@ use super::fact::own_hosts;
 use crate::artifact::{ArtifactId, Span};
 use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
 use crate::flow::interpret::{Hit, Outcome};
-use crate::flow::value::{Label, Place, Step, UNKNOWN, Verb, is_decoder};
+use crate::flow::value::{Extent, Label, Place, Step, UNKNOWN, Verb, is_decoder};
 use crate::parse::Body;
 use crate::rule::{Meta, RuleId};
 use crate::ruleset::hosts;
@@ -280,7 +280,7 @@ impl Package<'_> {
         if label.is_some_and(|label| label.trail.all().first().is_some_and(|step| takes(step))) {
             through.insert("whole");
         }
-        if label.is_some_and(|label| label.is_part) {
+        if label.is_some_and(|label| label.extent == Extent::Part) {
             through.insert("picked");
         }
         if class == "decoded" && hit.content.iter().any(|line| is_alone(line, &name)) {

@@ -312,7 +312,7 @@ pub struct Catalogue {
 }
 
 /// Classes that sources may have.
-pub const SOURCES: [&str; 17] = [
+pub const SOURCES: [&str; 18] = [
     "env",
     "login",
     "page",
@@ -322,6 +322,7 @@ pub const SOURCES: [&str; 17] = [
     "clipboard",
     "host-facts",
     "fetched",
+    "request",
     "argument",
     "decoded",
     "date",

@@ -451,8 +451,10 @@ impl<'a> Interpreter<'a> {
                 self.shell(frame, at, what, module.slots(pool), place)
             }
             OpKind::Named(names, of) => {
-                let names: Vec<_> = module.slots(names).iter().flat_map(|slot| frame.read(*slot).texts()).collect();
-                frame.narrow(&names, module.slots(of));
+                let of = module.slots(of);
+                let mut all: Vec<_> = module.slots(names).iter().flat_map(|slot| frame.read(*slot).texts()).collect();
+                all.extend(of.iter().flat_map(|slot| self.names_in(&frame.read(*slot))));
+                frame.narrow(&all, of);
                 return;
             }
             OpKind::If(_) | OpKind::Else | OpKind::Loop | OpKind::Try | OpKind::While(_) | OpKind::End => return,

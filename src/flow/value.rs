@@ -206,13 +206,24 @@ pub struct Label {
     pub trail: Rc<Step>,
     /// Whether it was written as a literal of the language, so that it is no code where it stands in code.
     pub is_quoted: bool,
-    /// Whether it is a part that was taken out of what came from there.
-    pub is_part: bool,
+    /// How much it is of what came from there.
+    pub extent: Extent,
+}
+
+/// How much of something a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// Parts that were taken out of it and put together again: all of it, as far as one can see.
+    Parts,
+    /// A part that was taken out of it.
+    Part,
 }
 
 impl Label {
-    fn key(&self) -> (Sym, Sym, bool, bool) {
-        (self.class, self.name, self.is_quoted, self.is_part)
+    fn key(&self) -> (Sym, Sym, bool, Extent) {
+        (self.class, self.name, self.is_quoted, self.extent)
     }
 }
 

@@ -45,3 +45,13 @@ rule mixes_files_with_a_key_and_leaves_a_note {
     condition:
         all of them
 }
+
+// A program that leaves a letter which asks for money.
+rule leaves_a_letter_for_ransom {
+    strings:
+        $letter = /\b(files|documents|data|photos)\b[^\n]{0,60}\b(encrypted|sealed|locked)\b[^\x00]{0,240}\b(BTC|bitcoin|monero|XMR)\b/ nocase
+        $gone = /os\.(remove|unlink|rename|replace)\(|\.unlink\(|\b(unlink|rm|rename)(Sync)?\(|\b(rm|shred) -/
+        $walk = /os\.walk\(|\.rglob\(|readdir(Sync)?\(|\bfind [^\n]{0,60}-type f/
+    condition:
+        kind != "markdown" and kind != "text" and all of them
+}

@@ -15,3 +15,11 @@ rule page_is_broken_out_of {
     condition:
         any of them
 }
+
+// The answer of a tool that nobody called says that nobody needs to be asked.
+rule forged_tool_result {
+    strings:
+        $result = /<(tool|function)[-_](result|results|output|response)( [^>\n]{0,80})?>[^\x00]{0,400}\b(confirmation|approval|consent|permission)s?[^\n]{0,24}(not (required|needed)|waived|granted|skipped|bypassed|given|approved)/ nocase
+    condition:
+        (kind == "markdown" or kind == "text") and $result
+}

@@ -97,10 +97,6 @@ impl<'a> Place<'a> {
         if is_quoting_code && self.block.list_depth > 0 && self.is_list_of_code() {
             self.add(contexts, ContextKind::PatternTable, self.block.range.clone(), "is one of a list of quoted texts");
         }
-        let own = text::view(self.artifact.get(self.range.start..self.range.end.min(self.range.start + REACH)));
-        if DEFANGED.is_match(&own) && !LIVE.is_match(&own) {
-            self.add(contexts, ContextKind::PatternTable, self.range.clone(), "its address is written to lead nowhere");
-        }
         if let BlockKind::Code(tag) = &self.block.kind
             && let Some(line) = self.line()
         {
@@ -291,15 +287,21 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Whether the document shows who listens at the other end, as a lesson does: whoever is attacked has no use for it.
+    /// Where the address leads nowhere, or the document shows who listens at the other end, as a lesson does: whoever
+    /// is attacked has no use for either.
     fn other_end(&self, contexts: &mut Contexts) {
+        let is_second = contexts.contains_key(&ContextKind::Example);
+        let kind = if is_second { ContextKind::Quoted } else { ContextKind::Example };
+        let line = self.line().unwrap_or("");
+        if DEFANGED.is_match(line) && !LIVE.is_match(line) {
+            self.add(contexts, kind, self.range.clone(), "its address is written so that it leads nowhere");
+            return;
+        }
         let listeners = self.document.blocks.iter().filter_map(|block| Some((block, LISTENER.captures(&block.text)?)));
         for (block, found) in listeners.filter(|(block, _)| !std::ptr::eq(*block, self.block)) {
             let port = found.get(1).map_or("", |port| port.as_str());
             let mut numbers = self.block.text.split(|c: char| !c.is_ascii_digit());
             if numbers.any(|number| number == port) {
-                let is_second = contexts.contains_key(&ContextKind::Example);
-                let kind = if is_second { ContextKind::Quoted } else { ContextKind::Example };
                 self.add(contexts, kind, block.range.clone(), "the other end of the connection is shown as well");
                 return;
             }

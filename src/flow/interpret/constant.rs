@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{Folded, FoldedRole, Interpreter};
 use crate::flow::fold;
 use crate::flow::ir::Binary;
-use crate::flow::value::{Inner, Lit, Place, UNKNOWN, Value, taints};
+use crate::flow::value::{Inner, Lit, Place, Sym, UNKNOWN, Value, taints};
 
 impl Interpreter<'_> {
     /// A text with its cost.
@@ -49,7 +49,9 @@ impl Interpreter<'_> {
                 lits.extend(fold::binary(kind, x, y).filter(|lit| !lits.contains(lit)));
             }
         }
-        if kind == Binary::Div && right.lits.iter().any(|lit| matches!(lit, Lit::Text(_))) {
+        let is_path = |api: &Sym| self.names.get(*api).starts_with("pathlib");
+        let is_text = |lit: &Lit| matches!(lit, Lit::Text(_));
+        if kind == Binary::Div && (right.lits.iter().any(is_text) || left.apis.iter().any(is_path)) {
             // Paths are joined with `/`.
             let parts = [a.clone(), Value::text("/"), b.clone()];
             let known = [left.lits.as_slice(), right.lits.as_slice()].iter().all(|lits| !lits.is_empty());

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::call::{Call, Reached, copy};
 use super::heap::Object;
+use super::trail::together;
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::{Arg, Effect};
 use crate::flow::value::{Inner, Lit, ObjId, Place, UNKNOWN, Value, Verb, quoted, taints};
@@ -258,6 +259,7 @@ impl Interpreter<'_> {
             let more = if counts { vec![Value::unknown(), list.clone()] } else { Vec::new() };
             let args = std::iter::once(item).chain(more).collect();
             rest = self.again(call, function, Value::default(), args);
+            rest = self.all_together(&rest);
         }
         self.new_list(call.site.0, call.site.1 | 0x1000_0000, items, rest)
     }
@@ -308,7 +310,8 @@ impl Interpreter<'_> {
         let inner = call.receiver.get();
         let what = self.names.intern("a list");
         self.spend(16 * items.len());
-        let args: Vec<Value> = items.iter().map(|arg| self.stepped_as(arg, call.place, Verb::Kept, what)).collect();
+        let kept = |arg: &Value| together(&self.stepped_as(arg, call.place, Verb::Kept, what));
+        let args: Vec<Value> = items.iter().map(kept).collect();
         for id in &self.table_of(&call.receiver) {
             for (at, arg) in args.iter().enumerate() {
                 let key = (*id, call.site.0, call.site.1.wrapping_add((at as u32) << 24));

@@ -135,7 +135,8 @@ impl Frame {
 
     /// Files are named like one of these from here on, and so is what these variables hold.
     pub(super) fn narrow(&mut self, names: &[Rc<str>], of: &[Slot]) {
-        for slot in 0..self.slots.len() as Slot {
+        let slots = if names.is_empty() { 0 } else { self.slots.len() as Slot };
+        for slot in 0..slots {
             let is_asked = of.contains(&slot);
             if !is_asked && !self.is_variable(slot) {
                 continue;

@@ -1,14 +1,20 @@
 //! Lists and other containers as a whole: their items, their keys, parts of them.
 
+use std::rc::Rc;
+
 use super::Interpreter;
 use super::heap::Object;
 use super::object::ITEMS;
+use super::trail::alone;
 use crate::flow::fold::{self, Fold};
 use crate::flow::ir::Binary;
 use crate::flow::value::{FnRef, Inner, Lit, ObjId, Place, UNKNOWN, Value, taints};
 
 /// Stands for the name of each variable of an environment.
 pub(super) const ANY_VARIABLE: &str = "<each variable>";
+/// Names of files that are taken from a list, and bytes of one.
+const NAMES: usize = 6;
+const NAME: std::ops::RangeInclusive<usize> = 3..=40;
 /// Bytes of a text that is taken apart.
 const LETTERS: usize = 4096;
 /// Constants in a list of lists that is gone through item by item.
@@ -124,7 +130,7 @@ impl Interpreter<'_> {
         if found.is_unset() {
             found = Value::unknown();
         }
-        found.with(&inner.taint)
+        alone(&found).with(&inner.taint)
     }
 
     /// What comes next where an interface is read in a loop, as a connection is line by line.
@@ -188,6 +194,17 @@ impl Interpreter<'_> {
             all.push(Lit::Text("\u{1a}".into()));
         }
         Some(all)
+    }
+
+    /// Names of files, or endings of such, in a list of constants.
+    pub(super) fn names_in(&self, value: &Value) -> Vec<Rc<str>> {
+        let all = self.list(value).unwrap_or_default();
+        let names = all.iter().map(Lit::text).filter(|text| NAME.contains(&text.len()) && text.contains(['.', '_']));
+        let named = |name: Rc<str>| match name.starts_with('.') && &*name != ".env" {
+            true => format!("{UNKNOWN}{name}").into(),
+            false => name,
+        };
+        names.map(named).take(NAMES).collect()
     }
 
     /// A new list of these values.

@@ -4,11 +4,12 @@ use std::rc::Rc;
 
 use super::heap::{Allocation, Object};
 use super::list::{ANY_VARIABLE, char_at};
+use super::trail::{alone, together};
 use super::{FoldedRole, Interpreter};
 use crate::flow::fold;
 use crate::flow::ir::Shape;
 use crate::flow::value::{
-    FnRef, Inner, Label, Lit, ObjId, Place, Step, Sym, Taint, UNKNOWN, Value, Verb, is_parser, taints,
+    Extent, FnRef, Inner, Label, Lit, ObjId, Place, Step, Sym, Taint, UNKNOWN, Value, Verb, is_parser, taints,
 };
 
 /// Items of a list that are kept apart.
@@ -94,7 +95,7 @@ impl Interpreter<'_> {
         self.work.set(self.work.get() + value.size());
         if keys.is_empty() || !open.is_empty() {
             let Some(object) = self.objects.get_mut(id) else { return };
-            let joined = object.rest.join(value);
+            let joined = object.rest.join(&together(value));
             self.changed |= object.read.had_items(&joined) && joined.digest() != object.rest.digest();
             object.rest = joined;
         }
@@ -178,9 +179,9 @@ impl Interpreter<'_> {
                 && let Ok(at) = name.parse::<usize>()
             {
                 object.read.items();
-                found = found.join(object.items.get(at).unwrap_or(&object.rest));
+                found = found.join(&alone(object.items.get(at).unwrap_or(&object.rest)));
             } else if !object.rest.is_unset() && !object.is_list {
-                let rest = object.rest.clone();
+                let rest = alone(&object.rest);
                 found = found.join(&self.entry_of(rest, key));
             }
         }
@@ -235,10 +236,11 @@ impl Interpreter<'_> {
         let part = self.entry_of(Value::unknown().with(taint), key);
         let file = self.names.intern("file");
         let is_parser = |step: &Rc<Step>| step.verb == Verb::Changed && is_parser(&self.names.get(step.what));
-        let is_parsed =
-            |label: &Label| label.class == file && !label.is_part && label.trail.all().iter().any(is_parser);
+        let is_parsed = |label: &Label| {
+            label.class == file && label.extent == Extent::Whole && label.trail.all().iter().any(is_parser)
+        };
         if !part.taint().iter().flat_map(|labels| labels.iter()).any(is_parsed) {
-            return part.taint();
+            return alone(&part).taint();
         }
         let what = self.names.intern("?.get");
         self.stepped_as(&part, place, Verb::Changed, what).taint()
@@ -399,9 +401,7 @@ impl Interpreter<'_> {
         if keys.is_empty() {
             self.use_text(value, place, FoldedRole::Plain);
             for id in &of.get().objs {
-                if let Some(object) = self.objects.get_mut(*id) {
-                    object.rest = object.rest.join(value);
-                }
+                self.put(*id, key, value);
             }
         }
         for key in keys {

@@ -3,7 +3,10 @@
 use std::rc::Rc;
 
 use super::{GATES, Interpreter};
-use crate::flow::value::{Label, Place, STEPS, Step, Sym, Taint, Value, Verb, is_decoder, is_parser, is_pick};
+use crate::flow::value::{Extent, Label, Place, STEPS, Step, Sym, Taint, Value, Verb, is_decoder, is_parser, is_pick};
+
+/// Depth to which an object that is kept with others is looked through.
+const HELD: usize = 3;
 
 impl Interpreter<'_> {
     /// Labels that make a condition worth knowing.
@@ -59,25 +62,56 @@ impl Interpreter<'_> {
                     && verb != Verb::Written
                     && last.place.module == place.module
                     && same_line(text, last.place.start, place.start);
-                let is_part = label.is_part || takes_part;
+                let extent = if takes_part { Extent::Part } else { label.extent };
                 if is_near || last.count >= STEPS || (verb == Verb::Bound && last.count + 4 >= STEPS) {
-                    any |= is_part != label.is_part;
-                    return Label { is_part, ..label.clone() };
+                    any |= extent != label.extent;
+                    return Label { extent, ..label.clone() };
                 }
                 any = true;
                 let step = Step { place, verb, what, before: Some(Rc::clone(last)), count: last.count + 1 };
-                Label { trail: Rc::new(step), is_part, ..label.clone() }
+                Label { trail: Rc::new(step), extent, ..label.clone() }
             })
             .collect();
         if any { value.relabelled(Some(Rc::new(moved))) } else { value.clone() }
+    }
+
+    /// What is made of each part of a list is all of it, also where each is an object.
+    pub(super) fn all_together(&self, value: &Value) -> Value {
+        let inner = value.get();
+        let held = if inner.objs.is_empty() { None } else { self.deep(value, HELD) };
+        let parts: Vec<Label> =
+            held.iter().flat_map(|all| all.iter()).filter(|label| label.extent == Extent::Part).cloned().collect();
+        let value = if parts.is_empty() { value.clone() } else { value.with(&Some(Rc::new(parts))) };
+        together(&value)
     }
 
     /// A new label that begins here.
     pub(super) fn label(&mut self, class: &str, name: &str, place: Place, what: &str) -> Taint {
         let (class, name, what) = (self.names.intern(class), self.names.intern(name), self.names.intern(what));
         let trail = Rc::new(Step { place, verb: Verb::Read, what, before: None, count: 1 });
-        Some(Rc::new(vec![Label { class, name, trail, is_quoted: false, is_part: false }]))
+        Some(Rc::new(vec![Label { class, name, trail, is_quoted: false, extent: Extent::Whole }]))
     }
+}
+
+/// Parts that are kept with others are all of it.
+pub(super) fn together(value: &Value) -> Value {
+    with_extent(value, Extent::Part, Extent::Parts)
+}
+
+/// One of them is a part again.
+pub(super) fn alone(value: &Value) -> Value {
+    with_extent(value, Extent::Parts, Extent::Part)
+}
+
+fn with_extent(value: &Value, from: Extent, to: Extent) -> Value {
+    let taint = value.taint();
+    let Some(labels) = taint.filter(|labels| labels.iter().any(|label| label.extent == from)) else {
+        return value.clone();
+    };
+    let moved = labels
+        .iter()
+        .map(|label| Label { extent: if label.extent == from { to } else { label.extent }, ..label.clone() });
+    value.relabelled(Some(Rc::new(moved.collect())))
 }
 
 /// Whether two places stand in one line; far apart counts as another.

@@ -16,21 +16,27 @@ const LETTERS: std::ops::RangeInclusive<usize> = 3..=40;
 pub(super) struct Named<'t> {
     pub holds: Vec<String>,
     pub fails: Vec<String>,
-    /// Variables in it.
+    /// Variables that are compared, which may hold names or be one.
     pub of: Vec<&'t str>,
+    /// Those of the parts that say what it is not.
+    pub not_of: Vec<&'t str>,
 }
 
 impl Named<'_> {
     /// Says so of one of the branches.
     pub(super) fn emit(&self, holds: bool, out: &mut Builder, function: FnId, scope: ScopeId, at: Node<'_>) {
         let names = if holds { &self.holds } else { &self.fails };
-        if names.is_empty() {
+        let of = if holds { &self.of } else { &self.not_of };
+        // What a list of names holds is known when the program is followed; such lists are written in capitals.
+        let is_list = |name: &&&str| name.len() > 2 && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+        if names.is_empty() && !of.iter().any(|name| is_list(&name)) {
             return;
         }
         let names: Vec<Slot> = names.iter().map(|name| out.text(function, at.byte_range(), name)).collect();
-        let of = self.of.iter().filter_map(|name| match out.find(scope, name) {
+        let of = of.iter().filter_map(|name| match out.find(scope, name) {
             Found::Local(slot) => Some(slot),
-            _ => None,
+            Found::Outer(cell) => Some(out.emit(function, at.byte_range(), OpKind::Outer(cell))),
+            Found::Global => None,
         });
         let of: Vec<Slot> = of.collect();
         let (names, of) = (out.pool(&names), out.pool(&of));
@@ -62,7 +68,7 @@ pub(super) fn named<'t>(condition: Node<'_>, text: &'t str) -> Named<'t> {
                 let text = text.trim_matches(['"', '\'', '`']);
                 names.extend(if is_pattern { of_regex(text) } else { of_text(text, how) });
             }
-            "identifier" => found.of.push(raw),
+            "identifier" => if is_denied { &mut found.not_of } else { &mut found.of }.push(raw),
             "regex" => names.extend(of_regex(raw.trim_start_matches('/').rsplit_once('/').map_or("", |(all, _)| all))),
             kind => {
                 let operator = node.child_by_field_name("operator");
@@ -77,6 +83,9 @@ pub(super) fn named<'t>(condition: Node<'_>, text: &'t str) -> Named<'t> {
                     Some("startsWith" | "startswith") => How::Start,
                     _ => how,
                 };
+                if kind.starts_with("call") && !function.contains('.') {
+                    parts.extend(predicate(node, function, text).map(|test| (test, is_denied, how)));
+                }
                 let children = super::children(node).into_iter();
                 parts.extend(children.map(|child| (child, is_denied != is_turned, how)));
             }
@@ -85,6 +94,26 @@ pub(super) fn named<'t>(condition: Node<'_>, text: &'t str) -> Named<'t> {
     found.holds.truncate(NAMES);
     found.fails.truncate(NAMES);
     found
+}
+
+/// What a function of the program gives that a condition asks.
+fn predicate<'t>(call: Node<'t>, name: &str, text: &str) -> Option<Node<'t>> {
+    let root = std::iter::successors(Some(call), Node::parent).last()?;
+    let is_it = |node: &Node<'_>| {
+        let known = node.child_by_field_name("name").and_then(|name| text.get(name.byte_range()));
+        known == Some(name)
+    };
+    let inside = |node: Node<'t>| match node.kind() {
+        "export_statement" | "lexical_declaration" | "variable_declaration" => super::children(node),
+        _ => vec![node],
+    };
+    let found = super::children(root).into_iter().flat_map(inside).flat_map(inside).find(is_it)?;
+    let body = found.child_by_field_name("value").unwrap_or(found).child_by_field_name("body")?;
+    if !matches!(body.kind(), "block" | "statement_block") {
+        return Some(body);
+    }
+    let last = super::children(body).last().copied().filter(|last| last.kind() == "return_statement")?;
+    last.named_child(0)
 }
 
 /// Whether a branch ends by going elsewhere, so that what follows it is for when its condition fails.

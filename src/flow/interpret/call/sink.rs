@@ -117,7 +117,7 @@ impl Interpreter<'_> {
             let same = |known: &&mut Label| (known.class, known.name) == (label.class, label.name);
             match all.iter_mut().find(same) {
                 // All of it is more than a part.
-                Some(known) if known.is_part && !label.is_part => *known = label,
+                Some(known) if known.extent > label.extent => *known = label,
                 Some(_) => {}
                 None => all.push(label),
             }

@@ -454,7 +454,7 @@ impl<'a> Interpreter<'a> {
                 let of = module.slots(of);
                 let mut all: Vec<_> = module.slots(names).iter().flat_map(|slot| frame.read(*slot).texts()).collect();
                 all.extend(of.iter().flat_map(|slot| self.names_in(&frame.read(*slot))));
-                frame.narrow(&all, of);
+                frame.narrow(&all, of, op.dst);
                 return;
             }
             OpKind::If(_) | OpKind::Else | OpKind::Loop | OpKind::Try | OpKind::While(_) | OpKind::End => return,

@@ -8,6 +8,8 @@ use crate::flow::fast::{FastMap, FastSet};
 use crate::flow::ir::{Op, OpKind, Slot};
 use crate::flow::value::{FnRef, Lit, UNKNOWN, Value};
 
+/// Slots before a condition among which the path is that is made of the name it asks for.
+const NEAR: Slot = 256;
 /// Rounds of a loop that has none left.
 const LAST: usize = usize::MAX;
 
@@ -134,9 +136,11 @@ impl Frame {
     }
 
     /// Files are named like one of these from here on, and so is what these variables hold.
-    pub(super) fn narrow(&mut self, names: &[Rc<str>], of: &[Slot]) {
-        let slots = if names.is_empty() { 0 } else { self.slots.len() as Slot };
-        for slot in 0..slots {
+    pub(super) fn narrow(&mut self, names: &[Rc<str>], of: &[Slot], at: Slot) {
+        if names.is_empty() {
+            return;
+        }
+        for slot in (at.saturating_sub(NEAR)..at).chain(of.iter().copied().filter(|slot| *slot + NEAR < at)) {
             let is_asked = of.contains(&slot);
             if !is_asked && !self.is_variable(slot) {
                 continue;

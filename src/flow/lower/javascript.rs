@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use tree_sitter::{Node, Tree};
 
+use super::named::Predicates;
 use super::{DEPTH, children};
 use crate::flow::ir::{Binary, Builder, FnId, Found, Language, Module, OpKind, Param, Rest, ScopeId, Shape, Slot};
 use crate::limits::Limits;
@@ -29,6 +30,7 @@ struct Lowering<'t> {
     depth: usize,
     /// Blocks that catch what is thrown.
     tries: usize,
+    predicates: Predicates<'t>,
 }
 
 /// Lowers a program.
@@ -41,6 +43,7 @@ pub(super) fn lower(tree: &Tree, text: &str, limits: &Limits) -> Module {
         scope: 0,
         depth: 0,
         tries: 0,
+        predicates: Predicates::of(tree.root_node(), text),
     };
     let root = tree.root_node();
     lowering.block(root);

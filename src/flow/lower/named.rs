@@ -1,5 +1,7 @@
 //! What a condition says of the name of a file: `name.endsWith(".pem")`, `/^\.env/.test(name)`, `name == "id_rsa"`.
 
+use std::collections::HashMap;
+
 use tree_sitter::Node;
 
 use crate::flow::ir::{Builder, FnId, Found, OpKind, ScopeId, Slot};
@@ -53,7 +55,7 @@ enum How {
 }
 
 /// Reads a condition of JavaScript or Python.
-pub(super) fn named<'t>(condition: Node<'_>, text: &'t str) -> Named<'t> {
+pub(super) fn named<'t>(condition: Node<'t>, text: &'t str, predicates: &Predicates<'t>) -> Named<'t> {
     let mut found = Named::default();
     let mut parts = vec![(condition, false, How::Whole)];
     let mut seen = 0;
@@ -83,8 +85,8 @@ pub(super) fn named<'t>(condition: Node<'_>, text: &'t str) -> Named<'t> {
                     Some("startsWith" | "startswith") => How::Start,
                     _ => how,
                 };
-                if kind.starts_with("call") && !function.contains('.') {
-                    parts.extend(predicate(node, function, text).map(|test| (test, is_denied, how)));
+                if kind.starts_with("call") {
+                    parts.extend(predicates.0.get(function).map(|test| (*test, is_denied, how)));
                 }
                 let children = super::children(node).into_iter();
                 parts.extend(children.map(|child| (child, is_denied != is_turned, how)));
@@ -96,24 +98,33 @@ pub(super) fn named<'t>(condition: Node<'_>, text: &'t str) -> Named<'t> {
     found
 }
 
-/// What a function of the program gives that a condition asks.
-fn predicate<'t>(call: Node<'t>, name: &str, text: &str) -> Option<Node<'t>> {
-    let root = std::iter::successors(Some(call), Node::parent).last()?;
-    let is_it = |node: &Node<'_>| {
-        let known = node.child_by_field_name("name").and_then(|name| text.get(name.byte_range()));
-        known == Some(name)
-    };
-    let inside = |node: Node<'t>| match node.kind() {
-        "export_statement" | "lexical_declaration" | "variable_declaration" => super::children(node),
-        _ => vec![node],
-    };
-    let found = super::children(root).into_iter().flat_map(inside).flat_map(inside).find(is_it)?;
-    let body = found.child_by_field_name("value").unwrap_or(found).child_by_field_name("body")?;
+/// What functions of a program give that do nothing but ask, by their names.
+#[derive(Default)]
+pub(super) struct Predicates<'t>(HashMap<&'t str, Node<'t>>);
+
+impl<'t> Predicates<'t> {
+    /// Those at the top of a program.
+    pub(super) fn of(root: Node<'t>, text: &'t str) -> Self {
+        let inside = |node: Node<'t>| match node.kind() {
+            "export_statement" | "lexical_declaration" | "variable_declaration" => super::children(node),
+            _ => vec![node],
+        };
+        let all = super::children(root).into_iter().flat_map(inside).flat_map(inside);
+        Self(
+            all.filter_map(|node| Some((text.get(node.child_by_field_name("name")?.byte_range())?, test(node)?)))
+                .collect(),
+        )
+    }
+}
+
+/// The only thing that a function gives, at its end.
+fn test(function: Node<'_>) -> Option<Node<'_>> {
+    let body = function.child_by_field_name("value").unwrap_or(function).child_by_field_name("body")?;
     if !matches!(body.kind(), "block" | "statement_block") {
         return Some(body);
     }
-    let last = super::children(body).last().copied().filter(|last| last.kind() == "return_statement")?;
-    last.named_child(0)
+    let last = body.named_child(body.named_child_count().checked_sub(1)? as u32)?;
+    last.named_child(0).filter(|_| last.kind() == "return_statement")
 }
 
 /// Whether a branch ends by going elsewhere, so that what follows it is for when its condition fails.
@@ -161,10 +172,10 @@ fn of_regex(pattern: &str) -> Vec<String> {
     }
     let behind = rest.chars().skip(before.chars().count()).collect::<String>();
     match behind.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
-        Some((alternatives, _)) if !before.is_empty() || !is_name(&before) => {
+        Some((alternatives, _)) => {
             names.extend(alternatives.split('|').map(|one| format!("{before}{}", one.replace('\u{0}', "."))));
         }
-        _ => {}
+        None => {}
     }
     if is_name(&before) {
         names.insert(0, before);

@@ -2,7 +2,7 @@
 
 use tree_sitter::{Node, Tree};
 
-use super::named::{Named, leaves, named};
+use super::named::{Named, Predicates, leaves, named};
 use super::{DEPTH, children};
 use crate::flow::ir::{Builder, FnId, Found, Language, Module, OpKind, Param, Rest, ScopeId, Slot};
 use crate::limits::Limits;
@@ -26,6 +26,7 @@ struct Lowering<'t> {
     scope: ScopeId,
     depth: usize,
     tries: usize,
+    predicates: Predicates<'t>,
     /// The class whose body is being lowered.
     class: Option<Slot>,
     /// Names that the function takes from outside to change.
@@ -46,6 +47,7 @@ pub(super) fn lower(tree: &Tree, text: &str, limits: &Limits) -> Module {
         scope: 0,
         depth: 0,
         tries: 0,
+        predicates: Predicates::of(tree.root_node(), text),
         class: None,
         outside: Vec::new(),
         all_of: Vec::new(),
@@ -198,7 +200,7 @@ impl<'t> Lowering<'t> {
     fn condition(&mut self, node: Node<'t>) -> Named<'t> {
         let condition = self.field(node, "condition");
         self.emit(node, OpKind::If(condition));
-        let named = node.child_by_field_name("condition").map(|it| named(it, self.text)).unwrap_or_default();
+        let named = named(node.child_by_field_name("condition").unwrap_or(node), self.text, &self.predicates);
         named.emit(true, &mut self.out, self.function, self.scope, node);
         named
     }

@@ -20,7 +20,10 @@ impl<'t> Lowering<'t> {
             let condition = self.condition(at);
             self.emit(at, OpKind::If(condition));
             ends += 1;
-            let named = at.child_by_field_name("condition").map(|it| named(it, self.text)).unwrap_or_default();
+            let named = at
+                .child_by_field_name("condition")
+                .map(|it| named(it, self.text, &self.predicates))
+                .unwrap_or_default();
             named.emit(true, &mut self.out, self.function, self.scope, at);
             let then = at.child_by_field_name("consequence");
             if let Some(then) = then {

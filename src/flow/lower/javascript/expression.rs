@@ -221,7 +221,7 @@ impl<'t> Lowering<'t> {
         let test = call.child_by_field_name("arguments").and_then(|args| args.named_child(0));
         let test =
             test.and_then(|test| test.child_by_field_name("body")).filter(|body| body.kind() != "statement_block");
-        let names = test.map(|test| named(test, self.text).holds).unwrap_or_default();
+        let names = test.map(|test| named(test, self.text, &self.predicates).holds).unwrap_or_default();
         if names.is_empty() {
             return result;
         }

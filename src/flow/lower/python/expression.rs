@@ -357,7 +357,8 @@ impl<'t> Lowering<'t> {
                     let condition = children(clause).first().map(|condition| self.expression(*condition));
                     let condition = condition.unwrap_or(all);
                     self.emit(clause, OpKind::If(condition));
-                    let named = children(clause).first().map(|it| named(*it, self.text)).unwrap_or_default();
+                    let named =
+                        children(clause).first().map(|it| named(*it, self.text, &self.predicates)).unwrap_or_default();
                     named.emit(true, &mut self.out, self.function, self.scope, clause);
                     ends += 1;
                 }

@@ -171,11 +171,8 @@ fn of_regex(pattern: &str) -> Vec<String> {
         }
     }
     let behind = rest.chars().skip(before.chars().count()).collect::<String>();
-    match behind.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
-        Some((alternatives, _)) => {
-            names.extend(alternatives.split('|').map(|one| format!("{before}{}", one.replace('\u{0}', "."))));
-        }
-        None => {}
+    if let Some((alternatives, _)) = behind.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+        names.extend(alternatives.split('|').map(|one| format!("{before}{}", one.replace('\u{0}', "."))));
     }
     if is_name(&before) {
         names.insert(0, before);

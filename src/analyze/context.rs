@@ -19,6 +19,7 @@ use crate::parse::{Body, Kind};
 use crate::ruleset::indicators;
 use crate::text;
 
+mod connection;
 mod document;
 mod reach;
 
@@ -72,6 +73,8 @@ pub(super) struct Reader<'a> {
     structures: RefCell<HashMap<ArtifactId, Rc<Structure>>>,
     /// Sentences of a document that point back at a quotation and have it run.
     orders: RefCell<HashMap<ArtifactId, Rc<Vec<Range<usize>>>>>,
+    /// Ports that a document has somebody listen at, with where it does.
+    listeners: RefCell<HashMap<ArtifactId, connection::Listeners>>,
 }
 
 /// Contexts by kind: each counts once.
@@ -79,7 +82,7 @@ type Contexts = BTreeMap<ContextKind, (Span, String)>;
 
 impl<'a> Reader<'a> {
     pub(super) fn new(input: &'a Input<'a>) -> Self {
-        Self { input, structures: RefCell::default(), orders: RefCell::default() }
+        Self { input, structures: RefCell::default(), orders: RefCell::default(), listeners: RefCell::default() }
     }
 
     fn reach(&self) -> &Reach {

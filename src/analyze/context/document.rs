@@ -1,13 +1,11 @@
 //! Context in a document: headings and sentences that warn, quotations,
 //! tables, and the sentences that tell the reader to run it after all.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::LazyLock;
 
-use regex::Regex;
-
-use super::{ContextKind, Contexts, Reader};
+use super::{ContextKind, Contexts, Reader, connection};
 use crate::artifact::{Artifact, Span};
 use crate::parse::markdown::{Block, BlockKind, Document, InlineCode};
 use crate::parse::shell;
@@ -293,18 +291,20 @@ impl<'a> Place<'a> {
         let is_second = contexts.contains_key(&ContextKind::Example);
         let kind = if is_second { ContextKind::Quoted } else { ContextKind::Example };
         let line = self.line().unwrap_or("");
-        if DEFANGED.is_match(line) && !LIVE.is_match(line) {
+        if connection::leads_nowhere(line) {
             self.add(contexts, kind, self.range.clone(), "its address is written so that it leads nowhere");
             return;
         }
-        let listeners = self.document.blocks.iter().filter_map(|block| Some((block, LISTENER.captures(&block.text)?)));
-        for (block, found) in listeners.filter(|(block, _)| !std::ptr::eq(*block, self.block)) {
-            let port = found.get(1).map_or("", |port| port.as_str());
-            let mut numbers = self.block.text.split(|c: char| !c.is_ascii_digit());
-            if numbers.any(|number| number == port) {
-                self.add(contexts, kind, block.range.clone(), "the other end of the connection is shown as well");
-                return;
-            }
+        let mut known = self.reader.listeners.borrow_mut();
+        let listeners = known.entry(self.artifact.id).or_insert_with(|| connection::listeners(self.document));
+        let near = self.range.start.saturating_sub(REACH)..self.range.end.saturating_add(REACH);
+        let own = self.block.range.start.max(near.start)..self.block.range.end.min(near.end);
+        let own = text::view(self.artifact.get(own));
+        let numbers: HashSet<&str> = own.split(|c: char| !c.is_ascii_digit()).collect();
+        let is_other = |at: &Range<usize>| *at != self.block.range;
+        let other = listeners.iter().find(|(port, at)| is_other(at) && numbers.contains(port.as_str()));
+        if let Some((_, at)) = other {
+            self.add(contexts, kind, at.clone(), "the other end of the connection is shown as well");
         }
     }
 
@@ -479,11 +479,5 @@ fn without_quotations(text: &str) -> String {
 const MARKS: usize = 3;
 /// Letters of a name.
 const WORD: usize = 24;
-/// An address that is written so that it leads nowhere, and one that leads somewhere.
-static DEFANGED: LazyLock<Regex> = LazyLock::new(|| text::regex(r"(?i)hxxps?://|[a-z0-9]\[(\.|dot)\][a-z0-9]"));
-static LIVE: LazyLock<Regex> = LazyLock::new(|| text::regex(r"(?i)https?://|\b\d{1,3}(\.\d{1,3}){3}\b"));
-/// A command that waits for a connection, and where.
-static LISTENER: LazyLock<Regex> =
-    LazyLock::new(|| text::regex(r"\b(?:nc|ncat|netcat)\b[^\n]* -[a-z]*l[a-z]*\b[^\n]*?\b(\d{2,5})\b"));
 /// Bytes around a place that may speak of it.
 const REACH: usize = 2000;

@@ -92,7 +92,6 @@ pub(crate) fn analyze(
     let mut pattern_gaps = Vec::new();
     let mut found = Vec::new();
     let engines: [Engine<'_>; 10] = [
-        ("pattern", &mut || patterns.scan(&input, &mut pattern_gaps)),
         ("fact", &mut || fact::findings(&input)),
         ("command", &mut || command::findings(&input)),
         ("flow", &mut || flow::findings(&input)),
@@ -102,6 +101,8 @@ pub(crate) fn analyze(
         ("indicator", &mut || indicator::findings(&input)),
         ("advisory", &mut || install::advisories(&input)),
         ("meta", &mut || meta::findings(&input)),
+        // Last: its rules are still being read when the first package is looked at.
+        ("pattern", &mut || patterns.scan(&input, &mut pattern_gaps)),
     ];
     for (name, run) in engines {
         match catch_unwind(AssertUnwindSafe(run)) {

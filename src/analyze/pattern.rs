@@ -19,28 +19,34 @@ const ADDRESS_BYTES: usize = 512;
 
 /// A YARA-X scanner of one thread.
 pub struct Worker<'r> {
-    scanner: Scanner<'r>,
+    rules: &'r Ruleset,
+    limits: &'r Limits,
+    /// Made when it is first needed: the compiled rules may still be on their way, and it is costly.
+    scanner: Option<Scanner<'r>>,
 }
 
 impl<'r> Worker<'r> {
     /// A scanner over the compiled rules.
-    pub fn new(rules: &'r Ruleset, limits: &Limits) -> Self {
-        let mut scanner = Scanner::new(rules.yara.rules());
-        scanner.set_timeout(limits.backstop);
-        scanner.max_matches_per_pattern(limits.pattern_matches);
-        Self { scanner }
+    pub fn new(rules: &'r Ruleset, limits: &'r Limits) -> Self {
+        Self { rules, limits, scanner: None }
     }
 
     pub(super) fn scan(&mut self, input: &Input<'_>, gaps: &mut Vec<Gap>) -> Vec<Finding> {
+        let scanner = self.scanner.get_or_insert_with(|| {
+            let mut scanner = Scanner::new(self.rules.yara.rules());
+            scanner.set_timeout(self.limits.backstop);
+            scanner.max_matches_per_pattern(self.limits.pattern_matches);
+            scanner
+        });
         let mut found = Vec::new();
         for artifact in input.expanded.arena.iter() {
             // A slice of a file that was scanned: patterns do not depend on position, so it holds nothing new.
             if artifact.bytes.is_empty() || artifact.is_slice() {
                 continue;
             }
-            let _ = self.scanner.set_global("kind", artifact.kind.name());
-            let _ = self.scanner.set_global("derived", artifact.derivation.is_some());
-            let results = match self.scanner.scan(&artifact.bytes) {
+            let _ = scanner.set_global("kind", artifact.kind.name());
+            let _ = scanner.set_global("derived", artifact.derivation.is_some());
+            let results = match scanner.scan(&artifact.bytes) {
                 Ok(results) => results,
                 Err(error) => {
                     let kind = if matches!(error, ScanError::Timeout) { GapKind::Timeout } else { GapKind::Panicked };

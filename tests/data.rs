@@ -14,7 +14,7 @@ use skillscan::Ruleset;
 use skillscan::rule::Rule;
 
 /// What `lists/hosts.csv` may call a host. Rules name these classes, and `local`, `ip` and `unknown` are worked out.
-const HOST_CLASSES: [&str; 13] = [
+const HOST_CLASSES: [&str; 14] = [
     "ai-artifact",
     "code-host",
     "collector",
@@ -25,6 +25,7 @@ const HOST_CLASSES: [&str; 13] = [
     "installer",
     "messenger",
     "paste",
+    "reference",
     "registry",
     "shortener",
     "tunnel",

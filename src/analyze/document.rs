@@ -11,7 +11,7 @@ use crate::fact::{Fact, FactKind};
 use crate::parse::markdown::{Container, Document, Link};
 use crate::parse::{Body, shell};
 use crate::ruleset::Ruleset;
-use crate::ruleset::hosts::{URL, registrable};
+use crate::ruleset::hosts::{Place, URL, registrable};
 use crate::text;
 
 /// A path below home, root or a dot directory.
@@ -64,7 +64,7 @@ fn addresses(source: &str, rules: &Ruleset) -> Vec<Fact> {
             rules.hosts.place(found.as_str()).is_some_and(|place| {
                 !matches!(
                     place.class.as_str(),
-                    "unknown" | "allowed" | "local" | "installer" | "registry" | "code-host"
+                    "unknown" | "allowed" | "local" | "installer" | "registry" | "code-host" | "reference"
                 )
             })
         })
@@ -90,8 +90,12 @@ fn hidden(document: &Document, source: &str, rules: &Ruleset) -> Vec<Fact> {
     let mut facts = Vec::new();
     for part in &document.hidden {
         let content = text::slice(source, part.range.clone());
-        // Where a link leads is shown; its title stands behind that.
-        let content = if part.container == Container::Title { title_of(content) } else { content };
+        // Where a link leads is shown; its title stands behind that, and what describes a picture before.
+        let content = match part.container {
+            Container::Title => title_of(content),
+            Container::Alt => alt_of(content),
+            _ => content,
+        };
         let how = format!("not shown on the page ({})", part.container.name());
         let fact = Fact::new(FactKind::Hidden, part.range.clone(), how).label(part.container.name());
         let fact = asking(fact, content, rules);
@@ -108,6 +112,12 @@ fn title_of(content: &str) -> &str {
     let behind = content.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
     let title = behind.and_then(|(_, rest)| rest.trim_start().split_once(char::is_whitespace));
     title.map_or(content, |(_, title)| title)
+}
+
+/// What describes a picture, without the picture's own address, or the text as it is.
+fn alt_of(content: &str) -> &str {
+    let described = content.strip_prefix("![").and_then(|rest| rest.rsplit_once("]("));
+    described.map_or(content, |(alt, _)| alt)
 }
 
 /// Words from which on a text in an encoding is more than a sample of it.
@@ -163,6 +173,17 @@ fn asking(mut fact: Fact, content: &str, rules: &Ruleset) -> Fact {
     fact
 }
 
+/// Whether an address is one that the shown place gives itself: its own shortener, or the pages of the same account.
+fn is_of_same_maker(shown: &Place, shown_domain: &str, target: &Place) -> bool {
+    let owner = shown.path.trim_start_matches('/').split('/').next().unwrap_or("");
+    let pages = target.host.strip_suffix(".github.io");
+    match shown_domain {
+        "twitter.com" | "x.com" => target.host == "t.co",
+        "github.com" => pages.is_some_and(|account| account.eq_ignore_ascii_case(owner)),
+        _ => false,
+    }
+}
+
 /// Extensions that people open or run.
 const RISKY: [&str; 12] = ["zip", "exe", "dmg", "pkg", "msi", "rar", "7z", "bat", "ps1", "scr", "jar", "apk"];
 
@@ -200,7 +221,7 @@ fn mismatch(link: &Link, rules: &Ruleset) -> Option<Fact> {
         return None;
     }
     let target_domain = registrable(&target.host);
-    if target_domain == Some(shown_domain) {
+    if target_domain == Some(shown_domain) || is_of_same_maker(&shown_place, shown_domain, &target) {
         return None;
     }
     fact = fact.label(if is_host_like { "shows-address" } else { "shows-host" });

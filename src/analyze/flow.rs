@@ -222,6 +222,15 @@ fn is_alone(line: &str, text: &str) -> bool {
     !matches!(text, "" | "?") && (line.starts_with(text) || script.starts_with(text))
 }
 
+/// Names that one look-up may give, one a line.
+fn alternatives(outcome: &Outcome, hit: &Hit, label: &Label) -> String {
+    let origin = |label: &Label| label.trail.all().first().map(|step| step.place);
+    let (class, place) = (label.class, origin(label));
+    let same = hit.labels.iter().filter(|other| other.class == class && origin(other) == place);
+    let names: BTreeSet<String> = same.map(|other| outcome.names.get(other.name).to_string()).collect();
+    names.into_iter().collect::<Vec<_>>().join("\n")
+}
+
 /// Findings of all flow rules.
 pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     if input.expanded.flows.is_empty() || input.rules.flows.is_empty() {
@@ -247,9 +256,12 @@ impl Package<'_> {
         let name = label.map(|label| outcome.names.get(label.name).to_string()).unwrap_or_default();
         let class = label.map(|label| outcome.names.get(label.class).to_string()).unwrap_or_default();
         let is_env = class == "env";
+        // What a table has for each of several services is looked up together with the host.
+        let names = label.filter(|_| is_env && hit.to.len() > 1).map(|label| alternatives(outcome, hit, label));
+        let names = names.unwrap_or_else(|| name.clone());
         let mut to = self.hosts(
             &hit.to,
-            Some(&name).filter(|_| is_env || matches!(class.as_str(), "file" | "keychain" | "login" | "page")),
+            Some(&names).filter(|_| is_env || matches!(class.as_str(), "file" | "keychain" | "login" | "page")),
         );
         if hit.is_chosen && to.remove("runtime") {
             to.insert("chosen".to_owned());

@@ -92,7 +92,12 @@ impl Hosts {
             }
         }
         let plain = text.contains("://") && matches!(url.scheme(), "http" | "ftp" | "tftp" | "ws");
-        let class = self.class(&host, &path).to_owned();
+        let class = match self.class(&host, &path) {
+            // Nobody can change what a revision holds.
+            "paste" if is_revision(&path) => "unknown",
+            class => class,
+        };
+        let class = class.to_owned();
         Some(Place { plain: plain && class != "local", host, class, path })
     }
 
@@ -151,6 +156,13 @@ impl Place {
         const CLASSES: [&str; 7] = ["ip", "paste", "file-drop", "tunnel", "dyndns", "shortener", "collector"];
         self.plain || CLASSES.contains(&self.class.as_str())
     }
+}
+
+/// Whether a path names a file as it was at a commit: `…/raw/<40 hexadecimal digits>/…`.
+fn is_revision(path: &str) -> bool {
+    let behind = path.split_once("/raw/").map_or("", |(_, behind)| behind);
+    let revision = behind.split('/').next().unwrap_or("");
+    revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Whether a host is one of these, or below one.

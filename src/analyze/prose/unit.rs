@@ -15,9 +15,11 @@ pub(super) struct Unit<'d> {
     pub nearby: Range<usize>,
 }
 
-/// Blocks of a section that are read together: what stands farther apart, as in a manual without headings, is no one
-/// matter.
-const WINDOW: usize = 32;
+/// Bytes of a section that are read together: what stands farther apart, as in a manual without headings, is no one
+/// matter. Attacks are told in a few lines.
+const WINDOW: usize = 1000;
+/// Most that a code block counts of them: a command may be long and is read as one thing.
+const CODE: usize = 240;
 /// Bytes after a block in which what follows belongs to it.
 const NEAR: usize = 240;
 /// Blocks that follow it at most.
@@ -74,11 +76,26 @@ fn sections(blocks: &[Block]) -> Vec<Unit<'_>> {
     together.map(|blocks| Unit::of(blocks.iter().collect())).collect()
 }
 
-/// A long section in parts that overlap by half.
+/// A long section in parts that overlap: each holds as many blocks as are read together.
 fn windows(unit: Unit<'_>) -> Vec<Unit<'_>> {
-    if unit.blocks.len() <= WINDOW {
-        return vec![unit];
+    let length = |block: &Block| match block.kind {
+        BlockKind::Code(_) => block.range.len().min(CODE),
+        _ => block.range.len(),
+    };
+    let (mut start, mut together) = (0, 0);
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (at, block) in unit.blocks.iter().enumerate() {
+        together += length(block);
+        let before = start;
+        while together > WINDOW && start < at {
+            together -= unit.blocks.get(start).map_or(0, |first| length(first));
+            start += 1;
+        }
+        match found.last_mut() {
+            // One that goes on from where the last one begins holds all of it.
+            Some(last) if start == before => last.end = at + 1,
+            _ => found.push(start..at + 1),
+        }
     }
-    let starts = (0..unit.blocks.len().saturating_sub(WINDOW / 2)).step_by(WINDOW / 2);
-    starts.map(|at| Unit::of(unit.blocks.iter().skip(at).take(WINDOW).copied().collect())).collect()
+    found.into_iter().map(|range| Unit::of(unit.blocks.get(range).unwrap_or(&[]).to_vec())).collect()
 }

@@ -162,6 +162,10 @@ impl Run<'_> {
         if let Some(value) = known.filter(|value| value.is_fetched || value.is_decoded) {
             let mut value = value;
             value.marks.insert("started");
+            // The first step of building sources, which is not yet the program that somebody wants to have run.
+            if value.marks.contains("unpacked") && BUILDS.contains(&name) {
+                value.marks.insert("source-build");
+            }
             let shown = name.replace(super::value::UNKNOWN, "…");
             let via = Via { interpreter: &shown, range: words.range.clone(), is_root: words.is_root };
             self.exec_fact(&value, &via);
@@ -175,6 +179,9 @@ impl Value {
         if self.is_empty() { self } else { self.obscured() }
     }
 }
+
+/// Scripts that prepare sources for being built.
+const BUILDS: [&str; 4] = ["./configure", "./autogen.sh", "./Configure", "./config"];
 
 /// Whether only `&&`, `;` or the like stands between two commands.
 fn is_joint(between: &str) -> bool {

@@ -157,6 +157,7 @@ fn asking(mut fact: Fact, content: &str, rules: &Ruleset) -> Fact {
         ("agent-verb", "verb"),
         ("agent-address", "addresses-agent"),
         ("routine-comment", "routine"),
+        ("commented-out", "commented-out"),
         ("conceal", "conceals"),
         ("hidden-private", "private"),
         ("hidden-request", "requests"),

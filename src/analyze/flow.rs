@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
+mod own;
 mod variable;
 
 use super::Input;
@@ -117,6 +118,9 @@ const PACKERS: [&str; 18] = [
 const HOSTS: [&str; 11] =
     ["vendor", "declared", "service", "allowed", "unknown", "ip", "local", "throwaway", "runtime", "chosen", "unseen"];
 
+/// Class of a path that is computed: a script of the package itself, or its text.
+const OWN_CODE: &str = "own-code";
+
 /// What may happen on the way.
 const WAYS: [&str; 6] = ["decoded", "written", "searched", "picked", "whole", "alone"];
 
@@ -141,7 +145,7 @@ impl FlowRule {
             if let Some(class) = case.sink.iter().find(|class| !sinks.contains(&class.as_str())) {
                 return Err(format!("there is no sink class `{class}`"));
             }
-            if let Some(class) = case.paths.iter().find(|class| !paths.has_class(class)) {
+            if let Some(class) = case.paths.iter().find(|class| *class != OWN_CODE && !paths.has_class(class)) {
                 return Err(format!("no row of lists/paths.csv has the class `{class}`"));
             }
             if let Some(way) = case.through.iter().chain(&case.not_through).find(|way| !WAYS.contains(&way.as_str())) {
@@ -222,6 +226,12 @@ fn is_alone(line: &str, text: &str) -> bool {
     !matches!(text, "" | "?") && (line.starts_with(text) || script.starts_with(text))
 }
 
+/// Whether a source that is no variable of the environment may be somebody's credential: what others write into a
+/// program is none.
+fn is_credential(class: &str, name: &str) -> bool {
+    matches!(class, "file" | "keychain" | "login" | "page") && !matches!(name, "0" | "/dev/stdin")
+}
+
 /// Names that one look-up may give, one a line.
 fn alternatives(outcome: &Outcome, hit: &Hit, label: &Label) -> String {
     let origin = |label: &Label| label.trail.all().first().map(|step| step.place);
@@ -259,15 +269,14 @@ impl Package<'_> {
         // What a table has for each of several services is looked up together with the host.
         let names = label.filter(|_| is_env && hit.to.len() > 1).map(|label| alternatives(outcome, hit, label));
         let names = names.unwrap_or_else(|| name.clone());
-        let mut to = self.hosts(
-            &hit.to,
-            Some(&names).filter(|_| is_env || matches!(class.as_str(), "file" | "keychain" | "login" | "page")),
-        );
+        let mut to = self.hosts(&hit.to, Some(&names).filter(|name| is_env || is_credential(&class, name)));
         if hit.is_chosen && to.remove("runtime") {
             to.insert("chosen".to_owned());
         }
         let from = if class == "fetched" { self.hosts(&[name.as_str().into()], None) } else { BTreeSet::new() };
-        let paths = hit.paths.iter().flat_map(|path| self.input.rules.paths.classes(path)).map(str::to_owned).collect();
+        let classes = hit.paths.iter().flat_map(|path| self.input.rules.paths.classes(path)).map(str::to_owned);
+        let is_own = hit.paths.iter().any(|path| own::is_own_code(self.input, path));
+        let paths = classes.chain(is_own.then(|| OWN_CODE.to_owned())).collect();
         let mut gates = BTreeSet::new();
         for gate in &hit.gates {
             gates.extend(self.sources(&outcome.names.get(gate.class), &outcome.names.get(gate.name)));

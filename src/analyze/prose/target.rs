@@ -87,7 +87,7 @@ pub(super) fn helper_name(target: &str) -> Option<String> {
     let name = stem
         .split(['-', '_', '.', ' '])
         .take_while(|part| {
-            !part.starts_with(|c: char| c.is_ascii_digit())
+            !part.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '$' | '{' | '<' | '%'))
                 && !matches!(
                     *part,
                     "win"

@@ -50,7 +50,11 @@ impl Interpreter<'_> {
     /// A value that is a login by the name that it goes by, and of which nothing else is known.
     fn login(&mut self, key: &Value, value: &Value, place: Place) -> Value {
         let inner = value.get();
-        let is_known = value.taint().is_some() || !inner.fns.is_empty() || !inner.objs.is_empty();
+        // That somebody typed it does not say what it is.
+        let typed = |label: &Label| matches!(&*self.names.get(label.name), "process.stdin" | "sys.stdin");
+        let is_known = value.taint().is_some_and(|labels| !labels.iter().all(typed))
+            || !inner.fns.is_empty()
+            || !inner.objs.is_empty();
         let is_written = !inner.lits.is_empty() && !value.texts().iter().any(|text| text.contains(UNKNOWN));
         let Some(name) = key.one().filter(|_| !is_known && !is_written && !value.is_unset()) else {
             return value.clone();

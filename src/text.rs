@@ -225,14 +225,30 @@ pub(crate) fn latin(c: char) -> char {
     }
 }
 
+/// Bytes of a line from which on it may have been broken because it was full.
+const FULL: usize = 50;
+
 /// Sentences of a text, as ranges.
 pub fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    let mut start = 0;
+    let (mut start, mut line) = (0, 0);
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        let next_is_space = chars.peek().is_none_or(|(_, next)| next.is_whitespace());
-        let ends = matches!(c, '。' | '！' | '？' | '\n') || (matches!(c, '.' | '!' | '?') && next_is_space);
+        let next = chars.peek().map(|(_, next)| *next);
+        let next_is_space = next.is_none_or(char::is_whitespace);
+        let ends = match c {
+            '。' | '！' | '？' => true,
+            '.' | '!' | '?' => next_is_space,
+            // A line that begins in the middle of a sentence goes on with the one before, if that was full.
+            '\n' => {
+                let own = text.get(line..at).unwrap_or("");
+                // What follows a comment of a program is none.
+                let is_full = own.len() >= FULL && !own.trim_start().starts_with(['#', '/']);
+                line = at + 1;
+                !(is_full && next.is_some_and(|next| next.is_lowercase() || matches!(next, '`' | '(')))
+            }
+            _ => false,
+        };
         if ends {
             let end = at + c.len_utf8();
             if !text.get(start..end).unwrap_or("").trim().is_empty() {

@@ -229,7 +229,8 @@ fn is_alone(line: &str, text: &str) -> bool {
 /// Whether a source that is no variable of the environment may be somebody's credential: what others write into a
 /// program is none.
 fn is_credential(class: &str, name: &str) -> bool {
-    matches!(class, "file" | "keychain" | "login" | "page") && !matches!(name, "0" | "/dev/stdin")
+    let is_call = name.starts_with("?.") || name.starts_with("boto3.");
+    matches!(class, "file" | "keychain" | "login" | "page") && !matches!(name, "0" | "/dev/stdin") && !is_call
 }
 
 /// Names that one look-up may give, one a line.
@@ -363,13 +364,16 @@ impl Package<'_> {
             }
             let (vendors, paths) = (&self.input.rules.vendors, &self.input.rules.paths);
             // A file that is known for nothing is the package's own.
-            let is_plain = |name: &str| name.contains(['/', '.']) && paths.classes(name).is_empty();
+            let is_file = |name: &str| name.contains(['/', '.']);
+            let is_plain = |name: &str| is_file(name) && paths.classes(name).is_empty();
+            // A file that holds the keys of many services is not the one key of anyone.
+            let is_anyones = |name: &str| vendors.is_anyones(name) && (!is_file(name) || is_plain(name));
             // One of several names: which is looked up with the host.
             let is_own = |names: &String| {
                 names.lines().any(|name| {
                     vendors.belongs(name, &place.host)
-                        || (vendors.is_anyones(name) && vendors.knows(&place.host))
-                        || ((vendors.is_anyones(name) || is_plain(name)) && self.is_like(&place.host))
+                        || (is_anyones(name) && vendors.knows(&place.host))
+                        || ((is_anyones(name) || is_plain(name)) && self.is_like(&place.host))
                 })
             };
             // What the user trusts may have it.

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use tree_sitter::{Node, Tree};
 
-use crate::artifact::Map;
+use crate::artifact::{Map, Op};
 use crate::fact::{Fact, FactKind};
 use crate::finding::GapKind;
 use crate::limits::Limits;
@@ -313,6 +313,9 @@ impl<'a> Run<'a> {
         if name == "/dev/null" {
             return;
         }
+        if let Some((text, kind)) = content.text().and_then(|text| Some((text.to_owned(), script_kind(text)?))) {
+            self.child(Op::ShellArgument, content.range.clone(), text, kind);
+        }
         if name.ends_with("authorized_keys") || name.ends_with("authorized_keys2") {
             let mut fact =
                 Fact::new(FactKind::Command, range, "writes a key that may log in").label("writes-authorized-keys");
@@ -359,7 +362,7 @@ impl<'a> Run<'a> {
         self.gave_up |= self.nodes == 0;
     }
 
-    fn child(&mut self, op: crate::artifact::Op, range: Range<usize>, text: String, kind: Kind) {
+    fn child(&mut self, op: Op, range: Range<usize>, text: String, kind: Kind) {
         self.charge(text.len());
         let mut hasher = DefaultHasher::new();
         (&text, range.start).hash(&mut hasher);
@@ -369,6 +372,18 @@ impl<'a> Run<'a> {
         let map =
             if self.text.get(range.clone()) == Some(text.as_str()) { Map::slice(range.clone()) } else { Map::Opaque };
         self.children.push(Child { op, range, bytes: text.into_bytes(), map, kind, name: None });
+    }
+}
+
+/// What reads a text that names its interpreter in the first line.
+fn script_kind(text: &str) -> Option<Kind> {
+    let line = text.strip_prefix("#!")?.lines().next()?;
+    let interpreter = line.split_whitespace().flat_map(|word| word.rsplit('/').next()).find(|word| *word != "env")?;
+    match interpreter.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
+        "sh" | "bash" | "zsh" | "dash" | "ksh" => Some(Kind::Shell),
+        "python" | "pypy" => Some(Kind::Python),
+        "node" | "nodejs" | "bun" | "deno" => Some(Kind::JavaScript),
+        _ => None,
     }
 }
 

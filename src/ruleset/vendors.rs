@@ -141,7 +141,7 @@ impl Vendors {
         let letters = |word: &str| word.chars().filter(char::is_ascii_alphabetic).collect::<String>();
         let shared = |word: &str| word.bytes().zip(label.bytes()).take_while(|(a, b)| a == b).count();
         // A name in front of a domain is anyone's to give: it counts for vendors that are not in the table.
-        let is_before = |word: &&str| word.len() >= 5 && !is_listed && host.split('.').any(|part| part == *word);
+        let is_before = |word: &&str| word.len() >= 4 && !is_listed && host.split('.').any(|part| part == *word);
         own.iter().any(|word| is_before(word) || shared(word) >= 5)
             || own.iter().any(|word| letters(word).len() >= 4 && flat.contains(&letters(word)))
             || own.iter().any(|word| (word.len() >= 4 && flat.contains(word)) || **word == *label)

@@ -25,12 +25,26 @@ rule program_adds_hook_that_fetches {
         (kind == "javascript" or kind == "typescript" or kind == "python") and all of them
 }
 
-// Likewise for an editor that runs a task when a folder is opened.
+// Likewise for an editor that runs a task when a folder is opened; what the task runs may be the project's own.
 rule program_adds_folder_open_task {
+    meta:
+        severity = "medium"
     strings:
         $task = /\brunOn['"]?[ ]?:[ ]?['"]folderOpen['"]/ private
         $file = /['"`\/\\]\.vscode['"`]?[\/\\,][ ]{0,2}['"`]?tasks\.json['"`]/ private
         $write = /\b(writeFile|outputFile|outputJson|writeJson)(Sync)?\(|\bjson\.dump\(|\.write_text\(/
     condition:
         all of them
+}
+
+rule program_adds_folder_open_task_that_fetches {
+    meta:
+        message = "adds a task that fetches code and runs it whenever the folder is opened"
+    strings:
+        $task = /\brunOn['"]?[ ]?:[ ]?['"]folderOpen['"]/ private
+        $folder = /\.vscode\b/ private
+        $run = /['"]-e['"][ ]?,[ ]?['"`][^\n]{0,400}(https?:\/\/|\beval\(|\brequire\(|\bimport\()|\b(curl|wget|iwr|irm)[ ][^\n]{0,200}https?:\/\// private
+        $write = /\b(writeFile|outputFile|outputJson|writeJson)(Sync)?\(|\bjson\.dump\(|\.write_text\(/
+    condition:
+        (kind == "javascript" or kind == "typescript" or kind == "python") and all of them
 }

@@ -9,3 +9,15 @@ rule shell_copied_with_setuid {
     condition:
         any of them
 }
+
+rule cluster_for_somebody_by_name {
+    meta:
+        message = "gives somebody who is named all rights over a cluster"
+    strings:
+        $binding = /\bkind:[ ]{0,4}["']?ClusterRoleBinding\b/
+        $admin = /\bname:[ ]{0,4}["']?cluster-admin\b/
+        $user = /\bkind:[ ]{0,4}["']?User["']?[ ]{0,4}\n[ ]{1,12}(apiGroup:[^\n]{0,60}\n[ ]{1,12})?name:[ ]{0,4}["']?[\w.+\-]{1,64}@[\w\-]{1,63}(\.[\w\-]{1,63}){1,4}/
+        $sample = /@(example|your|my|company|corp|acme|domain)[\w\-]{0,20}\./
+    condition:
+        $binding and $admin and $user and not $sample
+}

@@ -21,3 +21,15 @@ rule program_publishes_all_packages_of_an_account {
     condition:
         kind != "markdown" and $loop and $publish and $change and ($list or ($account and $package))
 }
+
+// What it finds anywhere in the home directory runs it when it is installed.
+rule program_puts_itself_into_packages {
+    strings:
+        $install = /\b(pre|post)?install['"]?\]?\s?[:=]\s?['"`](node|sh|bash|python3?|npx|curl)\b/
+        $manifest = /\bpackage\.json\b/
+        $home = /\bos\.homedir\(\)|\bhomedir\(\)|\bPath\.home\(\)|\bexpanduser\(/
+        $walk = /\breaddir(Sync)?\(|\.rglob\(|\bos\.walk\(|\bglob(Sync)?\(/
+        $write = /\b(writeFile|outputFile|outputJson|writeJson)(Sync)?\(|\bjson\.dump\(|\.write_text\(/
+    condition:
+        (kind == "javascript" or kind == "typescript" or kind == "python") and all of them
+}

@@ -463,6 +463,13 @@ fn is_token_after(rest: &str, block: &Block, end: usize) -> bool {
         .chars()
         .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '!' | '@' | '#' | '$'))
         .collect();
+    // The name of what is filled in (`@FTP_PASS`), or what a program calls to get it.
+    let is_name = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let value = trimmed.trim_start_matches(OPENING).trim_start();
+    let is_call = value.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.')).starts_with('(');
+    if word.strip_prefix('@').is_some_and(is_name) || is_call && value.starts_with(char::is_alphabetic) {
+        return false;
+    }
     let is_odd = word.chars().any(|c| c.is_ascii_digit()) || word.chars().count() <= 16;
     !word.is_empty() && is_odd && (after_sign || quoted || word.chars().any(|c| c.is_ascii_digit()))
 }

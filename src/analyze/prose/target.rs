@@ -59,7 +59,7 @@ const INSTRUCTIONS: [&str; 10] = [
 const ARCHIVES: [&str; 11] =
     [".zip", ".rar", ".7z", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".iso", ".img", ".gz"];
 /// Endings of programs and installers.
-const EXECUTABLES: [&str; 18] = [
+const EXECUTABLES: [&str; 17] = [
     ".exe",
     ".msi",
     ".dmg",
@@ -77,8 +77,10 @@ const EXECUTABLES: [&str; 18] = [
     ".app",
     ".command",
     ".run",
-    ".bin",
 ];
+
+/// Words in names of archives that hold no program.
+const DATA: [&str; 8] = ["model", "models", "weights", "dataset", "datasets", "checkpoint", "voices", "fonts"];
 
 /// Name of the program in an archive or installer: the file name without version, system and ending.
 pub(super) fn helper_name(target: &str) -> Option<String> {
@@ -131,7 +133,8 @@ pub(super) fn helper_name(target: &str) -> Option<String> {
         "file",
         "data",
     ];
-    (!says_nothing.contains(&name.as_str())).then_some(name)
+    let is_data = name.split('-').any(|part| DATA.contains(&part));
+    (!is_data && !says_nothing.contains(&name.as_str())).then_some(name)
 }
 
 /// Where the first e-mail address of somebody in particular stands: one for documentation, or the reader's, is none.

@@ -276,7 +276,7 @@ impl Package<'_> {
         }
         let from = if class == "fetched" { self.hosts(&[name.as_str().into()], None) } else { BTreeSet::new() };
         let classes = hit.paths.iter().flat_map(|path| self.input.rules.paths.classes(path)).map(str::to_owned);
-        let is_own = hit.paths.iter().any(|path| own::is_own_code(self.input, path));
+        let is_own = class == "fetched" && hit.paths.iter().any(|path| own::is_own_code(self.input, path));
         let paths = classes.chain(is_own.then(|| OWN_CODE.to_owned())).collect();
         let mut gates = BTreeSet::new();
         for gate in &hit.gates {

@@ -61,7 +61,7 @@ pub enum Scope {
     Sentence,
     /// A block and what follows it within 240 characters.
     Block,
-    /// A heading and all blocks right below it.
+    /// A heading and the blocks right below it, as far as they are read together.
     Section,
 }
 

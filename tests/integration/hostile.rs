@@ -35,6 +35,7 @@ fn input_that_multiplies_itself_stays_inside_the_memory() {
         ("key.yaml", format!("{}:\n{}", "k".repeat(100_000), "  - a\n".repeat(40_000))),
         ("aliases.yaml", aliases()),
         ("sets.sh", "echo x | tr '\\0-\\377' 'a-\u{10ffff}' | sh\n".repeat(200)),
+        ("paragraphs.md", format!("Silently send it.\n\n{}", "a\n\n".repeat(400_000))),
         ("line.sh", format!("{ATTACK}; ").replace('\n', "").repeat(50_000)),
     ];
     let failed: Vec<&str> = cases

@@ -18,7 +18,12 @@ pub(super) struct Unit<'d> {
 /// Bytes of a section that are read together: what stands farther apart, as in a manual without headings, is no one
 /// matter. Attacks are told in a few lines.
 const WINDOW: usize = 1000;
-/// Most that a code block counts of them: a command may be long and is read as one thing.
+/// How far the next of such parts begins behind the one before.
+const STEP: usize = 250;
+/// What a block counts of them at least, and a paragraph and a code block at most: a command may be long and is read as
+/// one thing.
+const LEAST: usize = 32;
+const PARAGRAPH: usize = 700;
 const CODE: usize = 240;
 /// Bytes after a block in which what follows belongs to it.
 const NEAR: usize = 240;
@@ -78,24 +83,28 @@ fn sections(blocks: &[Block]) -> Vec<Unit<'_>> {
 
 /// A long section in parts that overlap: each holds as many blocks as are read together.
 fn windows(unit: Unit<'_>) -> Vec<Unit<'_>> {
-    let length = |block: &Block| match block.kind {
-        BlockKind::Code(_) => block.range.len().min(CODE),
-        _ => block.range.len(),
+    let length = |block: &Block| {
+        let most = if matches!(block.kind, BlockKind::Code(_)) { CODE } else { PARAGRAPH };
+        block.range.len().clamp(LEAST, most)
     };
-    let (mut start, mut together) = (0, 0);
-    let mut found: Vec<Range<usize>> = Vec::new();
-    for (at, block) in unit.blocks.iter().enumerate() {
-        together += length(block);
-        let before = start;
-        while together > WINDOW && start < at {
-            together -= unit.blocks.get(start).map_or(0, |first| length(first));
-            start += 1;
+    let mut rest = unit.blocks.as_slice();
+    let mut found = Vec::new();
+    loop {
+        let ends = rest.iter().scan(0, |together, block| {
+            *together += length(block);
+            Some(*together)
+        });
+        let count = ends.take_while(|together| *together <= WINDOW).count();
+        found.push(Unit::of(rest.iter().take(count).copied().collect()));
+        if count == rest.len() {
+            return found;
         }
-        match found.last_mut() {
-            // One that goes on from where the last one begins holds all of it.
-            Some(last) if start == before => last.end = at + 1,
-            _ => found.push(start..at + 1),
-        }
+        let mut left = 0;
+        let passed = rest.iter().take_while(|block| {
+            let goes_on = left < STEP;
+            left += length(block);
+            goes_on
+        });
+        rest = rest.get(passed.count()..).unwrap_or(&[]);
     }
-    found.into_iter().map(|range| Unit::of(unit.blocks.get(range).unwrap_or(&[]).to_vec())).collect()
 }

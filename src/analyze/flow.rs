@@ -275,7 +275,10 @@ impl Package<'_> {
             to.insert("chosen".to_owned());
         }
         let from = if class == "fetched" { self.hosts(&[name.as_str().into()], None) } else { BTreeSet::new() };
-        let classes = hit.paths.iter().flat_map(|path| self.input.rules.paths.classes(path)).map(str::to_owned);
+        // What takes a file away does nothing to a folder.
+        let is_of_files = hit.api.ends_with("unlink") || hit.api.ends_with("unlinkSync") || &*hit.api == "os.remove";
+        let named = hit.paths.iter().filter(|path| !(is_of_files && matches!(&***path, "/" | "~" | "~/")));
+        let classes = named.flat_map(|path| self.input.rules.paths.classes(path)).map(str::to_owned);
         let is_own = class == "fetched" && hit.paths.iter().any(|path| own::is_own_code(self.input, path));
         let paths = classes.chain(is_own.then(|| OWN_CODE.to_owned())).collect();
         let mut gates = BTreeSet::new();

@@ -46,5 +46,5 @@ rule program_adds_folder_open_task_that_fetches {
         $run = /['"]-e['"][ ]?,[ ]?['"`][^\n]{0,400}(https?:\/\/|\beval\(|\brequire\(|\bimport\()|\b(curl|wget|iwr|irm)[ ][^\n]{0,200}https?:\/\// private
         $write = /\b(writeFile|outputFile|outputJson|writeJson)(Sync)?\(|\bjson\.dump\(|\.write_text\(/
     condition:
-        (kind == "javascript" or kind == "typescript" or kind == "python") and all of them
+        all of them
 }

@@ -142,6 +142,7 @@ impl Kind {
         Self::identify(&SkillPath::from_bytes(b""), bytes)
     }
 
+    /// What reads a text that names its interpreter in the first line.
     fn from_shebang(head: &[u8]) -> Option<Self> {
         let line = text::view(head.strip_prefix(b"#!")?.split(|&b| b == b'\n').next()?).into_owned();
         let program = line

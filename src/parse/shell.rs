@@ -313,7 +313,8 @@ impl<'a> Run<'a> {
         if name == "/dev/null" {
             return;
         }
-        if let Some((text, kind)) = content.text().and_then(|text| Some((text.to_owned(), script_kind(text)?))) {
+        let script = content.text().and_then(|text| Some((text.to_owned(), Kind::from_shebang(text.as_bytes())?)));
+        if let Some((text, kind)) = script {
             self.child(Op::ShellArgument, content.range.clone(), text, kind);
         }
         if name.ends_with("authorized_keys") || name.ends_with("authorized_keys2") {
@@ -372,18 +373,6 @@ impl<'a> Run<'a> {
         let map =
             if self.text.get(range.clone()) == Some(text.as_str()) { Map::slice(range.clone()) } else { Map::Opaque };
         self.children.push(Child { op, range, bytes: text.into_bytes(), map, kind, name: None });
-    }
-}
-
-/// What reads a text that names its interpreter in the first line.
-fn script_kind(text: &str) -> Option<Kind> {
-    let line = text.strip_prefix("#!")?.lines().next()?;
-    let interpreter = line.split_whitespace().flat_map(|word| word.rsplit('/').next()).find(|word| *word != "env")?;
-    match interpreter.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
-        "sh" | "bash" | "zsh" | "dash" | "ksh" => Some(Kind::Shell),
-        "python" | "pypy" => Some(Kind::Python),
-        "node" | "nodejs" | "bun" | "deno" => Some(Kind::JavaScript),
-        _ => None,
     }
 }
 

@@ -467,7 +467,8 @@ fn is_token_after(rest: &str, block: &Block, end: usize) -> bool {
     let is_name = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     let value = trimmed.trim_start_matches(OPENING).trim_start();
     let is_call = value.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.')).starts_with('(');
-    if word.strip_prefix('@').is_some_and(is_name) || is_call && value.starts_with(char::is_alphabetic) {
+    let is_set = near.trim_start().starts_with('=') && value.starts_with(char::is_alphabetic);
+    if word.strip_prefix('@').is_some_and(is_name) || (is_set && is_call) {
         return false;
     }
     let is_odd = word.chars().any(|c| c.is_ascii_digit()) || word.chars().count() <= 16;

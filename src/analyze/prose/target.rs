@@ -133,7 +133,8 @@ pub(super) fn helper_name(target: &str) -> Option<String> {
         "file",
         "data",
     ];
-    let is_data = name.split('-').any(|part| DATA.contains(&part));
+    let is_archive = ARCHIVES.iter().any(|ending| file.ends_with(ending));
+    let is_data = is_archive && name.split('-').any(|part| DATA.contains(&part));
     (!is_data && !says_nothing.contains(&name.as_str())).then_some(name)
 }
 

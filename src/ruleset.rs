@@ -45,6 +45,7 @@ pub(crate) type Files<'a> = BTreeMap<&'a str, &'a str>;
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/signatures.rs"));
+    pub(super) static LEXICONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lexicons"));
 }
 
 /// Endings of bodies, each read by one engine.
@@ -159,66 +160,55 @@ impl Ruleset {
         let text = |name: &str| files.get(name).copied().unwrap_or("");
         let lists = ["lists/indicators.csv", "lists/indicators-test.csv"].map(|name| (name, text(name)));
         let (tools, extensions) = ("lists/tools.csv", "lists/extensions.csv");
-        // The lexicons take as long as about all else.
-        let lexicons = || {
-            let mut wrong = Vec::new();
-            (Lexicons::parse(files, &mut wrong), wrong)
+        let mut set = Self {
+            rules: BTreeMap::new(),
+            advisories: None,
+            yara,
+            facts: Vec::new(),
+            commands: Vec::new(),
+            command_index: command::Index::default(),
+            settings: Vec::new(),
+            prose: Vec::new(),
+            joins: Vec::new(),
+            lists: Vec::new(),
+            flows: Vec::new(),
+            catalogues: Catalogues::new(|language| text(&format!("flows/{}.toml", language.name())).to_owned()),
+            vendors: kept(vendors::Vendors::parse(text("lists/vendors.csv")), &mut errors),
+            secrets: Vec::new(),
+            hosts: kept(Hosts::parse(text("lists/hosts.csv"), text("lists/providers.csv")), &mut errors),
+            paths: kept(Paths::parse(text("lists/paths.csv")), &mut errors),
+            packages: kept(
+                packages::Packages::parse(text("lists/popular.csv"), text("lists/registries.csv")),
+                &mut errors,
+            ),
+            indicators: kept(Indicators::parse(&lists), &mut errors),
+            lexicons: Lexicons::parse(files, &mut errors),
+            concepts: Concepts::parse(files, &mut errors),
+            tools: kept(csv(tools, text(tools)), &mut errors)
+                .into_iter()
+                .filter_map(|row| row.into_iter().next())
+                .collect(),
+            extensions: kept(csv(extensions, text(extensions)), &mut errors)
+                .into_iter()
+                .filter_map(|row| <[String; 2]>::try_from(row).ok().map(|[extension, group]| (extension, group)))
+                .collect(),
+            data_date: text("lists/DATE").trim().to_owned(),
         };
-        std::thread::scope(|scope| {
-            let lexicons = scope.spawn(lexicons);
-            let mut set = Self {
-                rules: BTreeMap::new(),
-                advisories: None,
-                yara,
-                facts: Vec::new(),
-                commands: Vec::new(),
-                command_index: command::Index::default(),
-                settings: Vec::new(),
-                prose: Vec::new(),
-                joins: Vec::new(),
-                lists: Vec::new(),
-                flows: Vec::new(),
-                catalogues: Catalogues::new(|language| text(&format!("flows/{}.toml", language.name())).to_owned()),
-                vendors: kept(vendors::Vendors::parse(text("lists/vendors.csv")), &mut errors),
-                secrets: Vec::new(),
-                hosts: kept(Hosts::parse(text("lists/hosts.csv"), text("lists/providers.csv")), &mut errors),
-                paths: kept(Paths::parse(text("lists/paths.csv")), &mut errors),
-                packages: kept(
-                    packages::Packages::parse(text("lists/popular.csv"), text("lists/registries.csv")),
-                    &mut errors,
-                ),
-                indicators: kept(Indicators::parse(&lists), &mut errors),
-                lexicons: Lexicons::default(),
-                concepts: Concepts::parse(files, &mut errors),
-                tools: kept(csv(tools, text(tools)), &mut errors)
-                    .into_iter()
-                    .filter_map(|row| row.into_iter().next())
-                    .collect(),
-                extensions: kept(csv(extensions, text(extensions)), &mut errors)
-                    .into_iter()
-                    .filter_map(|row| <[String; 2]>::try_from(row).ok().map(|[extension, group]| (extension, group)))
-                    .collect(),
-                data_date: text("lists/DATE").trim().to_owned(),
-            };
-            for (name, text) in files {
-                if let Some(id) = name.strip_prefix("rules/").and_then(|n| n.strip_suffix(".md")) {
-                    match Rule::parse(id, text) {
-                        Ok(rule) => drop(set.rules.insert(rule.id.clone(), rule)),
-                        Err(error) => errors.push(error),
-                    }
+        for (name, text) in files {
+            if let Some(id) = name.strip_prefix("rules/").and_then(|n| n.strip_suffix(".md")) {
+                match Rule::parse(id, text) {
+                    Ok(rule) => drop(set.rules.insert(rule.id.clone(), rule)),
+                    Err(error) => errors.push(error),
                 }
             }
-            for (name, text) in files {
-                let Some(name) = name.strip_prefix("rules/") else { continue };
-                errors.extend(set.add_body(name, text).err());
-            }
-            set.command_index = command::Index::new(&set.commands);
-            let (lexicons, wrong) = lexicons.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            set.lexicons = lexicons;
-            errors.extend(wrong);
-            errors.extend(set.inconsistent(files));
-            (set, errors)
-        })
+        }
+        for (name, text) in files {
+            let Some(name) = name.strip_prefix("rules/") else { continue };
+            errors.extend(set.add_body(name, text).err());
+        }
+        set.command_index = command::Index::new(&set.commands);
+        errors.extend(set.inconsistent(files));
+        (set, errors)
     }
 
     /// Regular expressions that are well formed and cannot be compiled all the same.

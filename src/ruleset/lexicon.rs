@@ -1,13 +1,14 @@
 //! Phrase lists in several languages, compared with folded text.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::rule::RuleError;
-use crate::ruleset::Files;
-use crate::ruleset::words::{Index, Literal, Owner};
-use crate::text;
+use crate::ruleset::{Files, embedded};
+
+pub(crate) mod table;
+
+pub use table::LexiconId;
+use table::{Part, Phrase, Table, What, Word};
 
 /// Most words, or characters in scripts without spaces, that a `*` of a phrase stands for.
 const GAP: [usize; 2] = [4, 24];
@@ -19,164 +20,29 @@ const BETWEEN: [char; 7] = [',', ';', ':', ')', '"', '\'', '`'];
 /// stands for up to four words (or, in scripts other than ASCII, 24 characters), `{name}` for any phrase of the list
 /// `lexicons/words/name.txt`, `#` starts a comment.
 #[derive(Default)]
-pub struct Lexicons {
-    lists: BTreeMap<String, LexiconId>,
-    phrases: Vec<Phrase>,
-    /// Parts of all phrases, and their texts, one after the other: every start reads tens of thousands.
-    parts: Vec<Part>,
-    texts: String,
-    /// Words that a part of a phrase may be, for all phrases that name the same list.
-    words: Vec<Vec<Word>>,
-    /// The rarest part of each phrase.
-    index: Index,
-}
-
-/// Which of the lists.
-pub type LexiconId = u16;
-
-struct Phrase {
-    list: LexiconId,
-    /// Of the parts.
-    range: Range<u32>,
-    /// Which of them is looked up.
-    key: usize,
-    /// Whether it begins and ends where a word does.
-    edges: [bool; 2],
-    /// Whether there are spaces between its words.
-    is_spaced: bool,
-}
-
-struct Part {
-    /// Whether other words may stand before it.
-    has_gap: bool,
-    what: What,
-}
-
-enum What {
-    /// This one of the texts.
-    Text(Range<u32>),
-    /// One of the words of this list.
-    OneOf(usize),
-}
-
-/// A word of a list, or several.
-struct Word {
-    text: String,
-    /// Whether it is only the beginning.
-    is_stem: bool,
-}
+pub struct Lexicons(Table);
 
 impl Lexicons {
     pub(crate) fn parse(files: &Files<'_>, errors: &mut Vec<RuleError>) -> Self {
-        let mut all = Self::default();
-        let mut words = BTreeMap::new();
-        for (file, text) in files {
-            let Some(name) = file.strip_prefix("lexicons/words/").and_then(|n| n.strip_suffix(".txt")) else {
-                continue;
-            };
-            words.insert(name, all.words.len());
-            all.words.push(lines(text).map(Word::parse).collect());
+        let given = files.range("lexicons/".."lexicons0").map(|(file, text)| (*file, *text));
+        let builtin = embedded::FILES.iter().filter(|(file, _)| file.starts_with("lexicons/"));
+        if builtin.clone().count() == given.clone().count()
+            && builtin.clone().all(|(file, text)| files.get(file) == Some(text))
+        {
+            return Self(postcard::from_bytes(embedded::LEXICONS).expect("the build script made it of the same types"));
         }
-        for (file, text) in files {
-            let Some(name) = file.strip_prefix("lexicons/").and_then(|n| n.strip_suffix(".txt")) else { continue };
-            if name.contains('/') {
-                continue;
-            }
-            let list = all.lists.len() as LexiconId;
-            all.lists.insert(name.to_owned(), list);
-            for line in lines(text) {
-                if let Err(why) = all.add(line, list, &words) {
-                    errors.push(RuleError::Body { file: (*file).to_owned(), why });
-                }
-            }
-        }
-        let owned = (0..).zip(&all.phrases);
-        let keys = owned.flat_map(|(at, phrase)| all.literals(phrase).map(move |literal| (literal, at as Owner)));
-        all.index = Index::new(keys);
-        all
+        let (table, wrong) = Table::make(given);
+        errors.extend(wrong.into_iter().map(|(file, why)| RuleError::Body { file: file.to_owned(), why }));
+        Self(table)
     }
 
-    /// Adds the phrase of one line.
-    fn add(&mut self, line: &str, list: LexiconId, names: &BTreeMap<&str, usize>) -> Result<(), String> {
-        let (stem, is_stem) = match line.strip_suffix('*') {
-            Some(stem) if !stem.ends_with(' ') => (stem, true),
-            _ => (line, false),
-        };
-        if stem.contains('*') && stem.split(' ').any(|word| word.len() > 1 && word.ends_with('*')) {
-            return Err(format!("`{line}` has the beginning of a word that is not its last one"));
-        }
-        let folded = text::folded(stem);
-        let first = self.parts.len();
-        // A text that is not one of many is found soonest, a long one of those.
-        let mut heaviest = (0, 0);
-        for (at, run) in folded.split('*').enumerate() {
-            let mut has_gap = at > 0;
-            for piece in run.split_inclusive('}').flat_map(|piece| piece.split_inclusive('{')) {
-                let text = piece.trim_end_matches('{').trim();
-                let (what, weight) = match text.strip_suffix('}') {
-                    Some(name) => {
-                        let list = names.get(name);
-                        let list = *list.ok_or_else(|| format!("there is no list `{name}` in lexicons/words"))?;
-                        (What::OneOf(list), 1000 / (1 + self.words.get(list).map_or(0, Vec::len)))
-                    }
-                    None if text.is_empty() => continue,
-                    None => {
-                        let start = self.texts.len() as u32;
-                        self.texts.push_str(text);
-                        let weight = 1000 * text.split(' ').count() + text.len();
-                        (What::Text(start..self.texts.len() as u32), weight)
-                    }
-                };
-                heaviest = heaviest.max((weight, self.parts.len() - first));
-                self.parts.push(Part { has_gap, what });
-                has_gap = false;
-            }
-        }
-        if self.parts.len() == first {
-            return Ok(());
-        }
-        // Of the phrase as it was written: other letters fold to those of ASCII, and their words have other edges.
-        let has_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '{' | '}'));
-        let edges = [has_edge(stem.chars().next()), !is_stem && has_edge(stem.chars().last())];
-        let range = first as u32..self.parts.len() as u32;
-        self.phrases.push(Phrase { list, range, key: heaviest.1, edges, is_spaced: folded.is_ascii() });
-        Ok(())
-    }
-
-    fn parts(&self, phrase: &Phrase) -> &[Part] {
-        self.parts.get(phrase.range.start as usize..phrase.range.end as usize).unwrap_or(&[])
-    }
-
-    fn text(&self, range: &Range<u32>) -> &str {
-        self.texts.get(range.start as usize..range.end as usize).unwrap_or("")
-    }
-
-    /// What the key of a phrase may be; in scripts without spaces that may be part of a longer word.
-    fn literals(&self, phrase: &Phrase) -> impl Iterator<Item = Literal<'_>> {
-        let parts = self.parts(phrase);
-        let is_open = |is_edge: bool, edge: bool| if is_edge { !edge } else { !phrase.is_spaced };
-        let [start, end] = phrase.edges;
-        let (text, words) = match parts.get(phrase.key).map(|part| &part.what) {
-            Some(What::Text(range)) => {
-                let is_open = [is_open(phrase.key == 0, start), is_open(phrase.key + 1 == parts.len(), end)];
-                (Some(Literal { text: Cow::Borrowed(self.text(range)), is_open }), &[][..])
-            }
-            Some(What::OneOf(list)) => (None, self.words.get(*list).map_or(&[][..], Vec::as_slice)),
-            None => (None, &[][..]),
-        };
-        let one_of = words.iter();
-        let one_of =
-            one_of.map(|word| Literal { text: Cow::Borrowed(word.text.as_str()), is_open: [false, word.is_stem] });
-        text.into_iter().chain(one_of)
-    }
-
-    /// All phrases in text that went through [`text::fold`], with the list and the range of each, in this order.
+    /// All phrases in text that went through [`crate::text::fold`], with the list and the range of each, in this order.
     pub fn find(&self, folded: &str) -> Vec<(LexiconId, Range<usize>)> {
-        let candidates = self.index.find(folded).into_iter();
+        let candidates = self.0.index.find(folded).into_iter();
         let mut found: Vec<_> = candidates
             .filter_map(|(phrase, at)| {
-                let phrase = self.phrases.get(phrase as usize)?;
-                Some((phrase.list, Place { phrase, folded, lexicons: self }.around(at)?))
+                let phrase = self.0.phrases.get(phrase as usize)?;
+                Some((phrase.list, Place { phrase, folded, table: &self.0 }.around(at)?))
             })
             .collect();
         found.sort_unstable_by_key(|(list, range)| (*list, range.start, range.end));
@@ -185,7 +51,7 @@ impl Lexicons {
 
     /// The list called `name`.
     pub fn get(&self, name: &str) -> Option<LexiconId> {
-        self.lists.get(name).copied()
+        self.0.lists.get(name).copied()
     }
 
     /// Phrases of the list `name` in folded text, by place.
@@ -201,24 +67,17 @@ impl Lexicons {
     }
 }
 
-impl Word {
-    fn parse(line: &str) -> Self {
-        let stem = line.strip_suffix('*');
-        Self { text: text::folded(stem.unwrap_or(line)).trim().to_owned(), is_stem: stem.is_some() }
-    }
-}
-
 /// A phrase and the text in which it is looked for.
 struct Place<'p> {
     phrase: &'p Phrase,
     folded: &'p str,
-    lexicons: &'p Lexicons,
+    table: &'p Table,
 }
 
 impl Place<'_> {
     /// The range of the phrase whose key stands at `at`.
     fn around(&self, at: usize) -> Option<Range<usize>> {
-        let (before, after) = self.lexicons.parts(self.phrase).split_at_checked(self.phrase.key)?;
+        let (before, after) = self.table.parts(self.phrase).split_at_checked(self.phrase.key)?;
         let (key, after) = after.split_first()?;
         let start = self.start(before, key.has_gap, at)?;
         let end = self.ends(key, at).into_iter().find_map(|at| self.end(after, at))?;
@@ -230,11 +89,11 @@ impl Place<'_> {
         let rest = self.folded.get(at..).unwrap_or("");
         match &part.what {
             What::Text(range) => {
-                let text = self.lexicons.text(range);
+                let text = self.table.text(range);
                 rest.starts_with(text).then_some(at + text.len()).into_iter().collect()
             }
             What::OneOf(list) => {
-                let all = self.lexicons.words.get(*list).map_or(&[][..], Vec::as_slice).iter();
+                let all = self.table.words.get(*list).map_or(&[][..], Vec::as_slice).iter();
                 // Most words differ in the first letter, which is told sooner than that they do.
                 let first = rest.as_bytes().first();
                 let is_here = |word: &&Word| word.text.as_bytes().first() == first && rest.starts_with(&word.text);
@@ -253,11 +112,11 @@ impl Place<'_> {
         let at = before.len();
         match &part.what {
             What::Text(range) => {
-                let text = self.lexicons.text(range);
+                let text = self.table.text(range);
                 before.ends_with(text).then(|| at - text.len()).into_iter().collect()
             }
             What::OneOf(list) => {
-                let all = self.lexicons.words.get(*list).map_or(&[][..], Vec::as_slice).iter();
+                let all = self.table.words.get(*list).map_or(&[][..], Vec::as_slice).iter();
                 let last = before.as_bytes().last();
                 let may_end = |word: &&Word| word.is_stem || word.text.as_bytes().last() == last;
                 let starts = all.filter(may_end).filter_map(|word| {
@@ -365,8 +224,4 @@ fn is_letter(c: char) -> bool {
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(|line| line.split('#').next().unwrap_or("").trim()).filter(|line| !line.is_empty())
 }

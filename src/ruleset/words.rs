@@ -1,18 +1,22 @@
 //! Which of many literals stand in a text, in one pass over its words: two
-//! words of a literal that stand together are looked up, and only then is the
-//! literal compared. Costs next to nothing to build, unlike an automaton.
+//! words of a literal that stand together, or letters of it in scripts other
+//! than Latin, are looked up, and only then is the literal compared. Costs next
+//! to nothing to build, unlike an automaton.
 
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use aho_corasick::AhoCorasick;
+use serde::{Deserialize, Serialize};
+
+use crate::text;
 
 /// Whose literal it is.
 pub(crate) type Owner = u32;
 
 /// Literals, found by their words.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Index {
     /// All literals one after the other: there are tens of thousands, and every start reads them.
     texts: String,
@@ -20,34 +24,32 @@ pub(crate) struct Index {
     /// Keys of the anchors of parts, sorted.
     anchors: Vec<Anchor>,
     buckets: Buckets,
-    /// Parts without the beginning of a word of their own in ASCII.
+    /// Parts in ASCII without the beginning of a word of their own.
     loose: Wordless,
-    /// Parts in other scripts.
-    foreign: Wordless,
-    /// A byte of each part in other scripts, which none of it stands without.
-    leads: Leads,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Part {
     /// Of the texts.
     range: Range<u32>,
     owner: Owner,
 }
 
-/// One word of a part, two that stand together, or how a longer word begins.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// One word of a part, two that stand together, how a longer word begins, or some letters beyond ASCII.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Anchor {
     key: u64,
     part: u32,
-    /// Where the last word of the anchor ends in the part.
+    /// Where the anchor ends in the part.
     end: u32,
 }
 
 /// Literals that are looked for byte by byte.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Wordless {
     literals: Vec<(String, Owner)>,
     /// Built when it is first needed.
+    #[serde(skip)]
     automaton: OnceLock<Option<AhoCorasick>>,
 }
 
@@ -67,16 +69,8 @@ impl Wordless {
     }
 }
 
-struct Leads([bool; 256]);
-
-impl Default for Leads {
-    fn default() -> Self {
-        Self([false; 256])
-    }
-}
-
 /// Where the anchors of a key may be.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Buckets {
     /// A bit for each beginning of a key that there is: most words of a text have none.
     bits: Vec<u64>,
@@ -131,10 +125,6 @@ impl Index {
                 let start = index.texts.len() as u32;
                 index.texts.push_str(&literal.text);
                 index.parts.push(Part { range: start..index.texts.len() as u32, owner });
-            // The greatest is of a script; below it there are dashes and quotation marks, which are everywhere.
-            } else if let Some(lead) = literal.text.bytes().filter(|byte| !byte.is_ascii()).max() {
-                index.leads.0[usize::from(lead)] = true;
-                index.foreign.literals.push((literal.text.into_owned(), owner));
             } else {
                 index.loose.literals.push((literal.text.into_owned(), owner));
             }
@@ -157,10 +147,12 @@ impl Index {
                 self.compare(pair(before, hash), range.end, text, &mut found);
             }
         }
-        self.loose.find(text, &mut found);
-        if !text.is_ascii() && text.bytes().any(|byte| self.leads.0[usize::from(byte)]) {
-            self.foreign.find(text, &mut found);
+        if !text.is_ascii() {
+            for Letters { key, range, .. } in letters(text) {
+                self.compare(key, range.end, text, &mut found);
+            }
         }
+        self.loose.find(text, &mut found);
         found
     }
 
@@ -188,8 +180,8 @@ pub(crate) struct Literal<'t> {
 }
 
 impl Literal<'_> {
-    /// The key of its longest pair of whole words, of its only whole word, or of how its last one begins, and where that
-    /// ends.
+    /// The key of its longest pair of whole words, of its only whole word, of its letters beyond ASCII, or of how its last
+    /// word begins, and where that ends.
     fn anchor(&self) -> Option<(u64, usize)> {
         let [open_start, open_end] = self.is_open;
         let is_whole =
@@ -215,6 +207,11 @@ impl Literal<'_> {
         let whole = pairs.or(longest_word).filter(|(length, ..)| *length >= 4 || self.text.is_ascii());
         if let Some((_, key, end)) = whole {
             return Some((key, end));
+        }
+        // Of most letters that stand together; signs stand everywhere.
+        let telling = letters(&self.text).max_by_key(|found| (found.count, !found.is_sign));
+        if let Some(Letters { key, range, .. }) = telling {
+            return Some((key, range.end));
         }
         let last = words(&self.text).last().filter(|last| last.range.end == self.text.len())?;
         let is_beginning = !(open_start && last.range.start == 0);
@@ -255,6 +252,36 @@ fn words(text: &str) -> impl Iterator<Item = Word> {
             }
         }
         Some(Word { range: start..at, hash: hash ^ hash >> 29, beginning })
+    })
+}
+
+/// Letters beyond ASCII that stand together.
+struct Letters {
+    range: Range<usize>,
+    /// How many, one of [`TOGETHER`].
+    count: usize,
+    key: u64,
+    is_sign: bool,
+}
+
+/// How many letters beyond ASCII are looked up together.
+const TOGETHER: [usize; 4] = [1, 2, 4, 8];
+
+/// For each character beyond ASCII, those that it begins.
+fn letters(text: &str) -> impl Iterator<Item = Letters> {
+    text::beyond_ascii(text).flat_map(move |(start, first)| {
+        let rest = text.get(start..).unwrap_or("");
+        let mut together = rest.char_indices().take_while(|(_, c)| !c.is_ascii());
+        let mut key = MULTIPLIER;
+        let (mut count, mut end) = (0, start);
+        TOGETHER.into_iter().map_while(move |wanted| {
+            while count < wanted {
+                let (at, c) = together.next()?;
+                key = pair(key, u64::from(c));
+                (count, end) = (count + 1, start + at + c.len_utf8());
+            }
+            Some(Letters { range: start..end, count, key: key ^ key >> 29, is_sign: !first.is_alphabetic() })
+        })
     })
 }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use aho_corasick::AhoCorasick;
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use crate::text;
@@ -44,6 +45,9 @@ struct Anchor {
     end: u32,
 }
 
+/// Literals that are sooner looked for one after the other than all at once.
+const FEW: usize = 8;
+
 /// Literals that are looked for byte by byte.
 #[derive(Default, Serialize, Deserialize)]
 struct Wordless {
@@ -55,7 +59,10 @@ struct Wordless {
 
 impl Wordless {
     fn find(&self, text: &str, found: &mut Vec<(Owner, usize)>) {
-        if self.literals.is_empty() {
+        if self.literals.len() <= FEW {
+            for (literal, owner) in &self.literals {
+                found.extend(memmem::find_iter(text.as_bytes(), literal).map(|at| (*owner, at)));
+            }
             return;
         }
         let automaton =
@@ -180,6 +187,11 @@ pub(crate) struct Literal<'t> {
 }
 
 impl Literal<'_> {
+    /// Whether it has something that can be looked up.
+    pub(crate) fn is_looked_up(&self) -> bool {
+        self.anchor().is_some()
+    }
+
     /// The key of its longest pair of whole words, of its only whole word, of its letters beyond ASCII, or of how its last
     /// word begins, and where that ends.
     fn anchor(&self) -> Option<(u64, usize)> {

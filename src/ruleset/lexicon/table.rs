@@ -124,7 +124,10 @@ impl Table {
                     None => {
                         let start = self.texts.len() as u32;
                         self.texts.push_str(text);
-                        let weight = 1000 * text.split(' ').count() + text.len();
+                        // One without a word of its own is looked for byte by byte.
+                        let literal = Literal { text: Cow::Borrowed(text), is_open: [!folded.is_ascii(); 2] };
+                        let weight =
+                            if literal.is_looked_up() { 1000 * text.split(' ').count() + text.len() } else { 0 };
                         (What::Text(start..self.texts.len() as u32), weight)
                     }
                 };

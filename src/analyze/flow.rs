@@ -226,11 +226,15 @@ fn is_alone(line: &str, text: &str) -> bool {
     !matches!(text, "" | "?") && (line.starts_with(text) || script.starts_with(text))
 }
 
-/// Whether a source that is no variable of the environment may be somebody's credential: what others write into a
-/// program is none.
-fn is_credential(class: &str, name: &str) -> bool {
-    let is_call = name.starts_with("?.") || name.starts_with("boto3.");
-    matches!(class, "file" | "keychain" | "login" | "page") && !matches!(name, "0" | "/dev/stdin") && !is_call
+/// Whether a source that is no variable of the environment may be somebody's credential, and is named after whose it is:
+/// what others write into a program is none, and the name of an interface says nothing.
+fn is_credential(class: &str, name: &str, label: &Label) -> bool {
+    let is_interface = || label.trail.all().first().is_some_and(|step| step.what == label.name);
+    match class {
+        "file" => !matches!(name, "0" | "/dev/stdin"),
+        "keychain" | "login" | "page" => !is_interface(),
+        _ => false,
+    }
 }
 
 /// Names that one look-up may give, one a line.
@@ -270,7 +274,8 @@ impl Package<'_> {
         // What a table has for each of several services is looked up together with the host.
         let names = label.filter(|_| is_env && hit.to.len() > 1).map(|label| alternatives(outcome, hit, label));
         let names = names.unwrap_or_else(|| name.clone());
-        let mut to = self.hosts(&hit.to, Some(&names).filter(|name| is_env || is_credential(&class, name)));
+        let is_named = is_env || label.is_some_and(|label| is_credential(&class, &name, label));
+        let mut to = self.hosts(&hit.to, Some(&names).filter(|_| is_named));
         if hit.is_chosen && to.remove("runtime") {
             to.insert("chosen".to_owned());
         }

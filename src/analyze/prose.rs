@@ -167,12 +167,18 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
 /// What belongs together in a line of a program stands within so many bytes.
 const PASSAGE: usize = 2000;
 
-/// Whether places are far apart: in a table, or in lines that nobody writes, as those of a bundle, which hold
-/// everything somewhere.
-fn is_scattered(artifact: &Artifact, seen: &[Seen]) -> bool {
+/// Whether places are far apart: in a table, in a list of options without end, or in lines that nobody writes, as those
+/// of a bundle, which hold everything somewhere.
+fn is_scattered(artifact: &Artifact, document: &Document, seen: &[Seen]) -> bool {
     let bytes = &artifact.bytes;
     let start = seen.iter().map(|(range, _)| range.start).min().unwrap_or(0);
     let end = seen.iter().map(|(range, _)| range.end).max().unwrap_or(0);
+    // How far the blocks of a page reach is told when they are put together.
+    if matches!(artifact.kind, Kind::Markdown | Kind::Markup)
+        && document.block_at(start) != document.block_at(end.saturating_sub(1))
+    {
+        return false;
+    }
     if !artifact.kind.is_code() {
         return end - start > PASSAGE;
     }
@@ -194,8 +200,7 @@ fn judge(input: &Input<'_>, artifact: &Artifact, document: &Document, found: &mu
         let mut last_end = 0;
         for unit in judge.units(rule.scope) {
             let Some((score, seen)) = judge.unit(rule, unit) else { continue };
-            let is_page = matches!(artifact.kind, Kind::Markdown | Kind::Markup);
-            if !is_page && is_scattered(artifact, &seen) {
+            if is_scattered(artifact, document, &seen) {
                 continue;
             }
             let grade = rule.grades.iter().find(|grade| score >= grade.score);

@@ -95,6 +95,8 @@ impl Hosts {
         let class = match self.class(&host, &path) {
             // Nobody can change what a revision holds.
             "paste" if is_revision(&path) => "unknown",
+            // No file lies where people sign in.
+            "file-drop" if is_account(&path) => "unknown",
             class => class,
         };
         let class = class.to_owned();
@@ -163,6 +165,14 @@ fn is_revision(path: &str) -> bool {
     let behind = path.split_once("/raw/").map_or("", |(_, behind)| behind);
     let revision = behind.split('/').next().unwrap_or("");
     revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether a path is of a service's own pages about accounts and keys.
+fn is_account(path: &str) -> bool {
+    const PAGES: [&str; 9] =
+        ["account", "console", "login", "pricing", "register", "settings", "signin", "signup", "terms"];
+    let first = path.trim_start_matches('/').split(['/', '?', '#']).next().unwrap_or("");
+    PAGES.iter().any(|page| first.eq_ignore_ascii_case(page))
 }
 
 /// Whether a host is one of these, or below one.

@@ -38,7 +38,7 @@ rule javascript_name_is_not_known {
 
 rule python_name_is_built {
     strings:
-        $getattr = /\bgetattr\(\s?(os|sys|subprocess|builtins|__builtins__|shutil|socket|__import__\(\s?['"]\w{1,20}['"]\s?\))\s?,\s?(['"]\w{1,12}['"]\s?\+|['"]{2}\.join\(|['"]\w{1,20}['"]\[::-1\]|['"](exec|eval|compile|system|popen|__import__)['"]|(base64\.)?b64decode|codecs\.decode|bytes(\.fromhex)?\(|chr\()/
+        $getattr = /\bgetattr\(\s?(os|sys|subprocess|builtins|__builtins__|shutil|socket|__import__\(\s?['"]\w{1,20}['"]\s?\))\s?,\s?(['"](P[open]{0,4}|[a-z_]\w{0,11})['"]\s?\+|['"]{2}\.join\(|['"]\w{1,20}['"]\[::-1\]|['"](exec|eval|compile|system|popen|__import__)['"]|(base64\.)?b64decode|codecs\.decode|bytes(\.fromhex)?\(|chr\()/
         $import = /\b(__import__|import_module)\(\s?(['"]\w{1,12}['"]\s?\+\s?['"]|['"]{2}\.join\(|['"]\w{1,20}['"]\[::-1\]|(base64\.)?b64decode|codecs\.decode|bytes(\.fromhex)?\(|chr\()/
         $table = /(\bglobals\(\)|\b__dict__|\b__builtins__|\bvars\(\w{2,12}\))\[\s?(['"]\w{1,12}['"]\s?\+\s?['"]|['"](exec|eval|system|popen|__import__)['"]|['"]{2}\.join\(|['"]\w{1,20}['"]\[::-1\])/
     condition:

@@ -54,7 +54,7 @@ static HIDING_TAG: LazyLock<Regex> = LazyLock::new(|| {
         r#"(?isx)<([a-z][a-z0-9-]*)\b[^>]*?
         (?: \bhidden\b (?:\s|=|>|/)
           | aria-hidden \s*=\s* ["']?true
-          | class \s*=\s* ["'][^"'>]*\b(?:d-none|hidden|sr-only|visually-hidden|invisible)\b
+          | class \s*=\s* ["'] (?:[^"'>]*\s)? (?:d-none|hidden|sr-only|visually-hidden|invisible) [\s"']
           | style \s*=\s* (?: "[^">]* | '[^'>]* )
               (?: display\s*:\s*none | visibility\s*:\s*hidden | opacity\s*:\s*0(?:\.0+)?\s*(?:;|["'])
                 | font-size\s*:\s*0 | (?:max-)?(?:height|width)\s*:\s*0 | text-indent\s*:\s*-\d{3}
@@ -62,6 +62,17 @@ static HIDING_TAG: LazyLock<Regex> = LazyLock::new(|| {
         )"#,
     )
 });
+
+/// Classes that show an element all the same, in one of two colour schemes or on screens of some width.
+static SHOWN_AGAIN: LazyLock<Regex> = LazyLock::new(|| {
+    text::regex(
+        r#"(?i)[\s"'](?:(?:dark|light|sm|md|lg|[2-5]?xl):(?:block|flex|grid|inline|inline-block|visible|not-sr-only)|d-(?:sm|md|lg|xl|xxl)-(?:block|flex|grid|inline|inline-block))[\s"']"#,
+    )
+});
+
+/// Elements that have no content.
+const VOID: [&str; 14] =
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
 
 /// Adds comments and hidden elements to the document's hidden ranges.
 pub(super) fn collect(text: &str, document: &mut Document) {
@@ -88,7 +99,11 @@ pub(super) fn collect(text: &str, document: &mut Document) {
             else {
                 continue;
             };
-            let close = format!("</{}", name.as_str().to_ascii_lowercase());
+            let name = name.as_str().to_ascii_lowercase();
+            if VOID.contains(&name.as_str()) || SHOWN_AGAIN.is_match(text::slice(text, whole.start()..open_end)) {
+                continue;
+            }
+            let close = format!("</{name}");
             let end = lower.get(open_end..).and_then(|t| t.find(&close)).map_or(text.len(), |at| open_end + at);
             found.push(Hidden { container: Container::Style, range: open_end..end });
             last_end = end;

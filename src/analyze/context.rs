@@ -122,6 +122,12 @@ impl<'a> Reader<'a> {
                     if self.code(artifact, span, &mut contexts) {
                         contexts.clear();
                     }
+                    let is_prose = self.input.rules.prose.iter().any(|(id, _)| *id == finding.rule);
+                    if !is_prose && is_printed(artifact, span.range().start) {
+                        contexts
+                            .entry(ContextKind::Example)
+                            .or_insert((span, "is a text that the program prints".to_owned()));
+                    }
                 }
                 Body::None => {}
             }
@@ -295,6 +301,17 @@ fn is_yara_string(artifact: &Artifact, at: usize) -> bool {
     let line = text::view(before.rsplit(|b| *b == b'\n').next().unwrap_or(b""));
     let name = line.trim_start().strip_prefix('$').and_then(|rest| rest.split_once('='));
     name.is_some_and(|(name, _)| name.trim_end().chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+}
+
+/// Whether the line of a place prints a text: what a person is shown is not run. What the agent is told is another
+/// matter.
+fn is_printed(artifact: &Artifact, at: usize) -> bool {
+    let before = artifact.get(at.saturating_sub(400)..at);
+    let line = text::view(before.rsplit(|b| *b == b'\n').next().unwrap_or(b""));
+    let line = line.trim_start();
+    artifact.kind != Kind::Shell
+        && ["print(", "console.log(", "console.error("].iter().any(|call| line.starts_with(call))
+        && line.contains(['"', '\'', '`'])
 }
 
 /// Whether text carries the signs of a regular expression.

@@ -51,6 +51,8 @@ pub struct Sink {
     pub args: Vec<Arg>,
     /// The argument that names the host.
     pub host: Option<Arg>,
+    /// Whose service it is, where no argument names a host: its address.
+    pub at: Option<String>,
     /// The argument that names the file: that which is written, or sent.
     pub path: Option<Arg>,
 }
@@ -312,7 +314,9 @@ pub struct Catalogue {
 }
 
 /// Classes that sources may have.
-pub const SOURCES: [&str; 18] = [
+pub const SOURCES: [&str; 20] = [
+    "balance",
+    "document",
     "env",
     "login",
     "page",

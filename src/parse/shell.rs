@@ -2,6 +2,7 @@
 //! it reaches an interpreter. Straight-line evaluation with known literals;
 //! nothing is ever run.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
@@ -41,6 +42,7 @@ const NESTING: usize = 4;
 
 /// Parses and evaluates a script.
 pub fn parse(text: &str, limits: &Limits) -> Parsed {
+    let text = &*of_make(text);
     let mut parsed = Parsed::default();
     if let Some(whole) = gate::joined(text).filter(|_| limits.flow_steps > 0) {
         // What is read as it stands would be read in halves.
@@ -76,6 +78,16 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
         parsed.skipped.push((run.gap, "shell text too deep or too large to follow to its end".to_owned()));
     }
     parsed
+}
+
+/// A text in which what `make` gives to a shell is a substitution, with everything at its place: no shell has a program
+/// of this name.
+fn of_make(text: &str) -> Cow<'_, str> {
+    const CALL: &str = "$(shell ";
+    if !text.contains(CALL) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(CALL, &format!("{:<1$}", "$(", CALL.len())))
 }
 
 /// One evaluation of one text.

@@ -55,3 +55,15 @@ rule leaves_a_letter_for_ransom {
     condition:
         kind != "markdown" and kind != "text" and all of them
 }
+
+// To a key that the program brings, the originals shredded, and an address where to ask for them.
+rule shell_seals_files_for_somebody {
+    strings:
+        $key = /\bage1[0-9a-z]{40,62}\b|\bgpg\b[^\n]{0,60}(-r|--recipient)[ =]['"]?[\w.+-]{1,40}@[\w-]{1,40}\.\w/
+        $seal = /\b(age|rage) (-e |--encrypt )?(-r|--recipient)[ =]|\bgpg\b[^\n]{0,60}(-e|--encrypt)\b/
+        $gone = /\bshred (-\w{1,6} ){0,3}|\brm (-\w{1,4} ){0,2}["']?\$/
+        $loop = /\bwhile (IFS= )?read\b|\bfor \w{1,20} in\b|\bxargs\b|-exec\b/
+        $letter = /\b(echo|printf|cat)\b[^\n]{0,200}[\w.+-]{1,40}@[\w-]{1,60}\.\w{2,12}[^\n]{0,120}>{1,2}/
+    condition:
+        kind == "shell" and all of them
+}

@@ -13,3 +13,14 @@ rule program_erases_file_by_file {
     condition:
         $python
 }
+
+// All that lies below a folder is written over with noise and stays there under its name: nothing is freed, and nothing
+// can be read again.
+rule python_overwrites_tree_with_noise {
+    strings:
+        $walk = /\.rglob\(|\bos\.walk\(|\bglob\.i?glob\(/
+        $noise = /\bopen\([^\n]{1,60},\s?['"]r\+b['"]\)[^\n]{0,40}\n?[^\n]{0,60}\.write\(\s?(os\.urandom|secrets\.token_bytes|random\.randbytes)\(/
+        $gone = /\b(os\.(remove|unlink)|shutil\.rmtree)\(|\.unlink\(/
+    condition:
+        kind == "python" and $walk and $noise and not $gone
+}

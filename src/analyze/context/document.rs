@@ -11,6 +11,16 @@ use crate::parse::markdown::{Block, BlockKind, Document, InlineCode};
 use crate::parse::shell;
 use crate::text;
 
+/// Lines of a block above a place that speak of it.
+const NEAR: usize = 3;
+
+/// Whether a line begins with a sign that it is wrong, or with one of these.
+fn is_marked(line: &str, more: &[&str]) -> bool {
+    let line = line.trim_start().to_lowercase();
+    let marks = ["❌", "✗", "✘", "# bad", "// bad", "# don't", "# never", "# ✗", "// ❌", "# ❌"];
+    marks.iter().chain(more).any(|mark| line.starts_with(mark))
+}
+
 /// Adds the contexts of a place in a document; `None` if the document tells the reader to run it.
 pub(super) fn read(
     reader: &Reader<'_>,
@@ -98,11 +108,7 @@ impl<'a> Place<'a> {
         if let BlockKind::Code(tag) = &self.block.kind
             && let Some(line) = self.line()
         {
-            let trimmed = line.trim_start();
-            if ["❌", "✗", "✘", "# bad", "// bad", "# don't", "# never", "# ✗", "-  "]
-                .iter()
-                .any(|mark| trimmed.to_lowercase().starts_with(mark))
-            {
+            if is_marked(line, &["-  "]) || self.lines_above().take(NEAR).any(|above| is_marked(above, &[])) {
                 self.add(contexts, ContextKind::Negated, self.range.clone(), "the line is marked as wrong");
             }
             // A block that names no language and holds no command is text that is shown.
@@ -119,6 +125,16 @@ impl<'a> Place<'a> {
                 );
             }
         }
+    }
+
+    /// Lines of the block above the place, from below, as far as they belong together.
+    fn lines_above(&self) -> impl Iterator<Item = &str> {
+        let text = self.artifact.get(self.block.range.start..self.range.start);
+        let lines = std::str::from_utf8(text).unwrap_or("").rsplit('\n').skip(1);
+        lines.take_while(|line| {
+            let line = line.trim_start().to_lowercase();
+            !line.is_empty() && !["# good", "// good", "✅", "# ✅", "// ✅"].iter().any(|mark| line.starts_with(mark))
+        })
     }
 
     /// Whether inline code is an address and nothing else, which is set like that for its looks.

@@ -60,6 +60,12 @@ impl Interpreter<'_> {
                 let list = call.args.first().and_then(|arg| self.list(arg));
                 return is_one_by_one || list.is_some_and(|codes| codes.len() >= FEW);
             }
+            // Bytes that are written as numbers, or worked out one by one.
+            Fold::First => {
+                let list = call.args.first().and_then(|arg| self.list(arg));
+                return list
+                    .is_some_and(|codes| codes.len() >= FEW && codes.iter().all(|code| code.number().is_some()));
+            }
             Fold::Join => (Some(&call.receiver), call.args.first()),
             Fold::JoinArgument => (call.args.first(), Some(&call.receiver)),
             _ => return false,

@@ -1,13 +1,26 @@
 //! What a value reaches: requests, shells, evaluators and files.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::super::effect::STREAMS;
 use super::super::object::OPENED;
 use super::super::outcome::TEXT_WRITE;
 use super::*;
+use crate::text;
 
 /// Sinks that tell something also of what is constant.
 const PLAIN: [&str; 8] =
     ["file-write", "code", "process", "delete", "clipboard-write", "deserialize", "transfer", TEXT_WRITE];
+
+/// An account of a chain, or an address of mail.
+static RECIPIENT: LazyLock<Regex> = LazyLock::new(|| {
+    text::regex(
+        r"^(?:0x[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44}|[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+)$",
+    )
+});
 
 impl Interpreter<'_> {
     /// Something gets to a sink; what a command that is started there gives.
@@ -27,6 +40,10 @@ impl Interpreter<'_> {
             args.push(Value::unknown().with(&self.deep(&call.receiver, 2)));
         }
         let mut labels = self.labels_of_all(&args);
+        if sink.class == "transfer" {
+            let all: Vec<Value> = call.all().map(|arg| Value::unknown().with(&self.deep(arg, 2))).collect();
+            labels.extend(self.labels_of_all(&all));
+        }
         self.spend(4 * args.iter().map(Value::size).sum::<usize>());
         let role = match sink.class.as_str() {
             "process" => FoldedRole::Command,
@@ -59,6 +76,10 @@ impl Interpreter<'_> {
             self.started(call, &content);
             given = self.clipboard_by_command(&content, path, call);
         }
+        if sink.class == "transfer" {
+            // As documents write an address that is nobody's.
+            content.retain(|text| text.bytes().collect::<HashSet<u8>>().len() > 5);
+        }
         if sink.class == "transfer" && args.iter().any(is_other) {
             content.iter_mut().for_each(|text| *text = format!("{text}{UNKNOWN}").into());
         }
@@ -76,7 +97,10 @@ impl Interpreter<'_> {
         // What was done to hide an address is told by where it is used.
         let hidden = host.iter().flat_map(|host| self.labels(host));
         labels.extend(hidden.filter(|label| &*self.names.get(label.class) == "decoded"));
-        let to = host.map(|host| self.addresses(&host, &call.receiver)).unwrap_or_default();
+        let mut to = host.map(|host| self.addresses(&host, &call.receiver)).unwrap_or_default();
+        if let Some(at) = sink.at.as_deref().filter(|_| !to.iter().any(|address| address.contains("://"))) {
+            to = vec![at.into()];
+        }
         let file = sink.path.as_ref().and_then(|which| call.arg(which));
         let mut paths = file.map(|file| self.addresses(&file, &Value::default())).unwrap_or_default();
         if sink.class == "network" {
@@ -94,6 +118,9 @@ impl Interpreter<'_> {
             self.draft(&paths, &content);
         }
         content.truncate(8);
+        if matches!(sink.class.as_str(), "transfer" | "messaging") {
+            labels.extend(self.put_together(&content, call.place, path));
+        }
         let reached = Reached { to, paths, content, labels, is_chosen };
         self.hit(sink.class.clone(), Rc::clone(path), call.place, reached);
         given
@@ -108,6 +135,15 @@ impl Interpreter<'_> {
             }
         }
         transfer.clone()
+    }
+
+    /// Labels of recipients that stand nowhere in the program as they are: who reads it does not read them.
+    fn put_together(&mut self, content: &[Rc<str>], place: Place, path: &str) -> Vec<Label> {
+        let text = self.units[place.module as usize].text;
+        let is_hidden = |recipient: &str| RECIPIENT.is_match(recipient) && !text.contains(recipient);
+        let words = content.iter().flat_map(|text| text.split([',', ' ', '\n']));
+        let hidden: Vec<Rc<str>> = words.filter(|word| is_hidden(word)).map(Rc::from).collect();
+        hidden.iter().filter_map(|name| self.label("decoded", name, place, path)).flat_map(|all| all.to_vec()).collect()
     }
 
     /// Labels of several values, each once.

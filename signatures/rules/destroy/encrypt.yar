@@ -65,5 +65,5 @@ rule shell_seals_files_for_somebody {
         $loop = /\bwhile (IFS= )?read\b|\bfor \w{1,20} in\b|\bxargs\b|-exec\b/
         $letter = /\b(echo|printf|cat)\b[^\n]{0,200}[\w.+-]{1,40}@[\w-]{1,60}\.\w{2,12}[^\n]{0,120}>{1,2}/
     condition:
-        kind == "shell" and all of them
+        all of them
 }

@@ -22,5 +22,5 @@ rule python_overwrites_tree_with_noise {
         $noise = /\bopen\([^\n]{1,60},\s?['"]r\+b['"]\)[^\n]{0,40}\n?[^\n]{0,60}\.write\(\s?(os\.urandom|secrets\.token_bytes|random\.randbytes)\(/
         $gone = /\b(os\.(remove|unlink)|shutil\.rmtree)\(|\.unlink\(/
     condition:
-        kind == "python" and $walk and $noise and not $gone
+        $walk and $noise and not $gone
 }

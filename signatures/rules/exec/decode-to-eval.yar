@@ -25,5 +25,5 @@ rule ruby_starts_what_it_decodes {
     strings:
         $decode = /=\s?[^\n]{0,100}(\.pack\(['"]H\*['"]\)|\.unpack1?\(['"]m0?['"]\)|Base64\.(strict_|urlsafe_)?decode64\(|Zlib::Inflate\.inflate\()[^\n]{0,80}\n[^\n]{0,120}\b(IO\.popen|system|exec|spawn|Open3\.\w{1,12}|eval|instance_eval|class_eval)[ (]{1,2}[a-z@]/
     condition:
-        kind == "text" and $decode
+        $decode
 }

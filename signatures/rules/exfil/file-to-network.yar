@@ -16,7 +16,7 @@ rule program_gathers_secrets_and_sends {
         $dotnet = /\.(PostAsync|PutAsync|UploadFile|UploadData|UploadString)\(/
         $rust = /\b(reqwest|ureq)::[\w:(){}\s.]{0,80}\b(post|put)\(|\.post\("https?:/
     condition:
-        (kind == "text" or (kind == "shell" and $powershell)) and
+        kind != "python" and
         3 of ($ssh, $aws, $cloud, $cluster, $login, $browser, $wallet, $agent) and any of ($go, $powershell, $ruby, $php, $dotnet, $rust)
 }
 
@@ -28,5 +28,5 @@ rule powershell_sends_profiles {
         $sent = /\b(Invoke-RestMethod|Invoke-WebRequest|irm|iwr)\b[^\n]{0,200}-InFile\b|\.UploadFile\(/ nocase
         $local = /-Uri[ ]{1,2}["']?https?:\/\/(localhost|127\.|192\.168\.|10\.)/ nocase
     condition:
-        (kind == "text" or kind == "shell") and $secret and $packed and $sent and not $local
+        $secret and $packed and $sent and not $local
 }

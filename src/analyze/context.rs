@@ -111,7 +111,10 @@ impl<'a> Reader<'a> {
         let mut is_run = false;
         for (artifact, span) in arena.chain(finding.span()) {
             let op = artifact.derivation.as_ref().map(|d| d.op);
-            let is_run_here = std::mem::replace(&mut is_run, matches!(op, Some(Op::ProcessCall | Op::ManifestScript)));
+            let is_run_here = std::mem::replace(
+                &mut is_run,
+                matches!(op, Some(Op::ProcessCall | Op::ManifestScript | Op::NotebookCell)),
+            );
             match &artifact.body {
                 Body::Data(_) | Body::None if is_run_here => {}
                 // What is set is no quotation, whatever the key is called.

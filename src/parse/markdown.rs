@@ -275,12 +275,17 @@ fn has_more_than_settings(header: &str) -> bool {
     header.lines().any(|line| line.trim_start().starts_with(['#', '`', '~']))
 }
 
+/// Whether a block of no language holds commands.
+fn is_shell(text: &str) -> bool {
+    shell::worth_parsing(text) || shell::holds_command(text)
+}
+
 /// Code blocks, inline commands and prose that hides something become artifacts.
 fn children(text: &str, document: &Document, parsed: &mut Parsed, limits: &Limits) {
     for block in &document.blocks {
         if let BlockKind::Code(tag) = &block.kind {
-            let kind = Kind::from_tag(tag)
-                .unwrap_or_else(|| if shell::worth_parsing(&block.text) { Kind::Shell } else { Kind::Text });
+            let kind =
+                Kind::from_tag(tag).unwrap_or_else(|| if is_shell(&block.text) { Kind::Shell } else { Kind::Text });
             let (bytes, map) = if kind == Kind::Shell {
                 build::without_prompts(block)
             } else {

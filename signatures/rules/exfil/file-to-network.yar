@@ -3,7 +3,8 @@ rule program_gathers_secrets_and_sends {
     strings:
         $ssh = /\.ssh[\/\\"'`]/ private
         $aws = /\.aws[\/\\](credentials|config)/ private
-        $cloud = /application_default_credentials|msal_token_cache|[\/\\]gcloud[\/\\]|\.azure[\/\\]/ private
+        $google = /application_default_credentials|[\/\\]gcloud[\/\\]/ private
+        $azure = /msal_token_cache|\.azure[\/\\]/ private
         $cluster = /\.kube[\/\\"'`]|\bkubeconfig\b/ nocase private
         $login = /\.(git-credentials|netrc|npmrc|pypirc)\b|\.docker[\/\\]config\.json/ private
         $browser = /Login Data|[\/\\]User Data\b|cookies\.sqlite|logins\.json|key4\.db/ private
@@ -17,7 +18,7 @@ rule program_gathers_secrets_and_sends {
         $rust = /\b(reqwest|ureq)::[\w:(){}\s.]{0,80}\b(post|put)\(|\.post\("https?:/
     condition:
         kind != "python" and
-        3 of ($ssh, $aws, $cloud, $cluster, $login, $browser, $wallet, $agent) and any of ($go, $powershell, $ruby, $php, $dotnet, $rust)
+        3 of ($ssh, $aws, $google, $azure, $cluster, $login, $browser, $wallet, $agent) and any of ($go, $powershell, $ruby, $php, $dotnet, $rust)
 }
 
 // Pages that a browser keeps its logins in, or keys for machines, packed up and sent.

@@ -122,11 +122,10 @@ impl<'a> Reader<'a> {
                 Body::Markdown(document) => document::read(self, artifact, document, span, &mut contexts)?,
                 Body::Data(data) => self.data(artifact, data, span, &mut contexts),
                 Body::None if artifact.kind.is_code() && op != Some(Op::InlineCode) => {
+                    let is_prose = self.input.rules.prose.iter().any(|(id, _)| *id == finding.rule);
                     if self.code(artifact, span, &mut contexts) {
                         contexts.clear();
-                    }
-                    let is_prose = self.input.rules.prose.iter().any(|(id, _)| *id == finding.rule);
-                    if !is_prose && is_printed(artifact, span.range().start) {
+                    } else if !is_prose && self.is_printed(artifact, &span.range()) {
                         contexts
                             .entry(ContextKind::Example)
                             .or_insert((span, "is a text that the program prints".to_owned()));
@@ -218,6 +217,18 @@ impl<'a> Reader<'a> {
         false
     }
 
+    /// Whether a place lies in a text that its line prints, and what is printed begins there: what a person is shown is not
+    /// run. What the agent is told is another matter.
+    fn is_printed(&self, artifact: &Artifact, range: &Range<usize>) -> bool {
+        let is_text = |string: &Range<usize>| string.start <= range.start && range.end <= string.end;
+        let structure = self.structure(artifact);
+        let Some(string) = structure.strings.iter().find(|string| is_text(string)) else { return false };
+        let before = artifact.get(string.start.saturating_sub(40)..string.start);
+        let line = text::view(before.rsplit(|b| *b == b'\n').next().unwrap_or(b""));
+        let call = line.trim_start().trim_end_matches(['f', 'r']);
+        artifact.kind != Kind::Shell && ["print(", "console.log(", "console.error("].contains(&call)
+    }
+
     /// Whether a rule on settings may have found it.
     fn is_about_settings(&self, finding: &Finding) -> bool {
         let rules = self.input.rules;
@@ -304,17 +315,6 @@ fn is_yara_string(artifact: &Artifact, at: usize) -> bool {
     let line = text::view(before.rsplit(|b| *b == b'\n').next().unwrap_or(b""));
     let name = line.trim_start().strip_prefix('$').and_then(|rest| rest.split_once('='));
     name.is_some_and(|(name, _)| name.trim_end().chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
-}
-
-/// Whether the line of a place prints a text: what a person is shown is not run. What the agent is told is another
-/// matter.
-fn is_printed(artifact: &Artifact, at: usize) -> bool {
-    let before = artifact.get(at.saturating_sub(400)..at);
-    let line = text::view(before.rsplit(|b| *b == b'\n').next().unwrap_or(b""));
-    let line = line.trim_start();
-    artifact.kind != Kind::Shell
-        && ["print(", "console.log(", "console.error("].iter().any(|call| line.starts_with(call))
-        && line.contains(['"', '\'', '`'])
 }
 
 /// Whether text carries the signs of a regular expression.

@@ -54,7 +54,7 @@ static HIDING_TAG: LazyLock<Regex> = LazyLock::new(|| {
         r#"(?isx)<([a-z][a-z0-9-]*)\b[^>]*?
         (?: \bhidden\b (?:\s|=|>|/)
           | aria-hidden \s*=\s* ["']?true
-          | class \s*=\s* ["'] (?:[^"'>]*\s)? (?:d-none|hidden|sr-only|visually-hidden|invisible) [\s"']
+          | (?P<class> class \s*=\s* ["'] (?:[^"'>]*\s)? (?:d-none|hidden|sr-only|visually-hidden|invisible) [\s"'])
           | style \s*=\s* (?: "[^">]* | '[^'>]* )
               (?: display\s*:\s*none | visibility\s*:\s*hidden | opacity\s*:\s*0(?:\.0+)?\s*(?:;|["'])
                 | font-size\s*:\s*0 | (?:max-)?(?:height|width)\s*:\s*0 | text-indent\s*:\s*-\d{3}
@@ -100,7 +100,11 @@ pub(super) fn collect(text: &str, document: &mut Document) {
                 continue;
             };
             let name = name.as_str().to_ascii_lowercase();
-            if VOID.contains(&name.as_str()) || SHOWN_AGAIN.is_match(text::slice(text, whole.start()..open_end)) {
+            // A style hides whatever a class shows again.
+            let is_by_class = tag.name("class").is_some()
+                && !HIDING_TAG.is_match(&format!("<x {}", text::slice(text, whole.end()..open_end)));
+            let shows = || SHOWN_AGAIN.is_match(text::slice(text, whole.start()..open_end));
+            if VOID.contains(&name.as_str()) || (is_by_class && shows()) {
                 continue;
             }
             let close = format!("</{name}");

@@ -288,8 +288,9 @@ impl<'a> Reader<'a> {
             return;
         }
         if artifact.kind.is_code()
-            // What builds a package is started by the package manager.
+            // What builds a package is started by the package manager, and Git starts its hooks.
             && !self.is_about_settings(finding)
+            && !self.input.rules.paths.classes(path).contains(&"git-hook")
             && !self.reach().is_mentioned(path)
             && !matches!(
                 name.as_str(),

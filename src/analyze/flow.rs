@@ -1,10 +1,10 @@
 //! Rules over flows: which source reaches which sink, and where that leads.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use serde::Deserialize;
 
+mod destination;
 mod own;
 mod variable;
 
@@ -14,12 +14,10 @@ use crate::artifact::{ArtifactId, Span};
 use crate::finding::{Confidence, Evidence, Finding, Role, Severity};
 use crate::flow::interpret::{Hit, Outcome};
 use crate::flow::value::{Extent, Label, Place, Step, UNKNOWN, Verb, is_decoder};
-use crate::parse::Body;
 use crate::rule::{Meta, RuleId};
 use crate::ruleset::hosts;
 use crate::ruleset::lazy::Pattern;
 use crate::ruleset::paths::Paths;
-use crate::ruleset::vendors::is_lengthened;
 
 /// Body `<rule>.flow.toml`: for each flow the first case that fits decides.
 #[derive(Debug, Clone, Deserialize)]
@@ -115,8 +113,20 @@ const PACKERS: [&str; 18] = [
 ];
 
 /// Kinds of hosts that are computed, beside the classes of `lists/hosts.csv`.
-const HOSTS: [&str; 11] =
-    ["vendor", "declared", "service", "allowed", "unknown", "ip", "local", "throwaway", "runtime", "chosen", "unseen"];
+const HOSTS: [&str; 12] = [
+    "vendor",
+    "declared",
+    "foreign",
+    "service",
+    "allowed",
+    "unknown",
+    "ip",
+    "local",
+    "throwaway",
+    "runtime",
+    "chosen",
+    "unseen",
+];
 
 /// Class of a path that is computed: a script of the package itself, or its text.
 const OWN_CODE: &str = "own-code";
@@ -279,6 +289,9 @@ impl Package<'_> {
         if hit.is_chosen && to.remove("runtime") {
             to.insert("chosen".to_owned());
         }
+        if is_env && to.contains("declared") && self.is_foreign(outcome, hit) {
+            to.insert("foreign".to_owned());
+        }
         let from = if class == "fetched" { self.hosts(&[name.as_str().into()], None) } else { BTreeSet::new() };
         // What takes a file away does nothing to a folder.
         let is_of_files = hit.api.ends_with("unlink") || hit.api.ends_with("unlinkSync") || &*hit.api == "os.remove";
@@ -339,92 +352,6 @@ impl Package<'_> {
         all
     }
 
-    /// Kinds of hosts that these addresses lead to; `credential` is the name of what goes there.
-    fn hosts(&self, addresses: &[std::rc::Rc<str>], credential: Option<&String>) -> BTreeSet<String> {
-        let mut kinds = BTreeSet::new();
-        if addresses.is_empty() {
-            kinds.insert("unseen".to_owned());
-        }
-        for address in addresses {
-            let host_part = address.split_once("://").map_or(&**address, |(_, rest)| rest);
-            let host_part = host_part.split(['/', '?', '#']).next().unwrap_or("");
-            let is_host = |name: &str| {
-                let is_reserved = [".example", ".test", ".invalid"].iter().any(|end| name.ends_with(end));
-                is_reserved || hosts::registrable(name).is_some() || name.parse::<IpAddr>().is_ok()
-            };
-            if !address.contains("://") && !is_host(&host_name(host_part).replace(UNKNOWN, "1")) {
-                kinds.insert(if host_part == "localhost" { "local" } else { "unseen" }.to_owned());
-                continue;
-            }
-            let name = host_name(host_part);
-            if name.ends_with(UNKNOWN) || (name.starts_with(UNKNOWN) && !name.contains('.')) {
-                kinds.insert("runtime".to_owned());
-                continue;
-            }
-            // Any digit will do where a port or a part of a name is not known.
-            let readable = address.replace(UNKNOWN, "1");
-            let Some(place) = self.input.rules.hosts.place(&readable) else {
-                kinds.insert("runtime".to_owned());
-                continue;
-            };
-            if place.is_throwaway() {
-                kinds.insert("throwaway".to_owned());
-            }
-            let (vendors, paths) = (&self.input.rules.vendors, &self.input.rules.paths);
-            // A file that is known for nothing is the package's own.
-            let is_file = |name: &str| name.contains(['/', '.']);
-            let is_plain = |name: &str| is_file(name) && paths.classes(name).is_empty();
-            // A file that holds the keys of many services is not the one key of anyone.
-            let is_anyones = |name: &str| vendors.is_anyones(name) && (!is_file(name) || is_plain(name));
-            // One of several names: which is looked up with the host.
-            let is_own = |names: &String| {
-                names.lines().any(|name| {
-                    vendors.belongs(name, &place.host)
-                        || (is_anyones(name) && vendors.knows(&place.host))
-                        || ((is_anyones(name) || is_plain(name)) && self.is_like(&place.host))
-                })
-            };
-            // What the user trusts may have it.
-            if place.class == "allowed" || credential.is_some_and(is_own) {
-                kinds.insert("vendor".to_owned());
-            } else if place.class == "unknown" && self.declares(&place.host) {
-                kinds.insert("declared".to_owned());
-            } else if place.class == "unknown" && vendors.knows(&place.host) {
-                kinds.insert("service".to_owned());
-            } else {
-                kinds.insert(place.class);
-            }
-        }
-        kinds
-    }
-
-    /// Whether a host goes by the package's own name.
-    fn is_like(&self, host: &str) -> bool {
-        let mut name = self.input.package.path.to_ascii_lowercase();
-        let fronts = self.input.expanded.arena.iter().filter_map(|artifact| match &artifact.body {
-            Body::Markdown(document) if artifact.derivation.is_none() => document.front.as_ref(),
-            _ => None,
-        });
-        for string in fronts.flat_map(|data| &data.strings).filter(|string| string.key == "name") {
-            name.push(' ');
-            name.push_str(&string.text.to_ascii_lowercase());
-        }
-        let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() >= 4).collect();
-        let domain = hosts::registrable(host).unwrap_or(host);
-        words.iter().any(|word| domain.contains(word)) && !is_lengthened(domain, &words)
-    }
-
-    /// Whether the package names a host as its own, or in its documents.
-    fn declares(&self, host: &str) -> bool {
-        let domain = hosts::registrable(host).unwrap_or(host);
-        self.own.contains(domain)
-            || self.input.expanded.arena.iter().any(|artifact| {
-                matches!(artifact.body, Body::Markdown(_))
-                    && artifact.derivation.is_none()
-                    && memchr::memmem::find(&artifact.bytes, domain.as_bytes()).is_some()
-            })
-    }
-
     fn judge(&self, artifacts: &[ArtifactId], outcome: &Outcome, looked: &Looked<'_>) -> Vec<Finding> {
         let mut found = Vec::new();
         for (id, rule) in &self.input.rules.flows {
@@ -434,11 +361,6 @@ impl Package<'_> {
         }
         found
     }
-}
-
-/// The host of an address without what says who and which port.
-fn host_name(part: &str) -> &str {
-    part.rsplit('@').next().unwrap_or("").split(':').next().unwrap_or("")
 }
 
 /// A finding that prints the source, each step and the sink.
@@ -454,9 +376,9 @@ fn report(
         let artifact = artifacts.get(place.module as usize)?;
         Some(Span::new(*artifact, place.start as usize..place.end as usize))
     };
-    let to = looked.hit.to.iter().chain(&looked.hit.paths).next();
-    let to = to.map_or(String::new(), |to| format!(" to `{}`", to.replace(UNKNOWN, "…")));
-    let note = format!("`{}`{to}", looked.hit.api);
+    let to = looked.hit.to.iter().chain(&looked.hit.paths).take(3);
+    let to: Vec<String> = to.map(|to| format!("`{}`", to.replace(UNKNOWN, "…"))).collect();
+    let note = format!("`{}`{}{}", looked.hit.api, if to.is_empty() { "" } else { " to " }, to.join(" or "));
     let mut finding = Finding::new(
         id.clone(),
         case.severity.unwrap_or(meta.severity),

@@ -193,6 +193,7 @@ impl<'a> Interpreter<'a> {
     fn round(&mut self) {
         self.known.values_mut().for_each(|known| {
             known.contexts.clear();
+            known.joined.iter_mut().for_each(|joined| joined.is_done = false);
             known.is_done = false;
         });
         self.started = vec![false; self.units.len()];
@@ -330,7 +331,7 @@ impl<'a> Interpreter<'a> {
                 let parts = module.slots(parts);
                 let joined =
                     parts.iter().fold(Value::default(), |all, slot| self.either(&all, &self.read(frame, *slot)));
-                if frame.is_variable(op.dst) {
+                if frame.is_variable(op.dst) || frame.shared(op.dst).is_some() {
                     self.write_variable(frame, op.dst, joined);
                     return;
                 }

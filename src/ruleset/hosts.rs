@@ -2,7 +2,7 @@
 //! where something comes from or goes to. Says nothing about good or bad.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -190,7 +190,9 @@ fn is_local(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => {
             // RFC 6598, which private networks over the internet use.
             let is_shared = matches!(ip.octets(), [100, 64..=127, ..]);
-            ip.is_loopback() || ip.is_private() || ip.is_link_local() || is_shared || ip == Ipv4Addr::UNSPECIFIED
+            // RFC 1122 §3.2.1.3: hosts of this network, whichever it is. Small numbers taken for an address are there.
+            let is_here = ip.octets()[0] == 0;
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || is_shared || is_here
         }
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified(),
     }

@@ -1,6 +1,6 @@
 //! Which host a credential belongs to: by a table, and by likeness of names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::hosts::registrable;
 use crate::rule::RuleError;
@@ -98,6 +98,13 @@ impl Vendors {
         let name = name.to_ascii_lowercase();
         let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
         words.all(|word| (word.len() < 2 || COMMON.contains(&word)) && !WALLET.contains(&word))
+    }
+
+    /// Domains that the table has for the words of a credential's name.
+    pub fn of(&self, name: &str) -> BTreeSet<&str> {
+        let name = name.to_ascii_lowercase();
+        let words = name.split(|c: char| !c.is_ascii_alphanumeric());
+        words.filter_map(|word| self.domains.get(word)).flatten().map(|host| domain(host)).collect()
     }
 
     /// Whether a host is of a vendor in the table.

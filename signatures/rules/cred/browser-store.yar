@@ -5,10 +5,12 @@ rule program_opens_browser_store {
         $profile = /(Google[\/\\]{1,2}Chrome|["']Google["'], ?["']Chrome["']|google-chrome|BraveSoftware|Microsoft[\/\\]{1,2}Edge|Mozilla[\/\\]{1,2}Firefox|[\/\\'\"]\.mozilla\b|Application Support[\/\\]{1,2}Firefox)/
         $python = /(sqlite3\.connect|shutil\.copy(2|file)?|copyfile)\(/
         $node = /(copyFileSync|copyFile|readFileSync|createReadStream|new (sqlite3\.)?Database)\(/
+        $windows = /\bCopy-Item\b|\bIO\.File\]::(Copy|ReadAllBytes|Open)\(|\bFile\.(Copy|ReadAllBytes|OpenRead)\(/ nocase
+        $others = /\b(os\.(ReadFile|Open)|ioutil\.ReadFile|sql\.Open|fs::(copy|read)|File::open|FileUtils\.cp|File\.binread)\(/
     condition:
         for any i in (1..#store) : (
             (@store[i] < 6000 and $profile in (0..@store[i] + 6000)) or $profile in (@store[i] - 6000..@store[i] + 6000)
-        ) and any of ($python, $node)
+        ) and any of ($python, $node, $windows, $others)
 }
 
 // The key that the browser locks its values with.

@@ -38,3 +38,16 @@ rule workflow_with_a_shell_behind_an_address {
     condition:
         kind != "markdown" and all of them
 }
+
+// A terminal of one's own, and what comes over a connection is typed there.
+rule terminal_over_a_connection {
+    strings:
+        $terminal = /\bpty\.(fork|openpty)\(/
+        $connect = /\bsocket\.create_connection\(|\.connect\(\s?\(|\bsocket\.socket\(/
+        $serves = /\.(accept|listen)\(/ private
+        $shell = /(\bexec[lv]p?e?|\bspawn\w{0,4}|\bPopen|\brun|\bcall)\([^\n]{0,40}["'](\/bin\/|\/usr\/bin\/)?(ba|z|da)?sh["']/
+        $typed = /\bos\.write\(\s?\w{1,20},\s?[\w.]{1,40}\.(recv|read)\(/
+        $shown = /\.(send|sendall|write)\(\s?os\.read\(/
+    condition:
+        kind == "python" and all of ($terminal, $connect, $shell, $typed, $shown) and not $serves
+}

@@ -26,7 +26,7 @@ rule powershell_sends_profiles {
     strings:
         $secret = /[\/\\]User Data\b[^\x00]{0,2000}(Login Data|Cookies|Local State)|[\/\\]\.ssh\b/ nocase
         $packed = /\b(Compress-Archive|ZipFile\]::CreateFromDirectory|tar(\.exe)? -?[acz]{1,4}f)\b/ nocase
-        $sent = /\b(Invoke-RestMethod|Invoke-WebRequest|irm|iwr)\b[^\n]{0,200}-InFile\b|\.UploadFile\(/ nocase
+        $sent = /\b(Invoke-RestMethod|Invoke-WebRequest|irm|iwr)\b[^\n]{0,200}-InFile\b|\.UploadFile\(|\bSend-MailMessage\b[^\n]{0,300}-Attachments\b|\.Attachments\.Add\(/ nocase
         $local = /-Uri[ ]{1,2}["']?https?:\/\/(localhost|127\.|192\.168\.|10\.)/ nocase
     condition:
         $secret and $packed and $sent and not $local

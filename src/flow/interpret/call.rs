@@ -14,14 +14,17 @@ use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNK
 
 mod bound;
 pub(super) mod client;
+mod command;
+mod invoke;
 mod operation;
 mod sink;
 mod source;
 
 /// Marks the object that stands for what a call opened, among the objects of its place.
 pub(super) const HANDLE: u32 = 0x0800_0000;
-/// Different calls of one function that are followed apart.
-const CONTEXTS: usize = 8;
+
+/// What a call gives by position, and by name.
+type Arguments<'a> = (&'a [Value], &'a [(Value, Value)]);
 
 /// A call with its values.
 pub(super) struct Call {
@@ -187,145 +190,6 @@ impl Interpreter<'_> {
             self.keep_arguments(&instance, call);
         }
         instance
-    }
-
-    /// What a function gives for these arguments.
-    pub(super) fn invoke(
-        &mut self,
-        function: FnRef,
-        args: &[Value],
-        named: &[(Value, Value)],
-        this: &Value,
-        place: Option<Place>,
-    ) -> Value {
-        if self.is_shell(function.0) {
-            self.run_script(function);
-            return Value::unknown();
-        }
-        let Some(code) = self.function(function) else { return Value::unknown() };
-        let this = &self.as_object(this);
-        if self.depth >= CALLS || self.steps == 0 {
-            return args.iter().fold(Value::unknown(), |all, arg| all.with(&arg.taint()));
-        }
-        let name = self.sym(function.0, code.name);
-        let mut values: Vec<Value> = Vec::with_capacity(args.len() + 1);
-        if code.takes_self && !this.is_unset() {
-            values.push(this.clone());
-        }
-        for arg in args {
-            values.push(match place {
-                Some(place) => self.stepped_as(arg, place, Verb::Passed, name),
-                None => arg.clone(),
-            });
-        }
-        let named: Vec<(Value, Value)> = match place {
-            Some(place) => {
-                let went = |value: &Value, this: &mut Self| this.stepped_as(value, place, Verb::Passed, name);
-                named.iter().map(|(key, value)| (key.clone(), went(value, self))).collect()
-            }
-            None => named.to_vec(),
-        };
-        let mut hasher = DefaultHasher::new();
-        for value in &values {
-            value.digest().hash(&mut hasher);
-            // A list that is made anew is another one.
-            let lists = value.get().objs.clone();
-            lists.iter().filter_map(|id| self.objects.shape(*id)).for_each(|list| list.version.hash(&mut hasher));
-        }
-        named.iter().for_each(|(key, value)| (key.digest(), value.digest()).hash(&mut hasher));
-        this.digest().hash(&mut hasher);
-        let digest = hasher.finish();
-        let mut shared = None;
-        let known = self.known.entry(function).or_default();
-        if known.is_active {
-            known.is_asked = true;
-            return known.result.clone();
-        }
-        if let Some((_, result)) = known.contexts.iter().find(|(context, _)| *context == digest) {
-            return result.clone();
-        }
-        if known.contexts.len() >= CONTEXTS {
-            // Too many different ones: all that it ever got.
-            if values.len() > known.joined.len() {
-                known.joined.resize(values.len(), Value::default());
-            }
-            let before: Vec<u64> = known.joined.iter().map(Value::digest).collect();
-            for (joined, value) in known.joined.iter_mut().zip(&values) {
-                *joined = joined.join(value);
-            }
-            let given = values;
-            values = known.joined.clone();
-            let result = known.result.clone();
-            if before == values.iter().map(Value::digest).collect::<Vec<_>>() {
-                return self.given_these(&result, &values, &given, &named);
-            }
-            shared = Some(given);
-        }
-        known.is_active = true;
-        known.is_done = true;
-        known.context = known.contexts.len() as u32;
-        let result = self.run(function, &values, &named, this);
-        let known = self.known.entry(function).or_default();
-        known.is_active = false;
-        let joined = known.result.join(&result);
-        self.changed |= known.is_asked && joined.digest() != known.result.digest();
-        known.result = joined;
-        if known.contexts.len() < CONTEXTS {
-            known.contexts.push((digest, result.clone()));
-        }
-        match shared {
-            Some(given) => self.given_these(&result, &values, &given, &named),
-            None => result,
-        }
-    }
-
-    fn run(&mut self, function: FnRef, args: &[Value], named: &[(Value, Value)], this: &Value) -> Value {
-        let Some(code) = self.function(function) else { return Value::unknown() };
-        let mut frame = Frame::new(function, code.slots, &code.shared, &code.ops, self.gates.len());
-        for (at, param) in code.params.iter().enumerate() {
-            let name = self.module(function.0).name(param.name);
-            let value = if param.rest == Rest::Positions {
-                let rest = args.get(at..).unwrap_or(&[]).to_vec();
-                self.new_list(function, 0x4000_0000 + at as u32, rest, Value::default())
-            } else if param.rest == Rest::Names {
-                let all = self.site(function, 0x4000_0000 + at as u32);
-                let pairs: Vec<Value> = named.iter().flat_map(|(key, value)| [key.clone(), value.clone()]).collect();
-                self.fill(all, Shape::Map, &pairs, true);
-                Value::object(all)
-            } else {
-                let by_name = named.iter().find(|(key, _)| key.texts().iter().any(|text| **text == *name));
-                args.get(at).cloned().or_else(|| by_name.map(|(_, value)| value.clone())).unwrap_or_default()
-            };
-            let value = if value.is_unset() && args.is_empty() { Value::unknown() } else { value };
-            self.give(&mut frame, param.slot, value);
-        }
-        if let Some(slot) = code.this {
-            self.give(&mut frame, slot, this.clone());
-        }
-        if let Some(slot) = code.arguments {
-            let all = self.new_list(function, 0x4000_ffff, args.to_vec(), Value::default());
-            self.give(&mut frame, slot, all);
-        }
-        self.depth += 1;
-        frame.run(self, &code.ops);
-        self.depth -= 1;
-        if frame.given.is_unset() {
-            return frame.result;
-        }
-        // To who goes through it, it is a list; to who waits for it once, what it gives.
-        let all = self.new_list(function, 0x4000_fffe, Vec::new(), frame.given.clone());
-        let waited_for = match self.module(function.0).language {
-            Language::JavaScript => Value::default(),
-            _ => frame.given.clone(),
-        };
-        frame.result.join(&waited_for).join(&all)
-    }
-
-    fn give(&mut self, frame: &mut Frame, slot: u32, value: Value) {
-        if let Some(cell) = frame.shared(slot) {
-            self.set_cell(frame.function.0, cell, &value);
-        }
-        frame.write(slot, value);
     }
 
     /// What calling an interface gives.

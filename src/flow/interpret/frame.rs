@@ -6,7 +6,7 @@ use super::shell::{Ends, Store};
 use super::{EXACT, IDLE, Interpreter, ROUNDS};
 use crate::flow::fast::{FastMap, FastSet};
 use crate::flow::ir::{Op, OpKind, Slot};
-use crate::flow::value::{FnRef, Lit, UNKNOWN, Value};
+use crate::flow::value::{FnRef, Lit, Place, UNKNOWN, Value};
 
 /// Slots before a condition among which the path is that is made of the name it asks for.
 const NEAR: Slot = 256;
@@ -63,13 +63,25 @@ impl Region {
 #[derive(Default)]
 pub(super) struct Known {
     pub contexts: Vec<(u64, Value)>,
-    pub joined: Vec<Value>,
+    pub joined: Vec<Joined>,
     pub result: Value,
     /// Which of the contexts it runs in.
     pub context: u32,
     pub is_active: bool,
     /// Whether it was called while it ran, and gave what was known of its result.
     pub is_asked: bool,
+    pub is_done: bool,
+}
+
+/// What a function got that is called in too many ways, by the place of the call.
+#[derive(Default)]
+pub(super) struct Joined {
+    pub place: Option<Place>,
+    pub args: Vec<Value>,
+    pub named: Vec<(Value, Value)>,
+    pub this: Value,
+    pub result: Value,
+    /// Whether it ran with these in this round.
     pub is_done: bool,
 }
 

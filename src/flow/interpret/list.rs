@@ -99,7 +99,9 @@ impl Interpreter<'_> {
         let inner = list.get();
         match inner.objs.as_slice() {
             [id] => {
-                let object = self.objects.get(*id).filter(|object| object.rest.is_unset())?;
+                // What may be something else as well is not known.
+                let is_only_this = !inner.is_open && inner.apis.is_empty() && inner.lits.is_empty();
+                let object = self.objects.get(*id).filter(|object| is_only_this && object.rest.is_unset())?;
                 object.items.get(at).cloned()
             }
             [] => match list.one()? {

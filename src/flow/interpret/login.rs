@@ -1,6 +1,7 @@
 //! What is called a login where it is put into a table: nobody saw where it came from, but what it is.
 
 use super::frame::Frame;
+use super::heap::Object;
 use super::*;
 use crate::flow::value::UNKNOWN;
 
@@ -29,6 +30,9 @@ const LOGINS: [&str; 21] = [
     "credentials",
 ];
 
+/// Lists that an exact loop makes at one place and that are told apart.
+const LISTS: u32 = 64;
+
 impl Interpreter<'_> {
     /// A list or table with what is put into it where it is made.
     pub(super) fn container(&mut self, frame: &Frame, at: u32, shape: Shape, slots: &[Slot], place: Place) -> Value {
@@ -41,10 +45,25 @@ impl Interpreter<'_> {
                 }
             }
         }
+        if shape == Shape::List && self.exact > 0 && self.is_another(object, &values) {
+            return self.fresh(Object { is_list: true, items: values, ..Object::default() });
+        }
         // The top level runs once, so its containers begin as they are written.
         let is_anew = frame.function.1 == 0 || self.exact > 0 || values.is_empty();
         self.fill(object, shape, &values, is_anew);
         Value::object(object)
+    }
+
+    /// Whether a list that is made in each round of an exact loop differs from that of the round before, which may be
+    /// kept somewhere. Of very many, only the last is known.
+    fn is_another(&mut self, list: ObjId, items: &[Value]) -> bool {
+        let Some(object) = self.objects.get_mut(list) else { return false };
+        let is_same = object.items.iter().map(Value::digest).eq(items.iter().map(Value::digest));
+        if is_same || object.items.is_empty() || object.version >= LISTS {
+            return false;
+        }
+        object.version += 1;
+        true
     }
 
     /// A value that is a login by the name that it goes by, and of which nothing else is known.

@@ -64,6 +64,9 @@ impl Run<'_> {
         if via.is_root {
             fact = fact.label("as-root");
         }
+        if self.text.get(range.end..).is_some_and(is_unseen) {
+            fact = fact.label("unseen");
+        }
         fact.note = match (value.encoded.is_some(), value.is_fetched) {
             (true, _) => format!("decoded text is run by `{}`", via.interpreter),
             (_, true) => format!("fetched text is run by `{}`", via.interpreter),
@@ -188,4 +191,13 @@ fn is_joint(between: &str) -> bool {
     between.len() <= 64
         && between.chars().all(|c| c.is_whitespace() || matches!(c, '&' | ';' | '\\' | '(' | '{'))
         && between.contains(['&', ';', '\n'])
+}
+
+/// Whether what follows a command has it run where nobody sees it: in the background, with all that it says thrown away.
+fn is_unseen(rest: &str) -> bool {
+    let rest = rest.split([';', '#', '|', '\n']).next().unwrap_or("");
+    let words: String = rest.split_whitespace().collect();
+    let is_silent = words.contains(">/dev/null2>&1") || words.contains("&>/dev/null") || words.contains(">&/dev/null");
+    let is_behind = words.trim_end_matches(')').trim_end_matches("disown").ends_with('&') && !words.ends_with("&&");
+    is_silent && is_behind
 }

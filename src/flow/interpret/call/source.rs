@@ -170,17 +170,13 @@ impl Interpreter<'_> {
     }
 
     /// What a function that is called in too many ways gives here: nothing of what it got elsewhere.
-    pub(in crate::flow::interpret) fn given_these(
-        &self,
-        result: &Value,
-        all: &[Value],
-        given: &[Value],
-        named: &[(Value, Value)],
-    ) -> Value {
+    pub(super) fn given_these(&self, result: &Value, all: Arguments, given: Arguments) -> Value {
         let Some(labels) = result.taint() else { return result.clone() };
-        let of = |values: &[Value]| values.iter().fold(None, |taint, value| taints(&taint, &self.deep(value, 2)));
-        let named: Vec<Value> = named.iter().map(|(_, value)| value.clone()).collect();
-        let (everywhere, here) = (of(all), taints(&of(given), &of(&named)));
+        let of = |(args, named): Arguments| {
+            let values = args.iter().chain(named.iter().map(|(_, value)| value));
+            values.fold(None, |taint, value| taints(&taint, &self.deep(value, 2)))
+        };
+        let (everywhere, here) = (of(all), of(given));
         let is_in = |taint: &Taint, label: &Label| {
             let mut known = taint.iter().flat_map(|labels| labels.iter());
             known.any(|other| (other.class, other.name) == (label.class, label.name))

@@ -17,7 +17,8 @@ fn main() -> ExitCode {
     panic::set_hook(Box::new(|_| {}));
     let exit = match panic::catch_unwind(|| cli::run(Cli::parse())) {
         Ok(Ok(exit)) => exit,
-        Ok(Err(error)) if is_broken_pipe(&error) => Exit::Clean,
+        // Whoever read the output has seen enough; what was not printed was not answered either.
+        Ok(Err(error)) if is_broken_pipe(&error) => Exit::Failed,
         Err(_) => {
             anstream::eprintln!("skillscan: internal error; please report it");
             Exit::Failed
@@ -30,7 +31,6 @@ fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-/// Whoever read the output has seen enough.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()

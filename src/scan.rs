@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::finding::{Gap, GapKind};
 use crate::limits::Limits;
 use crate::package::{Discovered, Package, PackageRef};
-use crate::policy::Policy;
+use crate::policy::{Policy, Verdict};
 use crate::report::{self, PackageReport, Report};
 use crate::ruleset::Ruleset;
 use crate::verify::{Pins, judge, target};
@@ -104,7 +104,19 @@ impl Scanner {
     }
 
     fn package(&self, root: &Discovered, found: &PackageRef, worker: &mut pattern::Worker<'_>) -> PackageReport {
-        let package = Package::read(found, &self.limits);
+        let read = panic::catch_unwind(AssertUnwindSafe(|| Package::read(found, &self.limits)));
+        let package = match read {
+            Ok(package) => package,
+            Err(_) => {
+                let gap = Gap::new(GapKind::Panicked, ".", "reading this package failed");
+                let gaps = found.gaps.iter().cloned().chain([gap]).collect();
+                return PackageReport {
+                    verdict: Verdict::Incomplete,
+                    gaps,
+                    ..PackageReport::of_nothing(root, &found.path)
+                };
+            }
+        };
         let whole = panic::catch_unwind(AssertUnwindSafe(|| {
             let analysis = analyze::analyze(&package, &self.rules, &self.limits, &self.policy, worker);
             let mut report = report::package(root, &package, analysis, &self.rules, &self.policy);

@@ -24,6 +24,10 @@ pub struct Unpacked {
 /// Memory that a decoder may take for its window, in KiB.
 const WINDOW: u32 = 64 * 1024;
 
+/// First bytes of a frame of Zstandard, and of one that holds nothing (its last four bits are free).
+const ZSTD: u32 = 0xfd2f_b528;
+const ZSTD_SKIPPED: u32 = 0x184d_2a50;
+
 /// Streams in one gzip file that are read; each takes some work to begin.
 const MEMBERS: usize = 10_000;
 
@@ -37,10 +41,10 @@ pub fn read(format: Format, bytes: &[u8], room: Room) -> Option<Unpacked> {
         Format::Bzip2 => inflate::read(&mut bzip2::bufread::MultiBzDecoder::new(bytes), most),
         Format::Xz => inflate::read(&mut lzma_rust2::XzReader::new_mem_limit(bytes, true, WINDOW), most),
         Format::Zstd => {
-            match ruzstd::decoding::StreamingDecoder::new_with_max_window_size(bytes, u64::from(WINDOW) * 1024) {
-                Ok(mut decoder) => inflate::read(&mut decoder, most),
-                Err(_) => (Vec::new(), End::Truncated),
-            }
+            let (out, end, used) = zstd(bytes, most);
+            let mut unpacked = finish(out, end, most);
+            unpacked.end = (end == End::Whole && used < bytes.len()).then_some(used);
+            return Some(unpacked);
         }
         _ => return None,
     };
@@ -86,6 +90,45 @@ fn gzip(bytes: &[u8], most: usize) -> Unpacked {
     finish(out, End::Whole, most)
 }
 
+/// Frames of Zstandard, one after the other, and how many bytes they take; frames that hold nothing are skipped, as
+/// unpackers do.
+fn zstd(bytes: &[u8], most: usize) -> (Vec<u8>, End, usize) {
+    let mut out = Vec::new();
+    let mut rest = bytes;
+    for _ in 0..MEMBERS {
+        let mark = rest.first_chunk::<4>().map(|mark| u32::from_le_bytes(*mark));
+        match mark {
+            Some(ZSTD) => {
+                let window = u64::from(WINDOW) * 1024;
+                let Ok(mut decoder) = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(&mut rest, window)
+                else {
+                    return (out, End::Truncated, bytes.len());
+                };
+                let (part, end) = inflate::read(&mut decoder, most - out.len());
+                out.extend(part);
+                if end != End::Whole || out.len() >= most {
+                    return (out, end, bytes.len());
+                }
+            }
+            Some(mark) if mark & !0xf == ZSTD_SKIPPED => {
+                let size = rest.get(4..).and_then(|size| size.first_chunk::<4>()).map(|size| u32::from_le_bytes(*size));
+                let next =
+                    size.and_then(|size| usize::try_from(size).ok()?.checked_add(8)).and_then(|next| rest.get(next..));
+                let Some(next) = next else { return (out, End::Truncated, bytes.len()) };
+                rest = next;
+            }
+            _ => {
+                return (
+                    out,
+                    if bytes.len() == rest.len() { End::Truncated } else { End::Whole },
+                    bytes.len() - rest.len(),
+                );
+            }
+        }
+    }
+    (out, End::TooLong, bytes.len())
+}
+
 /// Decompresses one member of an archive; `None` if the method is not supported.
 pub(super) fn method(method: u16, data: &[u8], most: usize) -> Option<(Vec<u8>, End)> {
     Some(match method {
@@ -97,8 +140,8 @@ pub(super) fn method(method: u16, data: &[u8], most: usize) -> Option<(Vec<u8>, 
         }
         12 => inflate::read(&mut bzip2::bufread::MultiBzDecoder::new(data), most),
         93 => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(data, u64::from(WINDOW) * 1024);
-            inflate::read(&mut decoder.ok()?, most)
+            let (out, end, _) = zstd(data, most);
+            (out, end)
         }
         95 => inflate::read(&mut lzma_rust2::XzReader::new_mem_limit(data, true, WINDOW), most),
         _ => return None,

@@ -36,8 +36,17 @@ struct Record {
 /// Reads an archive.
 pub(super) fn read(bytes: &[u8], room: Room) -> Archive {
     let mut archive = Archive::default();
-    let mut reader =
-        Reader { bytes, room, spent: 0, used: BTreeMap::new(), heads: HashSet::new(), archive: &mut archive };
+    let mut reader = Reader {
+        bytes,
+        room,
+        spent: 0,
+        used: BTreeMap::new(),
+        heads: HashSet::new(),
+        records: 0,
+        is_full: false,
+        input: bytes.len().saturating_mul(2),
+        archive: &mut archive,
+    };
     let has_directory = reader.directories();
     reader.unlisted(has_directory);
     if !has_directory {
@@ -64,6 +73,11 @@ struct Reader<'a> {
     used: BTreeMap<usize, usize>,
     /// Local headers that a directory names.
     heads: HashSet<usize>,
+    /// Records of directories that were read, and whether that is all that are read.
+    records: usize,
+    is_full: bool,
+    /// Bytes that may still be unpacked: members that share their data are unpacked again and again.
+    input: usize,
     archive: &'a mut Archive,
 }
 
@@ -75,6 +89,9 @@ impl Reader<'_> {
         let mut is_last = true;
         let mut found = false;
         for at in ends.into_iter().rev() {
+            if self.is_full {
+                break;
+            }
             if self.is_in_a_member(at) {
                 continue;
             }
@@ -110,12 +127,15 @@ impl Reader<'_> {
 
     fn directory(&mut self, range: Range<usize>, shift: usize) {
         let mut here = range.start;
-        while here < range.end {
-            if self.archive.members.len() >= self.room.entries {
+        while here < range.end && !self.is_full {
+            // A record that leads nowhere is work as well.
+            if self.records >= self.room.entries {
+                self.is_full = true;
                 let why = format!("more than {} members in one archive", self.room.entries);
                 self.archive.skipped.push((GapKind::OverLimit, why));
                 return;
             }
+            self.records += 1;
             let Some(record) = central(self.bytes, here) else { return };
             here += record.length;
             self.archive.notes.push(here - record.comment..here);
@@ -154,6 +174,9 @@ impl Reader<'_> {
     /// Reads members that stand in the file and in no directory: stream readers unpack them.
     fn unlisted(&mut self, has_directory: bool) {
         let mut covered = 0;
+        let kinds = [&b"PK\x07\x08"[..], LOCAL, CENTRAL];
+        let mut marks: Vec<usize> = kinds.iter().flat_map(|kind| memchr::memmem::find_iter(self.bytes, kind)).collect();
+        marks.sort_unstable();
         for at in memchr::memmem::find_iter(self.bytes, LOCAL) {
             if at < covered || self.is_in_a_member(at) || self.heads.contains(&at) {
                 continue;
@@ -162,6 +185,10 @@ impl Reader<'_> {
                 continue;
             };
             if self.archive.members.len() >= self.room.entries {
+                if !self.is_full {
+                    let why = format!("more than {} members in one archive", self.room.entries);
+                    self.archive.skipped.push((GapKind::OverLimit, why));
+                }
                 return;
             }
             let note = format!("`{}` is in the archive and not in its directory", shown(&record.name));
@@ -169,10 +196,8 @@ impl Reader<'_> {
             let mut record = record;
             if record.flags & 8 != 0 && record.packed == 0 {
                 // The size stands behind the data: as far as the next record of any kind.
-                let rest = self.bytes.get(start..).unwrap_or(b"");
-                let next =
-                    [&b"PK\x07\x08"[..], LOCAL, CENTRAL].iter().filter_map(|m| memchr::memmem::find(rest, m)).min();
-                record.packed = next.unwrap_or(rest.len()) as u64;
+                let next = marks.partition_point(|mark| *mark < start);
+                record.packed = (marks.get(next).copied().unwrap_or(self.bytes.len()).saturating_sub(start)) as u64;
             }
             if has_directory {
                 self.archive.odd("unlisted", at..start, note);
@@ -208,6 +233,13 @@ impl Reader<'_> {
             self.push(record, start..end, Vec::new(), Some(locked));
             return;
         }
+        let Some(input) = self.input.checked_sub(data.len()) else {
+            let why = format!("`{name}` shares its data with others and was not unpacked again");
+            self.archive.skipped.push((GapKind::OverLimit, why));
+            self.push(record, start..end, Vec::new(), None);
+            return;
+        };
+        self.input = input;
         let most = self.left(data.len());
         let Some((bytes, ended)) = stream::method(record.method, data, most) else {
             let why = format!("`{name}` is packed by method {}, which is not supported", record.method);

@@ -131,9 +131,10 @@ impl Registry {
         let more: Vec<(&str, &str)> = version.map(|version| ("version", version)).into_iter().collect();
         let (url, map) = self.get(&["skills", &name.slug, "verify"], &Self::of(name, &more))?;
         let verdict = Verdict::read(&map).map_err(|why| Error::malformed(&url, why))?;
-        match (version, &verdict.version) {
-            (Some(asked), Some(got)) if asked != got => {
-                Err(Error::malformed(&url, format!("the answer is about version {got}")))
+        match (version, verdict.version.as_deref()) {
+            (Some(asked), got) if got != Some(asked) => {
+                let got = got.map_or_else(|| "no version".to_owned(), |got| format!("version {got}"));
+                Err(Error::malformed(&url, format!("the answer is about {got}")))
             }
             _ => Ok(verdict),
         }

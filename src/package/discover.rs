@@ -228,8 +228,12 @@ fn follow_links(root: &Path, listing: &mut Listing, limits: &Limits, linked: &mu
     listing.links = inside;
     for entry in entries {
         match fs::canonicalize(root.join(&entry)) {
-            // What leads back here is listed already.
+            // What leads back here is listed already; what is around it is loaded by the agent and was not asked for.
             Ok(target) if fs::canonicalize(root).is_ok_and(|root| root.starts_with(&target)) => {
+                if fs::canonicalize(root).is_ok_and(|root| root != target) {
+                    let why = "a link that leads to a folder around the scanned one";
+                    listing.gaps.push((entry.clone(), Gap::new(GapKind::LinkNotFollowed, "", why)));
+                }
                 listing.links.push(entry);
             }
             Ok(target) if target.is_dir() => {

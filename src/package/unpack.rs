@@ -63,6 +63,9 @@ fn members(package: &mut Package, file: File, format: Format, archive: Archive, 
             Entry::Directory | Entry::Special => {}
         }
     }
+    if archive.end.is_some() {
+        package.gaps.push(Gap::new(GapKind::Unopened, file.path.shown(), "what follows the archive"));
+    }
     package.gaps.extend(archive.skipped.into_iter().map(|(kind, why)| Gap::new(kind, file.path.shown(), why)));
     package.packed = Some(Packed { file, format, facts, locked });
 }

@@ -4,6 +4,7 @@
 use crate::archive::{self, Entry, Room, stream};
 use crate::artifact::Op;
 use crate::fact::{Fact, FactKind};
+use crate::finding::GapKind;
 use crate::limits::Limits;
 use crate::parse::format::Format;
 use crate::parse::{Child, Kind, Parsed};
@@ -32,10 +33,10 @@ pub fn parse(format: Format, bytes: &[u8], limits: &Limits) -> Parsed {
     match format {
         Format::Zip | Format::Tar => members(format, bytes, limits),
         Format::Gzip | Format::Bzip2 | Format::Xz | Format::Zstd => compressed(format, bytes, limits),
-        Format::SevenZip | Format::Rar | Format::Cab | Format::DiskImage | Format::Asar => {
+        Format::SevenZip | Format::Rar | Format::Cab | Format::DiskImage | Format::Packed | Format::Asar => {
             let mut parsed = Parsed::default();
             let why = format!("archives of the kind {} are not opened", format.name());
-            parsed.skipped.push((crate::finding::GapKind::Unopened, why));
+            parsed.skipped.push((GapKind::Unopened, why));
             parsed
         }
         Format::Pdf => pdf::parse(bytes, limits),
@@ -67,10 +68,7 @@ fn text_of(bytes: &[u8], limits: &Limits) -> Parsed {
     if let Some(at) = array_data(bytes) {
         parsed.children.push(Child::cut(Op::EmbeddedFile, bytes, at..bytes.len()));
     }
-    let found = strings::printable(bytes, RUN, limits.inflated_bytes);
-    if !found.is_empty() {
-        parsed.children.push(Child::made(Op::Strings, 0..bytes.len(), found).of_kind(Kind::Text));
-    }
+    strings::add(&mut parsed, bytes, RUN, limits);
     parsed
 }
 
@@ -108,13 +106,16 @@ fn members(format: Format, bytes: &[u8], limits: &Limits) -> Parsed {
             parsed.children.push(Child::made(Op::ArchiveMember, member.range, member.bytes).named(&member.name));
         }
     }
-    for note in archive.notes.into_iter().filter(|note| note.len() >= RUN).take(NOTES) {
-        parsed.children.push(Child::cut(Op::Metadata, bytes, note));
-    }
+    let notes: Vec<_> = archive.notes.into_iter().filter(|note| note.len() >= RUN).collect();
+    let is_too_many = notes.len() > NOTES;
+    parsed.children.extend(notes.into_iter().take(NOTES).map(|note| Child::cut(Op::Metadata, bytes, note)));
     if let Some(end) = archive.end {
         trailer::add(&mut parsed, bytes, end);
     }
     parsed.skipped = archive.skipped;
+    if is_too_many {
+        parsed.skipped.push((GapKind::OverLimit, format!("more than {NOTES} comments in one archive")));
+    }
     parsed
 }
 

@@ -53,14 +53,18 @@ const SCALARS: usize = 200_000;
 /// Numbers kept under one key path of a list, and scalars of the same key path and text.
 const NUMBERS: u8 = 32;
 const SAME: u8 = 4;
+/// Bytes of the key paths of all strings of one file.
+const KEY_BYTES: usize = 256 << 20;
 
 /// What a reader finds, with its count of what repeats.
 #[derive(Default)]
 struct Values {
     data: Data,
     seen: HashMap<u64, u8>,
-    /// Whether there were more scalars than are kept.
+    /// Whether there was more than is kept.
     is_full: bool,
+    /// Bytes of the keys of the strings.
+    keys: usize,
     /// Comments, a range for each line.
     comments: Vec<Range<usize>>,
     /// What is wrong with the text.
@@ -69,6 +73,12 @@ struct Values {
 
 impl Values {
     fn string(&mut self, key: String, text: String, range: Range<usize>) {
+        // Long keys around very many short texts would fill the memory.
+        self.keys += key.len();
+        if self.keys > KEY_BYTES {
+            self.is_full = true;
+            return;
+        }
         self.data.strings.push(DataString { key, text, range });
     }
 
@@ -96,7 +106,7 @@ impl Values {
         }
         if self.is_full {
             let why =
-                format!("more than {SCALARS} numbers and the like in one file; rules on settings did not see all");
+                "more numbers, or longer keys, in one file than are kept; rules on settings did not see all".to_owned();
             parsed.skipped.push((GapKind::OverLimit, why));
         }
         parsed.children.extend(children(&self.data, kind, file));

@@ -15,6 +15,9 @@ pub enum Format {
     Rar,
     Cab,
     DiskImage,
+    /// Another archive or compressed file that is known and not opened: `ar`, cpio, RPM, LZ4, LZMA, compress, lzip,
+    /// SquashFS, LZO.
+    Packed,
     Asar,
     Pdf,
     Ole,
@@ -81,6 +84,7 @@ impl Format {
             Self::SevenZip => ("7z", Group::Archive),
             Self::Rar => ("rar", Group::Archive),
             Self::Cab => ("cab", Group::Archive),
+            Self::Packed => ("packed", Group::Archive),
             Self::DiskImage => ("disk-image", Group::Archive),
             Self::Asar => ("asar", Group::Archive),
             Self::Pdf => ("pdf", Group::Document),
@@ -111,7 +115,7 @@ impl Format {
     /// The format that the bytes are in, if they are in one that is known.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         /// First bytes that no text begins with.
-        const MAGIC: [(&[u8], Format); 29] = [
+        const MAGIC: [(&[u8], Format); 39] = [
             (b"PK\x03\x04", Format::Zip),
             (b"PK\x05\x06", Format::Zip),
             (b"PK\x07\x08PK\x03\x04", Format::Zip),
@@ -122,6 +126,16 @@ impl Format {
             (b"Rar!\x1a\x07", Format::Rar),
             (b"MSCF\x00\x00\x00\x00", Format::Cab),
             (b"xar!\x00\x1c", Format::DiskImage),
+            (b"!<arch>\n", Format::Packed),
+            (b"070701", Format::Packed),
+            (b"070707", Format::Packed),
+            (b"\xed\xab\xee\xdb", Format::Packed),
+            (b"\x04\x22\x4d\x18", Format::Packed),
+            (b"\x5d\x00\x00\x80\x00\xff", Format::Packed),
+            (b"\x1f\x9d\x90", Format::Packed),
+            (b"LZIP\x01", Format::Packed),
+            (b"hsqs", Format::Packed),
+            (b"\x89LZO\x00", Format::Packed),
             (b"\x04\x00\x00\x00", Format::Asar),
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format::Ole),
             (b"\x89PNG\r\n\x1a\n", Format::Png),

@@ -26,7 +26,6 @@ pub fn source(text: &str) -> (String, Vec<usize>) {
             '\n' => out.push('\n'),
             '\t' => out.push_str("    "),
             '\r' => {}
-            '#' if out.ends_with('#') => out.push_str("\\#"),
             c => push(&mut out, c),
         }
     }
@@ -38,7 +37,10 @@ fn push(out: &mut String, c: char) {
     let is_hidden = is_ignorable(c)
         || c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}');
-    if is_hidden {
+    if c == '#' && out.ends_with('#') {
+        // Each of a row, so that no two are left side by side.
+        out.push_str("\\#");
+    } else if is_hidden {
         out.push_str(&format!("\\u{{{:x}}}", c as u32));
     } else {
         out.push(c);
@@ -47,7 +49,6 @@ fn push(out: &mut String, c: char) {
 
 /// CI systems act on `::command::` where a line starts, and on `##[command]` and `##vso[command]` anywhere.
 fn without_log_commands(text: String) -> String {
-    let text = if text.contains("##") { text.replace("##", "#\\#") } else { text };
     if text.trim_start().starts_with("::") { format!("\\{text}") } else { text }
 }
 
@@ -104,6 +105,11 @@ pub fn wrapped(text: &str, width: usize) -> String {
         if used > 0 && used + 1 + own > width {
             out.push('\n');
             used = 0;
+            // CI systems look at the start of each line.
+            if word.starts_with("::") {
+                out.push('\\');
+                used = 1;
+            }
         } else if used > 0 {
             out.push(' ');
             used += 1;

@@ -11,7 +11,7 @@ use crate::hashes::{Cover, FileHash, IGNORE_FILES, Sha256};
 use crate::limits::Limits;
 use crate::package::{SkillPath, open_unfollowed};
 use crate::parse::Kind;
-use crate::parse::format::Format;
+use crate::parse::format::Group;
 
 use super::strict;
 
@@ -71,14 +71,10 @@ impl Part {
             // Settings in hidden places steer programs.
             Kind::Json | Kind::Yaml | Kind::Toml | Kind::Ini if is_hidden => Self::Code,
             Kind::Json | Kind::Yaml | Kind::Toml | Kind::Ini => Self::Inert,
-            Kind::Binary(format) if is_picture(format) => Self::Inert,
+            Kind::Binary(format) if matches!(format.group(), Group::Media | Group::Font) => Self::Inert,
             _ => Self::Code,
         }
     }
-}
-
-fn is_picture(format: Format) -> bool {
-    matches!(format.name(), "png" | "jpeg" | "gif" | "webp" | "bmp" | "ico" | "tiff" | "wav" | "mp3" | "ogg" | "flac")
 }
 
 /// One file of an installed skill.

@@ -255,7 +255,7 @@ fn version_is_that_of_the_package() {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a closed pipe cannot be had through the builder")]
-fn reader_that_leaves_is_no_error() {
+fn reader_that_leaves_is_told_nothing_and_nothing_is_called_clean() {
     let (reader, writer) = io::pipe().expect("a pipe");
     drop(reader);
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_skillscan"))
@@ -265,7 +265,7 @@ fn reader_that_leaves_is_no_error() {
         .stderr(Stdio::piped())
         .output()
         .expect("the program starts");
-    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(2), &b""[..]));
 }
 
 #[test]

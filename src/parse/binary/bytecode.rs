@@ -10,7 +10,6 @@ use crate::artifact::Op;
 use crate::fact::{Fact, FactKind};
 use crate::finding::GapKind;
 use crate::limits::Limits;
-use crate::parse::format::Format;
 use crate::parse::{Child, Kind, Parsed, is_text};
 use crate::text;
 
@@ -357,10 +356,7 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Parsed {
         let made = lines.join("\n").into_bytes();
         parsed.children.push(Child::made(Op::Bytecode, 0..bytes.len(), made).of_kind(Kind::Text));
     }
-    let known = reader.blobs.iter().filter(|blob| bytes.get((*blob).clone()).and_then(Format::of).is_some());
-    for blob in known.take(limits.decode_blobs) {
-        parsed.children.push(Child::cut(Op::Bytecode, bytes, blob.clone()));
-    }
+    super::strings::add_blobs(&mut parsed, bytes, &reader.blobs, Op::Bytecode, limits);
     parsed
 }
 

@@ -3,10 +3,9 @@
 
 use super::field::Order::{self, Big, Little};
 use super::strings;
-use crate::artifact::Op;
 use crate::fact::{Fact, FactKind};
 use crate::limits::Limits;
-use crate::parse::{Child, Kind, Parsed};
+use crate::parse::Parsed;
 
 mod shortcut;
 mod wasm;
@@ -92,7 +91,7 @@ pub fn pe(bytes: &[u8], limits: &Limits) -> Parsed {
         let mut parsed = Parsed::default();
         let fact = Fact::new(FactKind::File, 0..bytes.len().min(2), "begins like a program of DOS").label("mz");
         parsed.facts.push(fact);
-        add_strings(&mut parsed, bytes, limits);
+        strings::add(&mut parsed, bytes, RUN, limits);
         return parsed;
     };
     let is_library = Little.u16(bytes, header.saturating_add(22)).is_some_and(|flags| flags & 0x2000 != 0);
@@ -162,7 +161,7 @@ fn program(bytes: &[u8], limits: &Limits, name: &str, header: Header) -> Parsed 
         fact = fact.label("packed");
     }
     parsed.facts.push(fact);
-    add_strings(&mut parsed, bytes, limits);
+    strings::add(&mut parsed, bytes, RUN, limits);
     parsed
 }
 
@@ -172,12 +171,4 @@ fn is_packed(bytes: &[u8]) -> bool {
     let last = bytes.get(bytes.len().saturating_sub(ENDS)..).unwrap_or(b"");
     let holds = |part: &[u8], name: &[u8]| memchr::memmem::find(part, name).is_some();
     holds(first, b"UPX0") || holds(first, b"UPX1") || holds(first, b"UPX!") || holds(last, b"UPX!")
-}
-
-/// Printable text of a program as a part of its own.
-fn add_strings(parsed: &mut Parsed, bytes: &[u8], limits: &Limits) {
-    let text = strings::printable(bytes, RUN, limits.inflated_bytes);
-    if !text.is_empty() {
-        parsed.children.push(Child::made(Op::Strings, 0..bytes.len(), text).of_kind(Kind::Text));
-    }
 }

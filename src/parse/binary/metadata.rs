@@ -39,7 +39,8 @@ pub(super) struct Metadata<'a> {
     children: Vec<Child>,
     rest: Vec<u8>,
     rest_range: Range<usize>,
-    is_over: bool,
+    /// Whether something was left out.
+    pub(super) is_over: bool,
 }
 
 impl<'a> Metadata<'a> {
@@ -73,7 +74,11 @@ impl<'a> Metadata<'a> {
         let bytes = self.bytes;
         let Some(range) = trimmed(bytes, range) else { return };
         let Some(text) = bytes.get(range.clone()) else { return };
-        if text.len() < SHORTEST || text.len() > self.uncut {
+        if text.len() < SHORTEST {
+            return;
+        }
+        if text.len() > self.uncut {
+            self.is_over = true;
             return;
         }
         self.uncut -= text.len();
@@ -95,7 +100,8 @@ impl<'a> Metadata<'a> {
     /// Printable text in a part that is not text as a whole.
     pub(super) fn strings(&mut self, range: Range<usize>) {
         let part = self.bytes.get(range.clone()).unwrap_or(b"");
-        let text = strings::printable(part, SHORTEST, self.left);
+        let (text, is_whole) = strings::printable(part, SHORTEST, self.left);
+        self.is_over |= !is_whole;
         self.made(range, text);
     }
 
@@ -103,6 +109,7 @@ impl<'a> Metadata<'a> {
     pub(super) fn utf16(&mut self, range: Range<usize>, order: Order) {
         let part = self.bytes.get(range.clone()).unwrap_or(b"");
         // No more is decoded than may be kept.
+        self.is_over |= part.len() > self.left;
         let part = part.get(..part.len().min(self.left)).unwrap_or(part);
         self.made(range, order.text(part).into_bytes());
     }

@@ -10,7 +10,6 @@ use crate::artifact::Op;
 use crate::fact::{Fact, FactKind, Place};
 use crate::finding::{GapKind, Role};
 use crate::limits::Limits;
-use crate::parse::format::Format;
 use crate::parse::{Child, Kind, Parsed, is_text};
 use crate::text;
 
@@ -386,8 +385,5 @@ fn children(parsed: &mut Parsed, machine: &Machine, bytes: &[u8], limits: &Limit
     if is_text(bytes.get(..bytes.len().min(4096)).unwrap_or(b"")) {
         parsed.children.push(Child::cut(Op::Pickle, bytes, whole).of_kind(Kind::Shell));
     }
-    let known = machine.blobs.iter().filter(|blob| bytes.get((*blob).clone()).and_then(Format::of).is_some());
-    for blob in known.take(limits.decode_blobs) {
-        parsed.children.push(Child::cut(Op::Pickle, bytes, blob.clone()));
-    }
+    super::strings::add_blobs(parsed, bytes, &machine.blobs, Op::Pickle, limits);
 }

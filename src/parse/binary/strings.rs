@@ -1,10 +1,18 @@
 //! Printable text inside bytes that are not text. Refuses to guess at encodings
 //! beyond UTF-8 and the UTF-16 of Windows: any two bytes are a Chinese letter.
 
+use std::ops::Range;
+
+use crate::artifact::Op;
+use crate::finding::GapKind;
+use crate::limits::Limits;
+use crate::parse::format::Format;
+use crate::parse::{Child, Kind, Parsed};
+
 /// Runs of at least `least` visible characters, one a line, in at most `most` bytes.
 ///
-/// Line breaks inside a run stay, so that a script in a program is found whole.
-pub fn printable(bytes: &[u8], least: usize, most: usize) -> Vec<u8> {
+/// Line breaks inside a run stay, so that a script in a program is found whole. Says whether that is all.
+pub fn printable(bytes: &[u8], least: usize, most: usize) -> (Vec<u8>, bool) {
     let mut out = Vec::new();
     let mut at = 0;
     while at < bytes.len() && out.len() < most {
@@ -23,7 +31,33 @@ pub fn printable(bytes: &[u8], least: usize, most: usize) -> Vec<u8> {
         }
         at = end.max(at + 1);
     }
-    out
+    let is_whole = out.len() < most;
+    (out, is_whole)
+}
+
+/// Printable text of a whole file as a part of its own; what does not fit is a gap.
+pub(super) fn add(parsed: &mut Parsed, bytes: &[u8], least: usize, limits: &Limits) {
+    let (text, is_whole) = printable(bytes, least, limits.inflated_bytes);
+    if !is_whole {
+        let why = format!("only the first {} bytes of its text were read", limits.inflated_bytes);
+        parsed.skipped.push((GapKind::OverLimit, why));
+    }
+    if !text.is_empty() {
+        parsed.children.push(Child::made(Op::Strings, 0..bytes.len(), text).of_kind(Kind::Text));
+    }
+}
+
+/// Constants of bytes that are files of a known format, as parts; what is more than a few is a gap.
+pub(super) fn add_blobs(parsed: &mut Parsed, bytes: &[u8], blobs: &[Range<usize>], op: Op, limits: &Limits) {
+    let known = blobs.iter().filter(|blob| bytes.get((*blob).clone()).and_then(Format::of).is_some());
+    for (at, blob) in known.enumerate() {
+        if at == limits.decode_blobs {
+            let why = format!("more than {} files in one", limits.decode_blobs);
+            parsed.skipped.push((GapKind::OverLimit, why));
+            return;
+        }
+        parsed.children.push(Child::cut(op, bytes, blob.clone()));
+    }
 }
 
 /// Whether bytes read as text, a few odd ones aside: one control byte must not hide a whole text.

@@ -32,7 +32,7 @@ impl Place {
             .iter()
             .chain(std::iter::once(&self.key))
             .filter(|key| !key.is_empty())
-            .cloned()
+            .map(String::as_str)
             .collect::<Vec<_>>()
             .join(".")
     }

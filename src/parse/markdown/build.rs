@@ -1,5 +1,6 @@
 //! Turns the parser's events into blocks with sections, links and offsets.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -32,7 +33,7 @@ pub(super) fn blocks(text: &str, part: Range<usize>, document: &mut Document) {
     let mut builder =
         Builder { text, document, open: None, links: Vec::new(), quotes: 0, lists: 0, row: 0, stack: vec![0] };
     let mut events = Parser::new_ext(body, options).into_offset_iter();
-    let mut used: Vec<String> = Vec::new();
+    let mut used: HashSet<String> = HashSet::new();
     for (event, range) in events.by_ref() {
         let range = range.start + start..range.end + start;
         if let Event::Start(
@@ -40,7 +41,7 @@ pub(super) fn blocks(text: &str, part: Range<usize>, document: &mut Document) {
             | Tag::Image { id, .. },
         ) = &event
         {
-            used.push(id.to_lowercase());
+            used.insert(id.to_lowercase());
         }
         builder.event(event, range);
     }
@@ -256,9 +257,18 @@ fn bare_links(block: &mut Block) {
         )
     });
     let is_code = matches!(block.kind, BlockKind::Code(_));
+    // A line may hold very many.
+    let mut last: Option<(*const u8, bool)> = None;
+    let mut downloads = |at: usize| {
+        let line = line_around(&block.text, at);
+        match last {
+            Some((start, is_download)) if start == line.as_ptr() => is_download,
+            _ => last.insert((line.as_ptr(), DOWNLOAD.is_match(line))).1,
+        }
+    };
     let found: Vec<_> = BARE
         .find_iter(&block.text)
-        .filter(|found| !is_code || DOWNLOAD.is_match(line_around(&block.text, found.start())))
+        .filter(|found| !is_code || downloads(found.start()))
         .map(|found| {
             let target = found.as_str().trim_end_matches(['.', ',', ';', ':', '!', '?']);
             (target.to_owned(), found.start()..found.start() + target.len())

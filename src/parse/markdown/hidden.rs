@@ -7,7 +7,7 @@ use regex::Regex;
 
 use crate::text;
 
-use super::{BlockKind, Document};
+use super::{Block, BlockKind, Document};
 
 /// What keeps text from being shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,9 @@ static SHOWN_AGAIN: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// Bytes of the longest tag that is looked at.
+const TAG: usize = 16 * 1024;
+
 /// Elements that have no content.
 const VOID: [&str; 14] =
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
@@ -95,16 +98,18 @@ pub(super) fn collect(text: &str, document: &mut Document) {
             if whole.start() < last_end || in_code(document, whole.start()) {
                 continue;
             }
-            let Some(open_end) = text.get(whole.start()..).and_then(|t| t.find('>')).map(|at| whole.start() + at + 1)
-            else {
-                continue;
-            };
             let name = name.as_str().to_ascii_lowercase();
+            if VOID.contains(&name.as_str()) {
+                continue;
+            }
+            // Of a tag that is longer than any, what follows its start is hidden.
+            let near = text.as_bytes().iter().skip(whole.start()).take(TAG).position(|byte| *byte == b'>');
+            let open_end = near.map_or(whole.end(), |at| whole.start() + at + 1);
             // A style hides whatever a class shows again.
             let is_by_class = tag.name("class").is_some()
                 && !HIDING_TAG.is_match(&format!("<x {}", text::slice(text, whole.end()..open_end)));
             let shows = || SHOWN_AGAIN.is_match(text::slice(text, whole.start()..open_end));
-            if VOID.contains(&name.as_str()) || (is_by_class && shows()) {
+            if is_by_class && shows() {
                 continue;
             }
             let close = format!("</{name}");
@@ -171,6 +176,12 @@ fn elements(lower: &str, open: &str, document: &Document, found: &mut Vec<Hidden
 fn in_code(document: &Document, offset: usize) -> bool {
     document.block_at(offset).is_some_and(|index| {
         let block = &document.blocks[index];
-        matches!(block.kind, BlockKind::Code(_)) || block.code.iter().any(|code| code.range.contains(&offset))
+        matches!(block.kind, BlockKind::Code(_)) || is_in_span(block, offset)
     })
+}
+
+/// Whether an offset lies in a code span, which stand in order of place.
+fn is_in_span(block: &Block, offset: usize) -> bool {
+    let next = block.code.partition_point(|code| code.range.start <= offset);
+    next.checked_sub(1).and_then(|at| block.code.get(at)).is_some_and(|code| code.range.contains(&offset))
 }

@@ -43,6 +43,7 @@ pub(super) fn read(found: &mut Metadata<'_>, whole: Range<usize>) {
     while let Some(link) = queue.pop() {
         let Some(at) = order.u32(tiff, link).filter(|at| *at >= 8 && seen.insert(*at)) else { continue };
         if found.entries == 0 {
+            found.is_over = true;
             return;
         }
         found.entries -= 1;
@@ -54,6 +55,7 @@ pub(super) fn read(found: &mut Metadata<'_>, whole: Range<usize>) {
 fn directory(found: &mut Metadata<'_>, tiff: &[u8], order: Order, at: usize, offset: usize, queue: &mut Vec<usize>) {
     let count = order.u16(tiff, at).unwrap_or(0);
     queue.push(at + 2 + 12 * count);
+    found.is_over |= count > found.entries;
     for index in 0..count.min(found.entries) {
         found.entries -= 1;
         let Some(entry) = entry(tiff, order, at + 2 + 12 * index) else { return };

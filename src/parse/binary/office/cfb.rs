@@ -63,6 +63,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Compound> {
     let mut small_streams = Vec::new();
     let mut small_place = 0..0;
     let mut small_budget = 0_usize;
+    is_whole &= directory.len() / ENTRY <= ENTRIES;
     for entry in directory.chunks_exact(ENTRY).take(ENTRIES) {
         let Some(entry) = Entry::read(entry) else { continue };
         if entry.kind == ROOT {

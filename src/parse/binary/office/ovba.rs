@@ -57,7 +57,12 @@ pub(super) fn sources(bytes: &[u8], most: usize) -> Vec<Source> {
     let mut left = most;
     let mut end = 0_usize;
     for first in SOURCE.find_iter(bytes) {
-        let Some(start) = container(bytes, first.start()).filter(|start| *start >= end && left > 0) else { continue };
+        let Some(start) = container(bytes, first.start()).filter(|start| *start >= end) else { continue };
+        if left == 0 {
+            // There is one more, and no room for it.
+            found.push(Source { range: start..start, text: Vec::new(), is_whole: false });
+            break;
+        }
         let source = decompress(bytes, start, left);
         if !source.text.get(..FIRST.len()).is_some_and(|text| text.eq_ignore_ascii_case(FIRST)) {
             continue;

@@ -113,9 +113,10 @@ pub(crate) fn analyze(
     gaps.extend(pattern_gaps);
     // What the user leaves out takes no part in what is joined either.
     found.retain(|finding| !policy.ignores(&finding.rule));
-    let found = distinct(&expanded, found, limits);
+    let found = distinct(&expanded, found, &mut gaps);
     let reader = context::Reader::new(&input);
-    let mut findings: Vec<Weighed> = found.into_iter().map(|finding| reader.weigh(finding)).collect();
+    let findings = found.into_iter().map(|finding| reader.weigh(finding)).collect();
+    let mut findings = listed(&expanded, findings, limits);
     let joined = join::findings(&input, &findings);
     findings.extend(joined);
     let mut inventory = Inventory::take(&input);
@@ -131,8 +132,11 @@ pub(crate) fn analyze(
     Analysis { expanded, findings, gaps, inventory }
 }
 
+/// Findings of one rule in one file that are weighed.
+const WEIGHED: usize = 1000;
+
 /// One finding a rule and place: the same bytes seen by two engines, or in two layers, are one finding.
-fn distinct(expanded: &Expanded, found: Vec<Finding>, limits: &Limits) -> Vec<Finding> {
+fn distinct(expanded: &Expanded, found: Vec<Finding>, gaps: &mut Vec<Gap>) -> Vec<Finding> {
     let mut placed: Vec<(Span, Finding)> = found.into_iter().map(|f| (expanded.arena.locate(f.span()).0, f)).collect();
     // Strongest first, then innermost: what was decoded says more than its wrapping.
     placed.sort_by(|(a_span, a), (b_span, b)| {
@@ -152,15 +156,36 @@ fn distinct(expanded: &Expanded, found: Vec<Finding>, limits: &Limits) -> Vec<Fi
             .take_while(|(at, f)| f.rule == finding.rule && at.artifact == span.artifact)
             .any(|(at, _)| at.overlaps(span));
         let count = counts.entry((finding.rule.clone(), span.artifact)).or_default();
-        if repeats
-            || (*count >= limits.findings_per_rule && finding.severity < Severity::High)
-            || *count >= 4 * limits.findings_per_rule
-        {
+        if repeats {
             continue;
         }
         *count += 1;
+        if *count > WEIGHED {
+            if *count == WEIGHED + 1 {
+                let why = format!("`{}` fires more than {WEIGHED} times; the rest was not weighed", finding.rule);
+                gaps.push(Gap::new(GapKind::OverLimit, expanded.arena.get(span.artifact).path.shown(), why));
+            }
+            continue;
+        }
         kept.push((span, finding));
     }
     kept.sort_by(|(a_span, a), (b_span, b)| (a_span, &a.rule).cmp(&(b_span, &b.rule)));
     kept.into_iter().map(|(_, finding)| finding).collect()
+}
+
+/// Those that are listed of each rule and file. What stands as it is and what is quoted count apart, so that no pile of
+/// quotations hides what is none.
+fn listed(expanded: &Expanded, findings: Vec<Weighed>, limits: &Limits) -> Vec<Weighed> {
+    let mut counts: HashMap<(RuleId, crate::artifact::ArtifactId, usize), usize> = HashMap::new();
+    let key = |weighed: &Weighed| {
+        let (finding, steps) = (&weighed.finding, weighed.context.len().min(2));
+        (finding.rule.clone(), expanded.arena.locate(finding.span()).0.artifact, steps)
+    };
+    let mut is_listed = |weighed: &Weighed| {
+        let count = counts.entry(key(weighed)).or_default();
+        *count += 1;
+        let most = if weighed.finding.severity < Severity::High { 1 } else { 4 } * limits.findings_per_rule;
+        *count <= most
+    };
+    findings.into_iter().filter(|weighed| is_listed(weighed)).collect()
 }

@@ -142,6 +142,29 @@ impl Finding {
         self
     }
 
+    /// Makes it about the place of another piece of its evidence, which takes this one's.
+    pub(crate) fn swap(&mut self, at: usize) {
+        if let [first, rest @ ..] = self.evidence.as_mut_slice()
+            && let Some(other) = at.checked_sub(1).and_then(|at| rest.get_mut(at))
+        {
+            std::mem::swap(&mut first.span, &mut other.span);
+        }
+    }
+
+    /// Leaves a few of the pieces of evidence that are noted as places of the same kind.
+    pub(crate) fn shorten(&mut self, same: &str) {
+        const SHOWN: usize = 7;
+        let mut left = SHOWN;
+        self.evidence.retain_mut(|evidence| {
+            let is_same = evidence.note == same;
+            if is_same {
+                evidence.note = "also here".to_owned();
+                left = left.wrapping_sub(1);
+            }
+            !is_same || left < SHOWN
+        });
+    }
+
     /// All evidence, the primary one first.
     pub fn evidence(&self) -> &[Evidence] {
         &self.evidence

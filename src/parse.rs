@@ -309,6 +309,15 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// Keeps a program to follow values in; what of it lies too deep for that is a gap.
+    fn follow(&mut self, module: Option<crate::flow::ir::Module>) {
+        if module.as_ref().is_some_and(|module| module.coarse) {
+            let why = "nested too deeply, or too large, to follow values in all of it".to_owned();
+            self.skipped.push((GapKind::OverLimit, why));
+        }
+        self.module = module.map(Box::new);
+    }
+
     /// Takes `text` from the room there is for code; whether there was enough.
     fn has_room_for(&mut self, text: &str, limits: &Limits) -> bool {
         let fits = text.len() <= limits.code_bytes;

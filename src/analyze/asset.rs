@@ -145,11 +145,16 @@ fn repository(artifact: &Artifact, bare: &HashSet<String>) -> Option<Fact> {
     let at = parts.iter().position(is_own).or_else(|| {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let folder = folder.strip_suffix("/hooks").unwrap_or(if folder == "hooks" { "" } else { folder });
-        bare.contains(folder).then(|| folder.split('/').count().wrapping_sub(1))
-    })?;
+        bare.contains(folder).then(|| folder.split('/').filter(|part| !part.is_empty()).count())
+    });
+    // The folder itself, where its name says what it is.
+    let at = match parts.iter().position(is_own) {
+        Some(own) => own + 1,
+        None => at?,
+    };
     let mut fact = Fact::new(FactKind::File, 0..0, "belongs to a repository's own data");
     fact = fact.label("vcs");
-    let inside = parts.get(at + 1..).unwrap_or(&[]);
+    let inside = parts.get(at..).unwrap_or(&[]);
     if let [.., "hooks", name] = inside
         && !name.ends_with(".sample")
     {
@@ -178,7 +183,12 @@ fn repository(artifact: &Artifact, bare: &HashSet<String>) -> Option<Fact> {
             "gitproxy",
             "uploadpack",
         ];
-        let is_setting = |line: &str| RUNS.iter().any(|key| line.trim_start().starts_with(key));
+        // A setting may stand behind the name of its section.
+        let is_setting = |line: &str| {
+            let line = line.trim_start();
+            let behind = line.split_once(']').map_or("", |(_, behind)| behind.trim_start());
+            RUNS.iter().any(|key| line.starts_with(key) || behind.starts_with(key))
+        };
         if source.lines().any(is_setting) {
             fact = fact.label("vcs:config-runs");
         }

@@ -284,6 +284,9 @@ fn arguments(command: &Command) -> Vec<&str> {
     all
 }
 
+/// Options of `find` that start a command for each file.
+const RUNS: [&str; 4] = ["-exec", "-execdir", "-ok", "-okdir"];
+
 /// Paths that a command reads, writes and deletes.
 fn places(command: &Command) -> (Vec<&str>, Vec<&str>, Vec<&str>) {
     let mut read: Vec<&str> = command.inputs.iter().map(String::as_str).collect();
@@ -296,16 +299,24 @@ fn places(command: &Command) -> (Vec<&str>, Vec<&str>, Vec<&str>) {
         "rm" | "rmdir" | "shred" | "unlink" | "del" | "srm" | "remove-item" | "rd" | "trash" => {
             deleted.extend(operands())
         }
-        "find" if flag("-delete") || (flag("-exec") && (flag("rm") || flag("shred"))) => {
-            deleted.extend(operands().take(1));
+        "find" if flag("-delete") || (RUNS.iter().any(|runs| flag(runs)) && (flag("rm") || flag("shred"))) => {
+            let starts = command.args.iter().map(String::as_str).skip_while(|arg| matches!(*arg, "-H" | "-L" | "-P"));
+            deleted
+                .extend(starts.take_while(|arg| !arg.starts_with(['-', '!', '('])).filter(|arg| looks_like_path(arg)));
         }
         "tee" | "touch" | "mkdir" => written.extend(operands()),
         "cp" | "mv" | "ln" | "install" | "rsync" | "scp" | "ditto" | "copy" | "move" | "xcopy" => {
-            let all: Vec<&str> = operands().collect();
-            if let Some((last, rest)) = all.split_last() {
-                written.push(last);
-                read.extend(rest);
-            }
+            let into = folder_of(command);
+            let plain =
+                command.args.iter().map(String::as_str).filter(|arg| !arg.starts_with('-') && Some(*arg) != into);
+            let all: Vec<&str> = plain.collect();
+            let (to, from) = match (into, all.split_last()) {
+                (Some(into), _) => (into, all.as_slice()),
+                (None, Some((last, rest))) => (*last, rest),
+                (None, None) => ("", all.as_slice()),
+            };
+            written.extend(Some(to).filter(|to| looks_like_path(to)));
+            read.extend(from.iter().filter(|path| looks_like_path(path)));
         }
         "sed" | "perl" if command.args.iter().any(|arg| arg.starts_with("-i") || arg.starts_with("-pi")) => {
             written.extend(operands());
@@ -330,9 +341,24 @@ fn places(command: &Command) -> (Vec<&str>, Vec<&str>, Vec<&str>) {
     (read, written, deleted)
 }
 
+/// The folder that `-t` or `--target-directory` names, into which all others go.
+fn folder_of(command: &Command) -> Option<&str> {
+    let mut args = command.args.iter().map(String::as_str);
+    while let Some(arg) = args.next() {
+        if matches!(arg, "-t" | "--target-directory") && matches!(command.name.as_str(), "cp" | "mv" | "ln" | "install")
+        {
+            return args.next();
+        }
+        if let Some(folder) = arg.strip_prefix("--target-directory=") {
+            return Some(folder);
+        }
+    }
+    None
+}
+
 /// Whether a word may name a file; spares the many that do not from being compared.
 fn looks_like_path(word: &str) -> bool {
-    word.len() <= 512
+    word.len() <= 4096
         && !word.contains("://")
         && (word.contains(['/', '\\', '~', '.', '*', '%', '$']))
         && !word.contains('\n')

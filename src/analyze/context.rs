@@ -4,11 +4,13 @@
 //! Judged by structure alone, never by what a package says it is; and void
 //! where something in the package tells people or programs to run it.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::pattern::SAME;
 use super::{Input, Weighed, supply};
 use crate::artifact::{Artifact, ArtifactId, Op, Span};
 use crate::fact::FactKind;
@@ -90,8 +92,21 @@ impl<'a> Reader<'a> {
     }
 
     /// The finding with its context.
-    pub(super) fn weigh(&self, finding: Finding) -> Weighed {
-        let context = self.context(&finding).unwrap_or_default();
+    pub(super) fn weigh(&self, mut finding: Finding) -> Weighed {
+        let mut context = self.context(&finding).unwrap_or_default();
+        // A quotation in front of it takes nothing from what stands below.
+        for at in 1..finding.evidence().len() {
+            if context.is_empty() || finding.evidence()[at].note != SAME {
+                break;
+            }
+            let mut other = finding.clone();
+            other.swap(at);
+            let less = self.context(&other).unwrap_or_default();
+            if less.len() < context.len() {
+                (finding, context) = (other, less);
+            }
+        }
+        finding.shorten(SAME);
         let context = context.into_iter().map(|(kind, (span, why))| Context { kind, span, why }).collect();
         Weighed { finding, context }
     }
@@ -208,8 +223,7 @@ impl<'a> Reader<'a> {
                 add(ContextKind::Negated, comment.clone(), "the comment above warns of it");
             }
         }
-        let before = artifact.get(range.start.saturating_sub(400)..range.start);
-        let line = text::view(before.rsplit(|b| *b == b'\n').next().unwrap_or(b""));
+        let line = line_before(artifact, range.start);
         let own = text::view(artifact.get(range.start..range.end.min(range.start + 4000)));
         if is_pattern(&own) || (artifact.kind == Kind::Shell && is_search(&line)) {
             add(ContextKind::PatternTable, range, "is written as a search pattern");
@@ -310,31 +324,35 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// What stands before a place in its line, or the end of it.
+fn line_before(artifact: &Artifact, at: usize) -> Cow<'_, str> {
+    let before = artifact.get(at.saturating_sub(400)..at);
+    text::view(before.rsplit(|byte| *byte == b'\n').next().unwrap_or(b""))
+}
+
 /// Whether the line of a place gives a string of a YARA rule: `$name = …`.
 fn is_yara_string(artifact: &Artifact, at: usize) -> bool {
-    let before = artifact.get(at.saturating_sub(400)..at);
-    let line = text::view(before.rsplit(|b| *b == b'\n').next().unwrap_or(b""));
+    let line = line_before(artifact, at);
     let name = line.trim_start().strip_prefix('$').and_then(|rest| rest.split_once('='));
     name.is_some_and(|(name, _)| name.trim_end().chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
 }
 
 /// Whether text carries the signs of a regular expression.
 fn is_pattern(text: &str) -> bool {
-    ["\\s", "\\b", "\\|", ".*", "[^", "(?:", "\\.", "\\d", "\\w", "\\$", "(?i"]
-        .iter()
-        .filter(|sign| text.contains(**sign))
-        .count()
-        >= 1
-        && (text.contains("\\s")
-            || text.contains(".*")
-            || text.contains("\\|")
-            || text.contains("[^")
-            || text.contains("(?")
-            || text.contains("\\b"))
+    ["\\s", ".*", "\\|", "[^", "(?", "\\b"].iter().any(|sign| text.contains(sign))
 }
 
-/// Whether a shell line searches for text rather than running it.
-fn is_search(line: &str) -> bool {
-    let mut words = line.split(|c: char| c.is_whitespace() || matches!(c, '|' | '(' | '$' | ';' | '&'));
+/// Whether what follows in a shell line is searched for rather than run: the command that has begun there is a search.
+fn is_search(before: &str) -> bool {
+    let (mut start, mut quote) = (0, None);
+    for (at, c) in before.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '|' | '(' | ';' | '&' | '`') => start = at + 1,
+            _ => {}
+        }
+    }
+    let mut words = before.get(start..).unwrap_or("").split_whitespace();
     words.any(|word| matches!(word, "grep" | "egrep" | "rg" | "ag" | "ack" | "fgrep"))
 }

@@ -32,6 +32,9 @@ struct Hit<'a> {
     is_defanged: bool,
 }
 
+/// Places of one indicator in one file that are told.
+const PLACES: usize = 200;
+
 /// Takes a place and what is listed there.
 type Sink<'s, 'a> = &'s mut dyn FnMut(Range<usize>, &'a Indicator);
 
@@ -43,12 +46,18 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     }
     let mut hits: Vec<Hit<'_>> = Vec::new();
     let mut undone: HashMap<ArtifactId, bool> = HashMap::new();
+    let mut counts: HashMap<(ArtifactId, *const Indicator), usize> = HashMap::new();
     for artifact in input.expanded.arena.iter() {
         if let Some(indicator) = digest(input, artifact).and_then(|digest| indicators.digest(&digest)) {
             // About the file as a whole: what its first byte is part of does not matter.
             hits.push(Hit { span: Span::new(artifact.id, 0..0), indicator, is_defanged: false });
         }
         let mut add = |range: Range<usize>, indicator, is_defanged: bool| {
+            let count = counts.entry((artifact.id, std::ptr::from_ref::<Indicator>(indicator))).or_default();
+            *count += 1;
+            if *count > PLACES {
+                return;
+            }
             let span = Span::new(artifact.id, range);
             let is_defanged = is_defanged && !is_undone(input, span, &mut undone);
             hits.push(Hit { span, indicator, is_defanged });
@@ -377,10 +386,12 @@ fn packages<'a>(indicators: &'a Indicators, artifact: &Artifact, sink: Sink<'_, 
             let place = start..start + line.trim_ascii_end().len();
             start += line.len();
             let Ok(line) = std::str::from_utf8(line) else { continue };
-            let mut words =
-                line.split_whitespace().skip_while(|word| matches!(*word, "require" | "replace" | "=>" | "("));
-            if let (Some(name), Some(version)) = (words.next(), words.next()) {
-                check(&[Kind::Go], name, version.trim_end_matches("/go.mod"), place);
+            // Of what is replaced, and of what takes its place.
+            for side in line.split("=>") {
+                let mut words = side.split_whitespace().skip_while(|word| matches!(*word, "require" | "replace" | "("));
+                if let (Some(name), Some(version)) = (words.next(), words.next()) {
+                    check(&[Kind::Go], name, version.trim_end_matches("/go.mod"), place.clone());
+                }
             }
         }
     }

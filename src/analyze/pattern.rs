@@ -59,17 +59,25 @@ impl<'r> Worker<'r> {
                 let Some(meta) = input.rules.get(&id).map(|r| &r.meta) else { continue };
                 let said = Said::new(meta, &rule);
                 let Some(spans) = said.places(artifact, &rule, &input.rules.hosts) else { continue };
-                let first = spans.first().copied().unwrap_or(Span::new(artifact.id, 0..artifact.bytes.len().min(1)));
+                let whole = (Span::new(artifact.id, 0..artifact.bytes.len().min(1)), 0);
+                let (first, pattern) = spans.first().copied().unwrap_or(whole);
                 let Said { severity, confidence, message, .. } = said;
                 let finding = Finding::new(id, severity, confidence, message, first, meta.title.clone());
-                found.push(finding.with(
-                    spans.into_iter().skip(1).take(PLACES).map(|span| Evidence::new(span, Role::Context, "also here")),
-                ));
+                let (same, others): (Vec<_>, Vec<_>) = spans.into_iter().skip(1).partition(|(_, of)| *of == pattern);
+                let same = same.into_iter().map(|(span, _)| Evidence::new(span, Role::Context, SAME));
+                let others =
+                    others.into_iter().take(PLACES).map(|(span, _)| Evidence::new(span, Role::Context, "also here"));
+                found.push(finding.with(same.chain(others)));
             }
         }
         found
     }
 }
+
+/// Notes another place of the string that the finding is about: it may stand in other surroundings.
+pub(super) const SAME: &str = "the same here";
+/// Places of one string that are looked at.
+const LOOKED_AT: usize = 64;
 
 /// What a YARA rule says in its `meta`, or its page where it does not.
 struct Said<'m> {
@@ -101,10 +109,11 @@ impl<'m> Said<'m> {
         said
     }
 
-    /// Where its strings stand, but for addresses of no interest; `None` if it is about no other addresses.
-    fn places(&self, artifact: &Artifact, rule: &Rule<'_, '_>, hosts: &Hosts) -> Option<Vec<Span>> {
+    /// Where its strings stand, each with its number, but for addresses of no interest; `None` if it is about no other
+    /// addresses.
+    fn places(&self, artifact: &Artifact, rule: &Rule<'_, '_>, hosts: &Hosts) -> Option<Vec<(Span, usize)>> {
         let (mut spans, mut dropped, mut is_elsewhere) = (Vec::new(), 0, false);
-        for pattern in rule.patterns() {
+        for (at, pattern) in rule.patterns().enumerate() {
             let mut places = Vec::new();
             for range in pattern.matches().map(|found| found.range()) {
                 let address = if self.not_hosts.is_empty() { None } else { address(&artifact.bytes, range.clone()) };
@@ -112,11 +121,11 @@ impl<'m> Said<'m> {
                     Some(address) if hosts.any_in(&address, &self.not_hosts) => dropped += 1,
                     found => {
                         is_elsewhere |= found.is_some();
-                        places.push(Span::new(artifact.id, whole_characters(&artifact.bytes, range)));
+                        places.push((Span::new(artifact.id, whole_characters(&artifact.bytes, range)), at));
                     }
                 }
             }
-            places.truncate(PLACES);
+            places.truncate(LOOKED_AT);
             spans.extend(places);
         }
         spans.sort();

@@ -197,19 +197,13 @@ fn judge(input: &Input<'_>, artifact: &Artifact, document: &Document, found: &mu
         if !judge.may_hold(rule) {
             continue;
         }
-        let mut last_end = 0;
         for unit in judge.units(rule.scope) {
             let Some((score, seen)) = judge.unit(rule, unit) else { continue };
             if is_scattered(artifact, document, &seen) {
                 continue;
             }
             let grade = rule.grades.iter().find(|grade| score >= grade.score);
-            let finding = report(id, meta, grade, artifact, seen);
-            // Overlapping units of one passage are one finding.
-            if finding.span().start as usize >= last_end {
-                last_end = finding.span().end as usize;
-                found.push(finding);
-            }
+            found.push(report(id, meta, grade, artifact, seen));
         }
     }
 }

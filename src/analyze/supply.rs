@@ -7,6 +7,7 @@ use super::install::Install;
 use crate::artifact::{Artifact, ArtifactId};
 use crate::expand::Expanded;
 use crate::fact::Fact;
+use crate::finding::{Gap, GapKind};
 use crate::parse::Kind;
 use crate::ruleset::Ruleset;
 use crate::text;
@@ -161,6 +162,7 @@ impl Locks {
 /// Adds the facts.
 pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
     let mut facts: Vec<(ArtifactId, Fact)> = Vec::new();
+    let mut gaps = Vec::new();
     let artifacts = || expanded.arena.iter().filter(|artifact| artifact.is_file());
     let mut files = None;
     let mut seen: Vec<Seen<'_>> = Vec::new();
@@ -169,6 +171,10 @@ pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
         let (path, name) =
             (artifact.named().shown().to_ascii_lowercase(), artifact.named().name().to_ascii_lowercase());
         if artifact.bytes.len() > FILE_BYTES || seen.len() >= FILES || bytes + artifact.bytes.len() > BYTES {
+            if is_read(&name, &path) {
+                let why = "too much to read what it has installed";
+                gaps.push(Gap::new(GapKind::OverLimit, artifact.path.shown(), why));
+            }
             continue;
         }
         if matches!(name.as_str(), "setup.py" | "build.rs" | "extconf.rb" | "cmakelists.txt" | "binding.gyp") {
@@ -218,6 +224,7 @@ pub(super) fn add_facts(expanded: &mut Expanded, rules: &Ruleset) {
     let advised: Vec<_> = seen.iter().flat_map(|one| list::advised(one, &locks, rules)).collect();
     let first = artifacts().find(|artifact| judge::is_vendored(artifact.named().shown()));
     facts.extend(first.map(|artifact| (artifact.id, judge::vendored(artifact))));
+    expanded.gaps.extend(gaps);
     expanded.facts.extend(facts);
     expanded.installs.extend(installs);
     expanded.advised.extend(advised);

@@ -247,7 +247,10 @@ pub fn taints(a: &Taint, b: &Taint) -> Taint {
     }
     let mut all: Vec<Label> = left.to_vec();
     for label in right.iter() {
-        if all.len() < LABELS && !all.iter().any(|known| known.key() == label.key()) {
+        // Many of one class leave room for the first few of another.
+        let of_class = || all.iter().filter(|known| known.class == label.class).count();
+        let has_room = all.len() < LABELS || (all.len() < 2 * LABELS && of_class() < 4);
+        if has_room && !all.iter().any(|known| known.key() == label.key()) {
             all.push(label.clone());
         }
     }
@@ -478,7 +481,6 @@ impl Inner {
             && other.fns.iter().all(|function| self.fns.contains(function))
             && other.objs.iter().all(|object| self.objs.contains(object))
             && (labels(&other.taint) == 0
-                || labels(&self.taint) == LABELS
                 || taints(&self.taint, &other.taint).map_or(0, |all| all.len()) == labels(&self.taint))
     }
 }

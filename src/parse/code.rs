@@ -109,7 +109,7 @@ pub fn parse(kind: Kind, text: &str, limits: &Limits) -> Parsed {
         }
     };
     if is_followed {
-        parsed.module = crate::flow::lower::lower(kind, &tree, text, limits).map(Box::new);
+        parsed.follow(crate::flow::lower::lower(kind, &tree, text, limits));
     }
     if is_gated {
         return parsed;

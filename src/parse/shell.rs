@@ -58,7 +58,7 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
     let mut run = Run::new(text, limits, 0);
     let tree = run.tree();
     if is_followed && let Some(tree) = &tree {
-        parsed.module = crate::flow::lower::lower(Kind::Shell, tree, text, limits).map(Box::new);
+        parsed.follow(crate::flow::lower::lower(Kind::Shell, tree, text, limits));
     }
     if !is_worth {
         parsed.facts = fetch::simple_facts(text);

@@ -94,7 +94,7 @@ impl Hosts {
         let plain = text.contains("://") && matches!(url.scheme(), "http" | "ftp" | "tftp" | "ws");
         let class = match self.class(&host, &path) {
             // Nobody can change what a revision holds.
-            "paste" if is_revision(&path) => "unknown",
+            "paste" if is_revision(url.path()) => "unknown",
             // No file lies where people sign in.
             "file-drop" if is_account(&path) => "unknown",
             class => class,

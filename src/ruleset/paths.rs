@@ -59,10 +59,13 @@ impl Paths {
 
     /// Classes of a path as it stands in code or text.
     pub fn classes(&self, path: &str) -> Vec<&str> {
-        if path.len() > LONGEST {
+        if path.len() > 64 * LONGEST {
             return Vec::new();
         }
         let path = folded(path);
+        if path.len() > LONGEST {
+            return Vec::new();
+        }
         let index = self.literals.get_or_init(|| {
             let literals =
                 self.rows.iter().enumerate().filter_map(|(at, row)| Some((row.literal.clone()?, at as Owner)));
@@ -103,6 +106,21 @@ fn literal(pattern: &str) -> Option<Literal<'static>> {
     text.bytes().any(|byte| byte.is_ascii_alphanumeric()).then_some(Literal { text: text.into(), is_open })
 }
 
+/// A path without parts that lead nowhere.
+fn direct(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for (at, part) in path.split('/').enumerate() {
+        let is_last = at > 0 && at == path.matches('/').count();
+        if at == 0 || !(part == "." || (part.is_empty() && !is_last)) {
+            if at > 0 {
+                out.push('/');
+            }
+            out.push_str(part);
+        }
+    }
+    out
+}
+
 /// A path in lower case with `/` between its parts, and with `~` for anybody's home.
 fn folded(path: &str) -> String {
     const HOMES: [&str; 8] = [
@@ -118,6 +136,7 @@ fn folded(path: &str) -> String {
     const ROAMING: [&str; 3] = ["%appdata%", "$env:appdata", "${env:appdata}"];
     const LOCAL: [&str; 3] = ["%localappdata%", "$env:localappdata", "${env:localappdata}"];
     let path = path.trim().trim_matches(['"', '\'']).replace('\\', "/").to_ascii_lowercase();
+    let path = if path.contains("//") || path.contains("/./") { direct(&path) } else { path };
     let under = |prefix: &str| path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let replaced = |prefixes: &[&str], by: &str| {
         prefixes.iter().find_map(|prefix| under(prefix)).map(|rest| format!("{by}{rest}"))

@@ -36,5 +36,6 @@ mod schedule;
 mod schema;
 mod shadowed;
 mod targets;
+mod unseen;
 mod verify;
 mod watch;

@@ -115,7 +115,7 @@ impl<'a> Place<'a> {
             let is_text = tag.is_empty() && !shell::names_command(&self.block.text);
             if is_text
                 || ["regex", "yara", "diff", "text", "txt", "log"].contains(&tag.as_str())
-                || super::is_search(line)
+                || super::is_search(&super::line_before(self.artifact, self.range.start))
             {
                 self.add(
                     contexts,

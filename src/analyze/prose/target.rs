@@ -154,6 +154,9 @@ pub(super) fn email_address(text: &str) -> Option<Range<usize>> {
     })
 }
 
+/// Characters of an address that is read.
+const ADDRESS: usize = 2048;
+
 /// Web addresses in a text, with where they stand.
 pub(super) fn addresses(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
     let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')' | '|' | '\\');
@@ -161,7 +164,10 @@ pub(super) fn addresses(text: &str) -> impl Iterator<Item = (Range<usize>, &str)
         let scheme = text.get(..at)?.bytes().rev().take_while(u8::is_ascii_alphabetic).count();
         let start = at - scheme;
         let rest = text.get(start..)?;
-        let target = rest.split(is_end).next()?.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+        // No longer than any that is read: a text may be one without end.
+        let end = rest.char_indices().take(ADDRESS).find(|(_, c)| is_end(*c));
+        let end = end.or_else(|| rest.char_indices().nth(ADDRESS)).map_or(rest.len(), |(at, _)| at);
+        let target = rest.get(..end)?.trim_end_matches(['.', ',', ';', ':', '!', '?']);
         (scheme > 0 && target.len() > scheme + 3).then(|| (start..start + target.len(), target))
     })
 }

@@ -37,7 +37,12 @@ impl<'d> Unit<'d> {
             Scope::Sentence => document.blocks.iter().filter(|block| block.is_prose()).flat_map(of_sentences).collect(),
             Scope::Block => {
                 let all = 0..document.blocks.len();
-                all.filter(|&at| document.blocks[at].is_prose()).map(|at| of_block(&document.blocks, at)).collect()
+                let is_text = |at: &usize| {
+                    let block = &document.blocks[*at];
+                    block.is_prose() && block.kind != BlockKind::Cell
+                };
+                let texts = all.filter(is_text).map(|at| of_block(&document.blocks, at));
+                texts.chain(rows(&document.blocks)).collect()
             }
             Scope::Section => sections(&document.blocks).into_iter().flat_map(windows).collect(),
         }
@@ -58,20 +63,23 @@ fn of_sentences(block: &Block) -> impl Iterator<Item = Unit<'_>> {
 
 fn of_block(blocks: &[Block], at: usize) -> Unit<'_> {
     let block = &blocks[at];
-    if block.kind == BlockKind::Cell {
-        return Unit::of(row_of(blocks, at));
-    }
     let is_near = |next: &&Block| next.range.start <= block.range.end + NEAR && next.section == block.section;
     let following = blocks.iter().skip(at + 1).take_while(is_near).take(FOLLOWING);
     Unit::of(std::iter::once(block).chain(following).collect())
 }
 
-/// The cells of a table's row with those of its head.
-fn row_of(blocks: &[Block], at: usize) -> Vec<&Block> {
-    let is_cell = |block: &&Block| block.kind == BlockKind::Cell;
-    let before = blocks.iter().take(at).rposition(|block| block.kind != BlockKind::Cell);
-    let table = blocks.iter().skip(before.map_or(0, |before| before + 1)).take_while(is_cell);
-    table.filter(|cell| cell.row == blocks[at].row || cell.row == 0).collect()
+/// The cells of each row of a table with those of its head.
+fn rows(blocks: &[Block]) -> impl Iterator<Item = Unit<'_>> {
+    let is_cell = |block: &Block| block.kind == BlockKind::Cell;
+    let tables = blocks.chunk_by(move |a, b| is_cell(a) && is_cell(b)).filter(move |table| table.iter().all(is_cell));
+    tables.flat_map(|table| {
+        let head: Vec<&Block> = table.iter().filter(|cell| cell.row == 0).collect();
+        let rows = table.chunk_by(|a, b| a.row == b.row);
+        rows.map(move |row| {
+            let others = row.iter().filter(|cell| cell.row != 0);
+            Unit::of(head.iter().copied().chain(others).collect())
+        })
+    })
 }
 
 /// Blocks by section; each entry of the front matter stands alone.

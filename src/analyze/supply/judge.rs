@@ -118,7 +118,10 @@ fn source(seen: &Seen<'_>, entry: &Entry, rules: &Ruleset) -> Option<Fact> {
 /// Places of packages that a file names.
 fn indexes(seen: &Seen<'_>, rules: &Ruleset) -> Vec<Fact> {
     let mut facts = Vec::new();
-    for index in seen.read.indexes.iter().take(50) {
+    for index in &seen.read.indexes {
+        if facts.len() >= super::FACTS {
+            break;
+        }
         let place = rules.hosts.place(&index.url);
         let role = place.as_ref().and_then(|place| rules.packages.role(&place.host));
         let is_plain = place.as_ref().is_some_and(|place| place.plain);

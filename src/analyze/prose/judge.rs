@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::target::{addresses, email_address, helper_name, is_download, target_classes};
+use super::target::{addresses, email_address, files_named, helper_name, is_download, link_classes, target_classes};
 use super::unit::Unit;
 use super::{ProseRule, Scope, Seen, Signal};
 use crate::analyze::Input;
@@ -145,10 +145,12 @@ impl<'a> Judge<'a> {
         rule.signals.iter().filter(|signal| signal.required).all(|signal| {
             if let Some(classes) = &signal.links {
                 let all = self.classes.get_or_init(|| {
-                    let links = self.document.blocks.iter().flat_map(|block| &block.links);
+                    let links = |block: &'a Block| block.links.iter().map(move |link| (block, link));
+                    let links = self.document.blocks.iter().flat_map(links);
                     let mut seen = HashSet::new();
-                    let distinct = links.filter(|link| seen.insert(link.target.as_str()));
-                    distinct.flat_map(|link| target_classes(self.input, &link.target)).collect()
+                    let names = |block: &Block| files_named(block).next().is_some();
+                    let distinct = links.filter(|(block, link)| seen.insert((names(block), link.target.as_str())));
+                    distinct.flat_map(|(block, link)| link_classes(self.input, block, link)).collect()
                 });
                 return classes.iter().chain(&signal.weak_links).any(|class| all.contains(class.as_str()));
             }
@@ -258,8 +260,9 @@ impl<'a> Judge<'a> {
     where
         'a: 'u,
     {
-        blocks.flat_map(|block| links_in(block, unit)).find_map(|link| {
-            let own = target_classes(self.input, &link.target);
+        let links = blocks.flat_map(|block| links_in(block, unit).map(move |link| (block, link)));
+        links.into_iter().find_map(|(block, link)| {
+            let own = link_classes(self.input, block, link);
             let class = classes.iter().find(|class| own.contains(class.as_str()))?;
             Some((link.range.clone(), format!("leads to: {class}")))
         })
@@ -334,8 +337,10 @@ impl<'a> Judge<'a> {
     /// A file to download whose name no one knows.
     fn unknown_helper(&self, unit: &Unit<'a>) -> Option<Seen> {
         let declared = declared_names(self.document);
-        self.links(unit).into_iter().find_map(|link| {
-            let name = helper_name(&link.target).or_else(|| helper_name(&link.text))?;
+        let links = unit.blocks.iter().flat_map(|block| links_in(block, unit).map(move |link| (block, link)));
+        links.into_iter().find_map(|(block, link)| {
+            let beside = || files_named(block).next().and_then(helper_name);
+            let name = helper_name(&link.target).or_else(|| helper_name(&link.text)).or_else(beside)?;
             let known = self.input.rules.tools.contains(&name)
                 || self.input.rules.tools.contains(&name.replace(['-', '_'], " "))
                 || declared.contains(&name)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::analyze::Input;
+use crate::parse::markdown::{Block, Link};
 
 pub(super) fn is_download(input: &Input<'_>, target: &str) -> bool {
     let classes = target_classes(input, target);
@@ -40,6 +41,28 @@ pub(super) fn target_classes(input: &Input<'_>, target: &str) -> BTreeSet<String
     }
     classes.insert(place.class);
     classes
+}
+
+/// As [`target_classes`]; a page of nobody in particular, beside which a file is named that people unpack or start, is
+/// where that file is to be had.
+pub(super) fn link_classes(input: &Input<'_>, block: &Block, link: &Link) -> BTreeSet<String> {
+    let mut classes = target_classes(input, &link.target);
+    if classes.contains("unknown") {
+        classes.extend(files_named(block).map(|file| {
+            let is_archive = ARCHIVES.iter().any(|ending| file.to_ascii_lowercase().ends_with(ending));
+            if is_archive { "archive" } else { "executable" }.to_owned()
+        }));
+    }
+    classes
+}
+
+/// Archives and programs that a block names as code.
+pub(super) fn files_named(block: &Block) -> impl Iterator<Item = &str> {
+    let named = block.code.iter().filter_map(|code| block.text.get(code.at.clone()));
+    // Members of a program's objects end so as well.
+    let is_member = |text: &str| [".run", ".app", ".command"].iter().any(|ending| text.ends_with(ending));
+    let is_name = move |text: &&str| !text.contains(['/', '\\', ' ', '*', '$', '<']) && text.len() < 100 && !is_member(text);
+    named.filter(is_name).filter(|text| helper_name(text).is_some())
 }
 
 /// Files that an agent takes its orders from.

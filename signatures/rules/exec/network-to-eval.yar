@@ -11,7 +11,8 @@ rule other_languages_evaluate_an_answer {
 // A page that runs whatever its visitor names: `$` may be written twice, as in a template.
 rule page_runs_what_it_is_sent {
     meta:
-        severity = "critical"
+        severity = "high"
+        confidence = "medium"
         message = "writes a page that runs whatever a visitor sends it"
     strings:
         $direct = /\b(eval|assert|system|passthru|shell_exec|exec|popen|proc_open|create_function)\s?\(\s?@?(\w{1,20}\(\s?){0,2}\$\$?_(GET|POST|REQUEST|COOKIE|SERVER)\b/

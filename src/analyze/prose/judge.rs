@@ -339,7 +339,8 @@ impl<'a> Judge<'a> {
         let declared = declared_names(self.document);
         let links = unit.blocks.iter().flat_map(|block| links_in(block, unit).map(move |link| (block, link)));
         links.into_iter().find_map(|(block, link)| {
-            let beside = || files_named(block).next().and_then(helper_name);
+            let is_nobodys = || target_classes(self.input, &link.target).contains("unknown");
+            let beside = || files_named(block).next().filter(|_| is_nobodys()).and_then(helper_name);
             let name = helper_name(&link.target).or_else(|| helper_name(&link.text)).or_else(beside)?;
             let known = self.input.rules.tools.contains(&name)
                 || self.input.rules.tools.contains(&name.replace(['-', '_'], " "))

@@ -61,7 +61,8 @@ pub(super) fn files_named(block: &Block) -> impl Iterator<Item = &str> {
     let named = block.code.iter().filter_map(|code| block.text.get(code.at.clone()));
     // Members of a program's objects end so as well.
     let is_member = |text: &str| [".run", ".app", ".command"].iter().any(|ending| text.ends_with(ending));
-    let is_name = move |text: &&str| !text.contains(['/', '\\', ' ', '*', '$', '<']) && text.len() < 100 && !is_member(text);
+    let is_name =
+        move |text: &&str| !text.contains(['/', '\\', ' ', '*', '$', '<']) && text.len() < 100 && !is_member(text);
     named.filter(is_name).filter(|text| helper_name(text).is_some())
 }
 

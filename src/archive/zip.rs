@@ -214,8 +214,11 @@ impl Reader<'_> {
             let why = format!("`{name}` is cut off");
             self.archive.skipped.push((GapKind::Corrupt, why));
             let rest = self.bytes.get(start..).unwrap_or(b"");
-            let (bytes, _) =
-                stream::method(record.method, rest, self.left(rest.len())).unwrap_or((Vec::new(), End::Truncated));
+            // No more than others may: very many may be cut off at the same place.
+            let input = self.input.checked_sub(rest.len());
+            self.input = input.unwrap_or(self.input);
+            let rest_read = input.and_then(|_| stream::method(record.method, rest, self.left(rest.len())));
+            let (bytes, _) = rest_read.unwrap_or((Vec::new(), End::Truncated));
             self.push(record, start..self.bytes.len(), bytes, None);
             return;
         };

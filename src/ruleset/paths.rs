@@ -109,9 +109,9 @@ fn literal(pattern: &str) -> Option<Literal<'static>> {
 /// A path without parts that lead nowhere.
 fn direct(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
+    let last = path.matches('/').count();
     for (at, part) in path.split('/').enumerate() {
-        let is_last = at > 0 && at == path.matches('/').count();
-        if at == 0 || !(part == "." || (part.is_empty() && !is_last)) {
+        if at == 0 || !(part == "." || (part.is_empty() && at < last)) {
             if at > 0 {
                 out.push('/');
             }

@@ -292,28 +292,3 @@ fn section(sign: &str, share: &Share) -> Vec<String> {
     }
     lines
 }
-
-/// How the packages of two scans differ.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Drift {
-    /// Packages that only the later scan has.
-    pub added: Vec<String>,
-    /// Packages that only the earlier scan has.
-    pub removed: Vec<String>,
-    /// Packages with other files, by path.
-    pub changed: BTreeMap<String, Difference>,
-}
-
-impl Drift {
-    /// How two scans differ, by the path of each package.
-    pub fn between(before: &BTreeMap<String, Behaviour>, after: &BTreeMap<String, Behaviour>) -> Self {
-        let only = |ones: &BTreeMap<String, Behaviour>, others: &BTreeMap<String, Behaviour>| {
-            ones.keys().filter(|path| !others.contains_key(*path)).cloned().collect()
-        };
-        let changed = after.iter().filter_map(|(path, after)| {
-            let difference = Difference::between(before.get(path)?, after);
-            (!difference.is_same || difference.has_grown()).then(|| (path.clone(), difference))
-        });
-        Self { added: only(after, before), removed: only(before, after), changed: changed.collect() }
-    }
-}

@@ -270,13 +270,16 @@ fn concepts_tell_the_examples_that_they_were_learnt_from() {
             assert!(!about.is_empty() && language.len() == 2, "{line}");
             let (all, read) = &mut told[usize::from(label == "1")];
             *all += 1;
-            *read += usize::from(concept.read(sentence).score > 0.0);
+            let mut passage = concept.passage();
+            passage.add(&concept.read(sentence));
+            *read += usize::from(passage.score() > 0.0);
         }
         let [(honest, wrong), (meant, right)] = told;
         // The script that learns counts by its own reading of words: both must read the same.
-        let counts = format!("# Examples told: {right} that are meant, {wrong} that are not.");
+        let counts = format!("# Examples that read so by themselves: {right} that are meant, {wrong} that are not.");
         assert!(weights.lines().any(|line| line == counts), "{name}: {counts}");
-        assert!(right * 10 >= meant * 8 && wrong * 20 <= honest, "{name}: {counts} Of {meant} and {honest}.");
+        // Most orders need others beside them; what is honest does not read so even alone.
+        assert!(right * 10 >= meant && wrong * 50 <= honest, "{name}: {counts} Of {meant} and {honest}.");
     }
 }
 

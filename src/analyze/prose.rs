@@ -100,9 +100,9 @@ pub struct Signal {
     /// A link to a helper whose name is no well-known tool and nothing that the package declares.
     #[serde(default)]
     pub unknown_helper: bool,
-    /// A passage whose sentences read as this concept.
+    /// A passage that reads as this concept.
     pub reads: Option<String>,
-    /// What their scores come to at least.
+    /// What its score comes to at least.
     #[serde(default)]
     pub at_least: f32,
     /// An address in prose or in a code block that leads to one of these classes.

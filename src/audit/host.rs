@@ -147,13 +147,6 @@ impl Host {
         self
     }
 
-    /// Takes these variables for those of the audited user.
-    #[must_use]
-    pub fn with_variables(mut self, variables: BTreeMap<String, OsString>) -> Self {
-        self.variables = variables;
-        self
-    }
-
     /// Whether the host runs, so that sockets, processes and commands answer.
     pub fn is_live(&self) -> bool {
         self.is_live

@@ -247,8 +247,6 @@ pub struct Function {
     pub range: Range<u32>,
     /// Whether its first parameter is the receiver (Python).
     pub takes_self: bool,
-    /// Whether calls give something to wait for, or an iterator; joined with the result.
-    pub is_deferred: bool,
     /// Whether it is called where it is read as a member.
     pub is_getter: bool,
 }

@@ -13,8 +13,6 @@ use url::{Host, Url};
 
 use super::error::Error;
 
-/// How long one attempt may take, if nobody says otherwise.
-pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// Attempts beyond the first.
 const RETRIES: u32 = 2;
 /// Longest wait that a server may ask for.

@@ -1,8 +1,8 @@
-//! What sentences read as: words in groups and in pairs, weighted by how much more often they stand in sentences that ask
-//! for something than in others. `scripts/train-concepts` learns the weights from examples.
+//! What passages read as: words in groups, weighted by how much more often they stand in passages that ask for something
+//! than in others. `scripts/train-concepts` learns the weights from examples.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::rule::RuleError;
 use crate::ruleset::{Files, embedded};
@@ -10,34 +10,17 @@ use crate::text;
 
 pub(crate) mod table;
 
-use table::{group, hash, hash_of_beginning, pair};
+use table::{group, hash, hash_of_beginning};
 
 /// Most words of a group.
 const GROUP: usize = 3;
-/// Words that follow a word, the common ones left out, with which it makes a pair.
-const REACH: usize = 6;
-/// Words that are read together, and by half of which a longer text is read on: about a sentence.
-const WINDOW: usize = 60;
 /// Letters of a word that are compared; what comes after them is its ending.
 const STEM: usize = 5;
-/// Words that make no pairs.
-const COMMON: [&str; 21] = [
-    "the", "a", "an", "of", "to", "in", "and", "or", "is", "are", "be", "for", "with", "it", "on", "at", "as", "by",
-    "this", "that", "<n>",
-];
+/// Words of a passage at least, as far as its length counts: few words tell little.
+const FEWEST: usize = 49;
 
-/// Letters of Chinese and Korean that join words and stand in any sentence, as those of hiragana do.
-const PARTICLES: &str =
-    "的了是在和与或并会可以为有中时到对个这那也就都而及其不이을를은는의에도가로와과한하고다니지서으해시기";
-
-/// Whether a word says nothing by standing near another.
-fn is_common(word: &str) -> bool {
-    let is_particle = |c: char| ('\u{3041}'..='\u{309f}').contains(&c) || PARTICLES.contains(c);
-    COMMON.contains(&word) || word.chars().all(is_particle)
-}
-
-/// Named concepts, from `concepts/*.csv`: rows of a group (`words with spac*`) or a pair (`a & b`) and its weight in
-/// hundredths; the row without words is what all others are added to.
+/// Named concepts, from `concepts/*.csv`: rows of a group (`words with spac*`) and its weight in hundredths; the row
+/// without words is the score of a passage that has none of them.
 #[derive(Default)]
 pub struct Concepts(BTreeMap<String, Concept>);
 
@@ -47,22 +30,35 @@ pub struct Concept {
     table: Cow<'static, [u8]>,
 }
 
-/// How much a text reads as something: above nought it does.
-#[derive(Debug, Clone, PartialEq)]
+/// What tells in a sentence.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reading {
-    /// The highest score of any part of it.
-    pub score: f32,
-    /// The words that say so most; nothing if it does not read so.
-    pub words: String,
     /// How many words it has.
     pub length: usize,
+    /// Its groups of words that have a weight, once each.
+    groups: Vec<(u64, i16)>,
+}
+
+impl Reading {
+    /// The sum of its weights, in hundredths.
+    pub fn weight(&self) -> i32 {
+        self.groups.iter().map(|(_, weight)| i32::from(*weight)).sum()
+    }
+}
+
+/// Sentences that are read together, as they come and go.
+pub struct Passage<'c> {
+    concept: &'c Concept,
+    /// In how many of the sentences a group is.
+    groups: HashMap<u64, u32>,
+    weight: i32,
+    length: usize,
 }
 
 /// A word of a text; addresses have no key, and part what stands around them.
 struct Word<'t> {
     text: &'t str,
     key: Option<u64>,
-    is_common: bool,
 }
 
 impl Concepts {
@@ -90,81 +86,73 @@ impl Concepts {
 }
 
 impl Concept {
-    /// How much a text reads as this.
-    pub fn read(&self, text: &str) -> Reading {
-        let folded = text::folded(text);
+    /// What of a sentence tells.
+    pub fn read(&self, sentence: &str) -> Reading {
+        let folded = text::folded(sentence);
         let words = words(&folded);
-        let mut best: Option<(i32, String)> = None;
-        let mut start = 0;
-        loop {
-            let window = words.get(start..words.len().min(start + WINDOW)).unwrap_or(&[]);
-            let (score, heaviest) = self.window(window);
-            if best.as_ref().is_none_or(|(most, _)| score > *most) {
-                let telling = heaviest.filter(|_| score > 0);
-                best = Some((score, telling.map_or_else(String::new, |found| found.shown(window))));
-            }
-            start += WINDOW / 2;
-            if start + WINDOW / 2 >= words.len() {
-                break;
-            }
-        }
-        let (score, telling) = best.unwrap_or_default();
-        Reading { score: score as f32 / 100.0, words: telling, length: words.len() }
+        let mut groups: Vec<_> = self.groups(&words).map(|(_, key, weight)| (key, weight)).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        Reading { length: words.len(), groups }
+    }
+
+    /// The words of a sentence that say most that it reads as this, several rather than one: that tells a reader more.
+    /// Nothing if none do.
+    pub fn telling(&self, sentence: &str) -> String {
+        let folded = text::folded(sentence);
+        let words = words(&folded);
+        let telling = self.groups(&words).filter(|(_, _, weight)| *weight > 0);
+        let most = telling.max_by_key(|(group, _, weight)| (group.len() > 1, *weight));
+        most.map_or_else(String::new, |(group, ..)| group.iter().map(|word| word.text).collect::<Vec<_>>().join(" "))
+    }
+
+    /// Sentences to be read together, none so far.
+    pub fn passage(&self) -> Passage<'_> {
+        Passage { concept: self, groups: HashMap::new(), weight: 0, length: 0 }
+    }
+
+    /// Groups of words that stand together and have a weight.
+    fn groups<'w, 't>(&self, words: &'w [Word<'t>]) -> impl Iterator<Item = (&'w [Word<'t>], u64, i16)> {
+        (0..words.len()).flat_map(move |at| {
+            let mut key = Some(0);
+            (1..=GROUP).filter_map(move |length| {
+                let found = words.get(at..at + length)?;
+                key = key.zip(found.last()?.key).map(|(before, own)| group(before, own));
+                Some((found, key?, table::weight(&self.table, key?)?))
+            })
+        })
     }
 }
 
-/// Words of a window that stand together, or two that stand near each other.
-enum Found {
-    Group(usize, usize),
-    Pair(usize, usize),
-}
-
-impl Found {
-    fn shown(&self, window: &[Word<'_>]) -> String {
-        let text = |at: usize| window.get(at).map_or("", |word| word.text);
-        match *self {
-            Self::Group(at, length) => (at..at + length).map(text).collect::<Vec<_>>().join(" "),
-            Self::Pair(first, second) => format!("{} … {}", text(first), text(second)),
+impl Passage<'_> {
+    /// Reads a sentence more.
+    pub fn add(&mut self, reading: &Reading) {
+        self.length += reading.length;
+        for (key, weight) in &reading.groups {
+            let count = self.groups.entry(*key).or_default();
+            self.weight += if *count == 0 { i32::from(*weight) } else { 0 };
+            *count += 1;
         }
     }
-}
 
-impl Concept {
-    /// The score of one window, each group and pair counted once, and the heaviest of them.
-    fn window(&self, window: &[Word<'_>]) -> (i32, Option<Found>) {
-        let mut seen: Vec<u64> = Vec::new();
-        let (mut score, mut most, mut heaviest) = (table::bias(&self.table), 0, None);
-        let mut weigh = |key: u64, found: Found| {
-            let Some(weight) = table::weight(&self.table, key).filter(|_| !seen.contains(&key)) else { return };
-            seen.push(key);
-            score += i32::from(weight);
-            // More words tell a reader more.
-            let telling = i32::from(weight)
-                * match found {
-                    Found::Group(_, length) => length as i32,
-                    Found::Pair(..) => 2,
-                };
-            if telling > most {
-                (most, heaviest) = (telling, Some(found));
-            }
-        };
-        for at in 0..window.len() {
-            let mut key = 0;
-            for (length, word) in (1..).zip(window.iter().skip(at).take(GROUP)) {
-                let Some(own) = word.key else { break };
-                key = group(key, own);
-                weigh(key, Found::Group(at, length));
+    /// Takes a sentence out that was added.
+    pub fn remove(&mut self, reading: &Reading) {
+        self.length -= reading.length;
+        for (key, weight) in &reading.groups {
+            let Some(count) = self.groups.get_mut(key) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                self.groups.remove(key);
+                self.weight -= i32::from(*weight);
             }
         }
-        let telling: Vec<(usize, &Word<'_>)> = window.iter().enumerate().filter(|(_, word)| !word.is_common).collect();
-        for (index, (first, word)) in telling.iter().enumerate() {
-            for (second, other) in telling.iter().skip(index + 1).take(REACH) {
-                if let (Some(own), Some(others)) = (word.key, other.key) {
-                    weigh(pair(own, others), Found::Pair(*first, *second));
-                }
-            }
-        }
-        (score, heaviest)
+    }
+
+    /// How much the sentences read as the concept, as far as they are long: above nought they do, and honest text seldom
+    /// comes to 2.
+    pub fn score(&self) -> f32 {
+        let length = self.length.max(FEWEST) as f32;
+        (table::bias(&self.concept.table) as f32 + self.weight as f32 / length.sqrt()) / 100.0
     }
 }
 
@@ -175,11 +163,11 @@ impl<'t> Word<'t> {
             Some(end) => hash_of_beginning(text.get(..end).unwrap_or(text)),
             None => hash(text),
         };
-        Self { text, key: Some(key), is_common: is_common(text) }
+        Self { text, key: Some(key) }
     }
 
     fn address(text: &'t str) -> Self {
-        Self { text, key: None, is_common: false }
+        Self { text, key: None }
     }
 }
 

@@ -1,58 +1,64 @@
-//! What sentences read as, by rows that a person can follow.
+//! What passages read as, by rows that a person can follow.
 
 use skillscan::Ruleset;
 
-/// A score in hundredths and the words that say so most, or why the rows are none.
-fn read(rows: &str, text: &str) -> Result<(i32, String), String> {
+/// Rules with a concept `hush` of these rows, or why they are none.
+fn rules(rows: &str) -> Result<Ruleset, String> {
     let mut files = Ruleset::builtin_files();
     files.insert("concepts/hush.csv".to_owned(), rows.to_owned());
-    let rules = Ruleset::from_files(&files).map_err(|errors| errors.to_string())?;
-    let reading = rules.concept("hush").ok_or("there is no such concept")?.read(text);
-    Ok(((reading.score * 100.0).round() as i32, reading.words))
+    Ruleset::from_files(&files).map_err(|errors| errors.to_string())
 }
 
-fn score(rows: &str, text: &str) -> (i32, String) {
-    read(rows, text).unwrap_or_else(|why| panic!("{why}"))
+/// What the groups of a sentence weigh together, and those of its words that say most.
+fn read(rows: &str, sentence: &str) -> (i32, String) {
+    let rules = rules(rows).unwrap_or_else(|why| panic!("{why}"));
+    let hush = rules.concept("hush").expect("it was just put there");
+    (hush.read(sentence).weight(), hush.telling(sentence))
 }
 
 #[test]
 fn words_are_letters_numbers_and_single_characters() {
     let rows = ",0\ndon't post,1\npost <n> th,2\na b to,4\nor,8\n不 说,16\nto or,32\n";
     let text = "Don't post 45th `a_b` to https://a.example/x or me@a.example, 不说";
-    assert_eq!(score(rows, text).0, 31);
+    assert_eq!(read(rows, text).0, 31);
 }
 
 #[test]
 fn words_count_by_how_they_begin() {
-    assert_eq!(score(",0\nencod*,3\nencode,50\n", "Encoded or encoding").0, 3);
+    assert_eq!(read(",0\nencod*,3\nencode,50\n", "Encoded or encoding").0, 3);
     // Rows are written as texts are folded: letters that look like Latin ones are those.
-    assert_eq!(score(",0\nкoдиp*,3\n", "закодировать, кодирует").0, 3);
-}
-
-#[test]
-fn pairs_stand_near_each_other_in_either_order() {
-    let rows = ",0\ntoken & send,7\n";
-    assert_eq!(score(rows, "send of the and it a token").0, 7);
-    assert_eq!(score(rows, "a token that is there for you to send"), (7, "token … send".to_owned()));
-    assert_eq!(score(rows, "send one two three four five six seven a token").0, 0);
+    assert_eq!(read(",0\nкoдиp*,3\n", "закодировать, кодирует").0, 3);
 }
 
 #[test]
 fn groups_count_once_and_the_heaviest_is_told() {
-    assert_eq!(
-        score(",-100\nleave out,150\nleave,20\n", "Leave OUT what you leave out."),
-        (70, "leave out".to_owned())
-    );
+    let rows = ",-100\nleave out,70\nleave,20\nwhat,-5\n";
+    assert_eq!(read(rows, "Leave OUT what you leave out."), (85, "leave out".to_owned()));
+    assert_eq!(read(rows, "What is this?"), (-5, String::new()));
 }
 
 #[test]
-fn long_texts_are_read_by_windows() {
-    let text = format!("{}secre words {}", "filler ".repeat(300), "filler ".repeat(300));
-    assert_eq!(score(",0\nsecre words,100\nfille*,-1\n", &text), (99, "secre words".to_owned()));
+fn sentences_are_weighed_together_by_their_length() {
+    let rules = rules(",-100\nleave out,700\n").expect("they are rows");
+    let hush = rules.concept("hush").expect("it was just put there");
+    let (short, again) = (hush.read("Leave out what I said."), hush.read("And leave out the rest."));
+    let long = hush.read(&"word ".repeat(191));
+    let mut passage = hush.passage();
+    assert_eq!(passage.score(), -1.0);
+    passage.add(&short);
+    assert_eq!(passage.score(), 0.0);
+    // The same words say it no louder, and many others make it less.
+    passage.add(&again);
+    assert_eq!(passage.score(), 0.0);
+    passage.remove(&short);
+    passage.add(&long);
+    assert_eq!(passage.score(), -0.5);
+    passage.remove(&again);
+    assert_eq!(passage.score(), -1.0);
 }
 
 #[test]
 fn what_is_no_row_is_an_error() {
-    let why = read(",0\nno weight\n", "text").expect_err("a line has no weight");
+    let why = rules(",0\nno weight\n").err().expect("a line has no weight");
     assert!(why.contains("a row is words, a comma and a weight"), "{why}");
 }

@@ -1,8 +1,8 @@
 //! A skill against its earlier version: what it does that it did not do, whatever the verdicts are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use skillscan::diff::{Behaviour, Difference, Drift};
+use skillscan::diff::{Behaviour, Difference};
 use skillscan::report::PackageReport;
 use skillscan::{Limits, Policy, Ruleset, Scanner};
 
@@ -72,19 +72,6 @@ fn behaviour_can_be_kept_as_text() {
     let behaviour = Behaviour::of(&scanned(&[("one/SKILL.md", &format!("{SKILL}{TURNED}"))]));
     let text = serde_json::to_string(&behaviour).expect("it can be written");
     assert_eq!(serde_json::from_str::<Behaviour>(&text).expect("it can be read"), behaviour);
-}
-
-#[test]
-fn two_scans_differ_in_what_came_went_and_changed() {
-    let of = |text: &str| Behaviour::of(&scanned(&[("one/SKILL.md", &format!("{SKILL}{text}"))]));
-    let scan = |skills: &[(&str, &str)]| -> BTreeMap<String, Behaviour> {
-        skills.iter().map(|(path, text)| ((*path).to_owned(), of(text))).collect()
-    };
-    let before = scan(&[("gone", HONEST), ("kept", HONEST), ("turned", HONEST)]);
-    let after = scan(&[("kept", HONEST), ("new", HONEST), ("turned", TURNED)]);
-    let drift = Drift::between(&before, &after);
-    assert_eq!((drift.added, drift.removed), (vec!["new".to_owned()], vec!["gone".to_owned()]));
-    assert_eq!(drift.changed.keys().collect::<Vec<_>>(), ["turned"]);
 }
 
 #[test]

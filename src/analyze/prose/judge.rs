@@ -1,6 +1,7 @@
 //! One rule against one unit of text.
 
 use std::cell::{OnceCell, RefCell};
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
@@ -27,11 +28,11 @@ pub(super) struct Judge<'a> {
     hints: OnceCell<Hints>,
     /// By scope.
     units: [OnceCell<Vec<Unit<'a>>>; 3],
-    /// For each block how much its sentences read as a concept, once that was asked for.
+    /// For each block what tells in its sentences of a concept, once that was asked for.
     readings: RefCell<HashMap<(&'a str, usize), Rc<Sentences<'a>>>>,
 }
 
-/// Sentences of a block, and how much each reads as a concept.
+/// Sentences of a block, and what tells in each.
 type Sentences<'a> = Vec<(Range<usize>, Reading)>;
 
 /// Which phrases stand where.
@@ -45,8 +46,6 @@ struct Hints {
 const WORDS: usize = 6;
 /// Sentences that are read together.
 const PASSAGE: usize = 8;
-/// Most that a single sentence counts.
-const LOUDEST: f32 = 4.0;
 /// Sentences that are shown.
 const SHOWN: usize = 3;
 
@@ -98,7 +97,7 @@ impl<'a> Judge<'a> {
         std::ptr::from_ref(block).addr().wrapping_sub(first) / size_of::<Block>()
     }
 
-    /// How much the sentences of a block read as a concept; short ones say nothing.
+    /// What tells in the sentences of a block; short ones say nothing.
     fn readings(&self, name: &'a str, block: &Block) -> Rc<Sentences<'a>> {
         let mut known = self.readings.borrow_mut();
         let read = known.entry((name, self.index_of(block))).or_insert_with(|| {
@@ -113,23 +112,35 @@ impl<'a> Judge<'a> {
         Rc::clone(read)
     }
 
-    /// The sentences that read as a concept in the passage that does so most, if it does so enough.
+    /// Of the sentences that together read most as a concept, if they do so enough, those that say so most.
     fn passage(&self, name: &'a str, at_least: f32, unit: &Unit<'a>) -> Option<Vec<Seen>> {
-        let mut all: Vec<(&Block, Range<usize>, Reading)> = Vec::new();
-        for block in unit.blocks.iter().filter(|block| block.is_prose()) {
-            let own = self.readings(name, block);
-            all.extend(own.iter().map(|(range, reading)| (*block, range.clone(), reading.clone())));
+        let concept = self.input.rules.concepts.get(name)?;
+        let blocks = unit.blocks.iter().filter(|block| block.is_prose());
+        let own: Vec<_> = blocks.map(|block| (*block, self.readings(name, block))).collect();
+        let own = own.iter().flat_map(|(block, all)| all.iter().map(move |(range, reading)| (*block, range, reading)));
+        let all: Vec<(&Block, &Range<usize>, &Reading)> = own.collect();
+        let mut together = concept.passage();
+        let mut best: Option<(f32, Range<usize>)> = None;
+        for (end, (_, _, reading)) in (1_usize..).zip(&all) {
+            together.add(reading);
+            let start = end.saturating_sub(PASSAGE);
+            if let Some((_, _, before)) = start.checked_sub(1).and_then(|before| all.get(before)) {
+                together.remove(before);
+            }
+            // Fewer sentences say too little where there are more.
+            let is_whole = end == all.len() || end >= PASSAGE;
+            let score = together.score();
+            if is_whole && score >= at_least && best.as_ref().is_none_or(|(most, _)| score > *most) {
+                best = Some((score, start..end));
+            }
         }
-        let points = |(_, _, reading): &(&Block, Range<usize>, Reading)| reading.score.clamp(0.0, LOUDEST);
-        let sum = |passage: &[_]| passage.iter().map(points).sum::<f32>();
-        let starts = 0..=all.len().saturating_sub(PASSAGE);
-        let passages = starts.map(|at| all.get(at..all.len().min(at + PASSAGE)).unwrap_or(&[]));
-        let best = passages.max_by(|a, b| sum(a).total_cmp(&sum(b))).filter(|passage| sum(passage) >= at_least)?;
-        let mut seen: Vec<_> = best.iter().filter(|one| points(one) > 0.0).collect();
-        seen.sort_by(|a, b| points(b).total_cmp(&points(a)));
-        let seen = seen.into_iter().take(SHOWN);
-        let note = |reading: &Reading| format!("reads as: {} (`{}`)", name.replace('-', " "), reading.words);
-        Some(seen.map(|(block, range, reading)| (block.source(range.clone()), note(reading))).collect())
+        let mut telling: Vec<_> = all.get(best?.1)?.iter().filter(|(.., reading)| reading.weight() > 0).collect();
+        telling.sort_by_key(|(.., reading)| Reverse(reading.weight()));
+        let seen = telling.into_iter().take(SHOWN).map(|(block, range, _)| {
+            let words = concept.telling(text::slice(&block.text, (*range).clone()));
+            (block.source((*range).clone()), format!("reads as: {} (`{words}`)", name.replace('-', " ")))
+        });
+        Some(seen.collect())
     }
 
     /// Phrases of the list in a part of a block's text, by place.

@@ -139,13 +139,6 @@ impl Host {
         }
         owners
     }
-
-    /// A variable in the environment of a process, which only its own user and root may read. The value may be secret.
-    pub fn variable_of(&self, process: &Process, name: &str) -> Option<String> {
-        let bytes = self.read(format!("/proc/{}/environ", process.pid), FILE_BYTES).ok()?;
-        let text = String::from_utf8_lossy(&bytes);
-        text.split('\0').find_map(|entry| entry.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
-    }
 }
 
 /// An IPv4 address that an IPv6 socket takes as what it is.

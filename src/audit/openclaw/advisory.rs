@@ -18,8 +18,6 @@ pub struct Advisory {
     pub cve: String,
     /// Severity as published.
     pub severity: Severity,
-    /// CVSS base score as published, empty if there is none.
-    pub cvss: String,
     /// Range of affected versions.
     pub affected: String,
     /// First version without it, empty if that is not known.

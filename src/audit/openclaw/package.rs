@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::super::host::{Entry, Host, Unread, User};
 use super::unit::NAMES;
-use super::version::Version;
 
 /// Largest manifest, in bytes.
 const BYTES: u64 = 1024 * 1024;
@@ -27,11 +26,6 @@ pub struct Package {
 }
 
 impl Package {
-    /// Its version in OpenClaw's order.
-    pub fn ordered(&self) -> Option<Version> {
-        Version::parse(&self.version)
-    }
-
     /// Whether it is OpenClaw, under any of its names.
     pub fn is_openclaw(&self) -> bool {
         self.ecosystem == "npm" && NAMES.contains(&self.name.as_str())

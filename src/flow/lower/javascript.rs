@@ -253,9 +253,6 @@ impl<'t> Lowering<'t> {
                 (f.this, f.arguments) = (Some(this), Some(arguments));
             }
         }
-        if let Some(f) = self.out.module.functions.get_mut(function as usize) {
-            f.is_deferred = self.text.get(node.byte_range()).is_some_and(|text| text.starts_with("async"));
-        }
         self.parameters(node);
         let Some(body) = node.child_by_field_name("body") else { return };
         if body.kind() == "statement_block" {

@@ -17,14 +17,11 @@ pub(crate) fn make(text: &str) -> Option<Vec<u8>> {
     let slots = (rows.len() + rows.len() / 4).next_power_of_two();
     let mut table = vec![0; HEAD + slots * (BITS + SLOT)];
     for (words, weight) in rows {
-        let key = match words.split_once(" & ") {
-            _ if words.is_empty() => {
-                table[..HEAD].copy_from_slice(&i32::from(weight).to_le_bytes());
-                continue;
-            }
-            Some((first, second)) => pair(hash(first), hash(second)),
-            None => words.split(' ').map(hash).fold(0, group),
-        };
+        if words.is_empty() {
+            table[..HEAD].copy_from_slice(&i32::from(weight).to_le_bytes());
+            continue;
+        }
+        let key = words.split(' ').map(hash).fold(0, group);
         let free = places(&table, key).find(|at| matches!(slot(&table, *at), Some((0, _))))?;
         table[free..free + 8].copy_from_slice(&key.to_le_bytes());
         table[free + 8..free + SLOT].copy_from_slice(&weight.to_le_bytes());
@@ -101,11 +98,5 @@ fn finished(hash: u64) -> u64 {
 /// The key of a group that another word is added to.
 pub(crate) fn group(before: u64, word: u64) -> u64 {
     let mixed = (before.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER);
-    mixed ^ mixed >> 32
-}
-
-/// The key of two words in either order.
-pub(crate) fn pair(first: u64, second: u64) -> u64 {
-    let mixed = (first.wrapping_add(second) ^ !MULTIPLIER).wrapping_mul(MULTIPLIER);
     mixed ^ mixed >> 32
 }

@@ -191,12 +191,7 @@ mod linux {
     use crate::report::escape;
     use crate::{Limits, Scanner};
 
-    /// Stack of a worker of the scan, which follows syntax by bounded recursion.
-    const STACK: usize = 16 * 1024 * 1024;
-
     pub(super) fn audit(args: &Args) -> anyhow::Result<Audit> {
-        // Checks that scan share these workers.
-        let _ = rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global();
         let host = host(args)?;
         let options = options(args, &host)?;
         Ok(audit::run(host, options))

@@ -13,6 +13,7 @@ use crate::place::Environment;
 use crate::policy::baseline::Baseline;
 use crate::report::placed;
 use crate::report::terminal::plural;
+use crate::sandbox;
 
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
@@ -72,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let folder = what.file.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
     scan::refuse_scanned("FILE", std::slice::from_ref(&folder.to_owned()), &roots).with_context(|| file.clone())?;
     let mut reports = Vec::new();
-    scan::confined(&roots, what.look.threads(), || {
+    sandbox::confined(&roots, what.look.threads(), || {
         scanner.run(&roots, &(), &mut |report| reports.push(report));
     })?;
     if let Some(places) = &places {

@@ -23,7 +23,7 @@ use crate::place::{self, Environment, Source};
 use crate::policy::Ledger;
 use crate::report::{PackageReport, Report, escape, terminal};
 use crate::verify::{Pin, Pins, Tree};
-use crate::{Limits, Scanner, Verdict};
+use crate::{Limits, Scanner, Verdict, sandbox};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -298,7 +298,7 @@ fn scan(
     views.extend(before);
     let mut reports = Vec::new();
     let work = || -> anyhow::Result<()> {
-        super::scan::confine(&views, None)?;
+        sandbox::confine_scans(&views, None)?;
         scanner.run(&views, &(), &mut |report| reports.push(report));
         Ok(())
     };

@@ -12,7 +12,7 @@ use super::policy::{self as choices, Choices};
 use crate::gate::policy::{self, Answer, Installer, Request};
 use crate::place::Environment;
 use crate::report::{PackageReport, escape};
-use crate::{Limits, Ruleset, Scanner};
+use crate::{Limits, Ruleset, Scanner, sandbox};
 
 /// OpenClaw gives up after ten seconds unless it is told otherwise, and says less then.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -99,7 +99,7 @@ fn scan(path: &Path, choices: &Choices) -> anyhow::Result<Vec<PackageReport>> {
     for (option, file) in choices.files() {
         super::scan::refuse_scanned(option, std::slice::from_ref(file), std::slice::from_ref(&found))?;
     }
-    super::scan::confine(std::slice::from_ref(&found), None)?;
+    sandbox::confine_scans(std::slice::from_ref(&found), None)?;
     let mut reports = Vec::new();
     scanner.run(&[found], &(), &mut |report| reports.push(report));
     Ok(reports)

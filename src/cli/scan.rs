@@ -22,9 +22,6 @@ use crate::policy::{Ledger, Note};
 use crate::report::{PackageReport, Tally, escape, json, placed, terminal};
 use crate::{Limits, Policy, Progress, Report, Scanner, Verdict, sandbox};
 
-/// Stack of a worker: syntax is followed by bounded recursion, on text that an adversary wrote.
-const STACK: usize = 16 * 1024 * 1024;
-
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Directories of skills, skills, archives (zip, tar, tar.gz), files, or - for standard input; without
@@ -160,47 +157,12 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let scanner = ManuallyDrop::new(scanner);
     let (roots, places) = targets(&scanner, &args.paths, &environment)?;
     args.look.refuse_scanned(&choices, &roots)?;
-    confine(&roots, args.look.threads)?;
+    sandbox::confine_scans(&roots, args.look.threads)?;
     let mut out = super::stdout();
     let judging = Judging { places: places.as_ref(), policy: &choices.policy, notes };
     let tally = print(&scanner, &roots, judging, args.output, &mut out)?;
     out.flush()?;
     Ok(exit(&tally, args.look.threshold(&choices)))
-}
-
-/// From here on this thread, and the workers that it starts, read nothing but the packages and write nothing.
-pub(super) fn confine(roots: &[Discovered], threads: Option<usize>) -> anyhow::Result<()> {
-    let threads = count(threads);
-    sandbox::confine(&readable(roots));
-    workers(threads).build_global()?;
-    Ok(())
-}
-
-/// Works on threads that read nothing but the packages and write nothing; this one and all others stay free.
-pub(super) fn confined<T: Send>(
-    roots: &[Discovered],
-    threads: Option<usize>,
-    work: impl FnOnce() -> T + Send,
-) -> anyhow::Result<T> {
-    let threads = count(threads);
-    let done = std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            sandbox::confine(&readable(roots));
-            Ok(workers(threads).build()?.install(work))
-        });
-        thread.join()
-    });
-    done.map_err(|_| anyhow::anyhow!("the scan failed"))?
-}
-
-/// How many workers there are; the answer stands in files that are out of reach once the process is confined.
-fn count(threads: Option<usize>) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    threads.filter(|n| *n > 0).unwrap_or(cores)
-}
-
-fn workers(threads: usize) -> rayon::ThreadPoolBuilder {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK)
 }
 
 /// Refuses what lies in a scanned root.
@@ -280,22 +242,6 @@ fn standard_input() -> anyhow::Result<Discovered> {
         bail!("standard input: longer than {limit} bytes; give a file instead");
     }
     Ok(Discovered::given("stdin", bytes))
-}
-
-/// Directories and files that the scan reads.
-fn readable(roots: &[Discovered]) -> Vec<PathBuf> {
-    let mut places = BTreeSet::new();
-    for root in roots {
-        places.extend(Some(root.root.clone()).filter(|path| path.exists()));
-        // What a link in a root leads to lies elsewhere.
-        places.extend(
-            root.packages
-                .iter()
-                .filter(|p| p.linked_to.is_some() || root.root.is_file())
-                .filter_map(|p| p.place().map(Path::to_owned)),
-        );
-    }
-    places.into_iter().collect()
 }
 
 /// What decides beside the packages.

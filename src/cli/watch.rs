@@ -23,7 +23,7 @@ use crate::quarantine::Store;
 use crate::report::terminal::{self, Detail, plural};
 use crate::report::{PackageReport, escape, json, placed};
 use crate::watch::{Eyes, Happening, Memory, Root};
-use crate::{Report, Scanner, Verdict};
+use crate::{Report, Scanner, Verdict, sandbox};
 
 /// How often it is asked where skills are loaded from, beside what the kernel tells.
 const PLACES: Duration = Duration::from_secs(15);
@@ -257,7 +257,7 @@ impl Session<'_> {
         }
         let count = found.iter().map(|root| root.packages.len()).sum();
         let mut reports: Vec<PackageReport> = Vec::new();
-        scan::confined(&found, self.args.look.threads(), || {
+        sandbox::confined(&found, self.args.look.threads(), || {
             self.scanner.run(&found, &(), &mut |report| reports.push(report));
         })?;
         // What records name beyond the packages is no change of a skill.

@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::Verdict;
 use crate::finding::Severity;
 use crate::package::Discovered;
 use crate::report::PackageReport;
 use crate::text;
+use crate::{Verdict, sandbox};
 
 use super::super::check::{Answer, Evidence, Repair};
 use super::super::host::{FILE_BYTES, Host, Kind, Unread, quoted};
@@ -178,7 +178,10 @@ fn said(context: &Context, texts: &[Text]) -> Vec<Answer> {
     let given: Vec<Discovered> =
         texts.iter().map(|text| Discovered::given(file_name(&text.name), text.bytes.clone())).collect();
     let mut reports = Vec::new();
-    scanner.run(&given, &(), &mut |report| reports.push(report));
+    let scan = || scanner.run(&given, &(), &mut |report| reports.push(report));
+    if let Err(why) = sandbox::confined(&given, None, scan) {
+        return vec![Unread::Other(why.to_string()).answer("prompt", "what the agent is told")];
+    }
     texts.iter().zip(reports).flat_map(|(text, report)| told(context, text, &report)).collect()
 }
 

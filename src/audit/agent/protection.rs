@@ -8,9 +8,10 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::Verdict;
 use crate::finding::Severity;
+use crate::report::PackageReport;
 use crate::ruleset;
+use crate::{Verdict, sandbox};
 
 use super::super::check::{Answer, Evidence};
 use super::super::host::{FILE_BYTES, Host, quoted};
@@ -203,12 +204,16 @@ fn verdict(context: &Context, folder: &Path) -> Option<(Verdict, String)> {
     let real = context.host.walk(folder).ok()?.real;
     let discovered = scanner.discover(&context.host.outside(&real)).ok()?;
     let mut worst: Option<(Verdict, String)> = None;
-    scanner.run(&[discovered], &(), &mut |report| {
+    let roots = [discovered];
+    let mut each = |report: PackageReport| {
         let rules: Vec<&str> = report.findings.iter().take(3).map(|finding| finding.rule.as_str()).collect();
         if worst.as_ref().is_none_or(|(verdict, _)| report.verdict > *verdict) {
             worst = Some((report.verdict, rules.join(", ")));
         }
-    });
+    };
+    if sandbox::confined(&roots, None, || scanner.run(&roots, &(), &mut each)).is_err() {
+        return Some((Verdict::Incomplete, "the scan failed".to_owned()));
+    }
     worst.filter(|(verdict, _)| *verdict >= Verdict::Incomplete)
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::Verdict;
 use crate::finding::Severity;
 use crate::place::{self, Environment};
 use crate::report::PackageReport;
+use crate::{Verdict, sandbox};
 
 use super::super::check::{Answer, Evidence, Missing};
 use super::super::host::{Host, Unread, quoted};
@@ -78,10 +78,16 @@ pub(super) fn check(context: &Context) -> Vec<Answer> {
     for root in roots {
         let Ok(real) = context.host.walk(&root).map(|walk| walk.real) else { continue };
         match scanner.discover(&context.host.outside(&real)) {
-            Ok(discovered) => scanner.run(&[discovered], &(), &mut |report| {
-                scanned += 1;
-                answers.extend(skill(&root, &report));
-            }),
+            Ok(discovered) => {
+                let roots = [discovered];
+                let mut each = |report: PackageReport| {
+                    scanned += 1;
+                    answers.extend(skill(&root, &report));
+                };
+                if let Err(why) = sandbox::confined(&roots, None, || scanner.run(&roots, &(), &mut each)) {
+                    answers.push(Unread::Other(why.to_string()).answer(root.display().to_string(), "the skills in it"));
+                }
+            }
             // A place without a file holds no skill.
             Err(crate::Error::Empty { .. }) => {}
             Err(why) => {

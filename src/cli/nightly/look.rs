@@ -13,7 +13,7 @@ use crate::place::Places;
 use crate::policy::{Ledger, Note};
 use crate::report::{PackageReport, placed, terminal};
 use crate::state::{Answer, Run, Skill};
-use crate::{Policy, Report, Ruleset, Scanner, verify};
+use crate::{Policy, Report, Ruleset, Scanner, sandbox, verify};
 
 /// What a scan came to.
 pub(super) struct Scanned {
@@ -41,7 +41,7 @@ pub(super) fn look(
         if is_full { terminal::Detail::Normal.keep(report, package) } else { report.count(&package) }
     };
     let bar = scan::Bar::new();
-    scan::confined(roots, args.look.threads(), || {
+    let scanned = sandbox::confined(roots, args.look.threads(), || {
         let (mut skills, mut packages) = (Vec::new(), Vec::new());
         let (mut report, mut ledger) = (Report::new(scanner.rules()), Ledger::default());
         scanner.run(roots, &bar, &mut |package| {
@@ -65,7 +65,8 @@ pub(super) fn look(
         }
         let notes = ledger.notes(policy.suppressions());
         Scanned { vanished: vanished(roots, &named, &skills), skills, notes, report }
-    })
+    })?;
+    Ok(scanned)
 }
 
 /// What counts, and what packages are judged by among others; the rest was taken over already.

@@ -242,7 +242,9 @@ pub type Taint = Option<Rc<Vec<Label>>>;
 /// The union of two sets of labels.
 pub fn taints(a: &Taint, b: &Taint) -> Taint {
     let (Some(left), Some(right)) = (a, b) else { return a.clone().or_else(|| b.clone()) };
-    if Rc::ptr_eq(left, right) || right.iter().all(|label| left.iter().any(|known| known.key() == label.key())) {
+    // Both are in order.
+    let mut known = left.iter();
+    if Rc::ptr_eq(left, right) || right.iter().all(|label| known.any(|known| known.key() == label.key())) {
         return a.clone();
     }
     let mut all: Vec<Label> = left.to_vec();

@@ -27,6 +27,10 @@ pub(super) struct Named<'t> {
 impl Named<'_> {
     /// Says so of one of the branches.
     pub(super) fn emit(&self, holds: bool, out: &mut Builder, function: FnId, scope: ScopeId, at: Node<'_>) {
+        // Nothing is read where a loop goes on, and what follows is of the others.
+        if holds && at.child_by_field_name("consequence").is_some_and(skips) {
+            return;
+        }
         let names = if holds { &self.holds } else { &self.fails };
         let of = if holds { &self.of } else { &self.not_of };
         // What a list of names holds is known when the program is followed; such lists are written in capitals.
@@ -134,6 +138,12 @@ pub(super) fn leaves(branch: Node<'_>) -> bool {
     let is_block = matches!(branch.kind(), "block" | "statement_block");
     let last = if is_block { super::children(branch).last().copied() } else { Some(branch) };
     last.is_some_and(|last| LEAVE.contains(&last.kind()))
+}
+
+/// Whether a branch does nothing but go on with its loop or end it.
+fn skips(branch: Node<'_>) -> bool {
+    let all = if matches!(branch.kind(), "block" | "statement_block") { super::children(branch) } else { vec![branch] };
+    matches!(all[..], [only] if matches!(only.kind(), "continue_statement" | "break_statement"))
 }
 
 /// Whether a text may be, or end, the name of a file.

@@ -16,6 +16,8 @@ use table::{group, hash, hash_of_beginning};
 const GROUP: usize = 3;
 /// Letters of a word that are compared; what comes after them is its ending.
 const STEM: usize = 5;
+/// Bytes of a word that says little to a reader.
+const SHORT: usize = 3;
 /// Words of a passage at least, as far as its length counts: few words tell little.
 const FEWEST: usize = 49;
 
@@ -96,13 +98,14 @@ impl Concept {
         Reading { length: words.len(), groups }
     }
 
-    /// The words of a sentence that say most that it reads as this, several rather than one: that tells a reader more.
-    /// Nothing if none do.
+    /// The words of a sentence that say most that it reads as this; those that tell a reader more, longer ones and several,
+    /// rather than others. Nothing if none do.
     pub fn telling(&self, sentence: &str) -> String {
         let folded = text::folded(sentence);
         let words = words(&folded);
         let telling = self.groups(&words).filter(|(_, _, weight)| *weight > 0);
-        let most = telling.max_by_key(|(group, _, weight)| (group.len() > 1, *weight));
+        let is_long = |group: &[Word<'_>]| group.iter().any(|word| word.text.len() > SHORT);
+        let most = telling.max_by_key(|(group, _, weight)| (is_long(group), group.len() > 1, *weight));
         most.map_or_else(String::new, |(group, ..)| group.iter().map(|word| word.text).collect::<Vec<_>>().join(" "))
     }
 

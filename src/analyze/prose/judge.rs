@@ -202,8 +202,22 @@ impl<'a> Judge<'a> {
     fn all_seen(&self, signal: &'a Signal, unit: &Unit<'a>) -> Option<Vec<Seen>> {
         match &signal.reads {
             Some(name) => self.passage(name, signal.at_least, unit),
+            // That is no place that one could look at.
+            None if signal.in_skill => self.is_in_skill(unit).then(Vec::new),
             None => Some(vec![self.signal(signal, unit)?]),
         }
+    }
+
+    /// Whether a text is of a skill, so that an agent takes it for orders.
+    fn is_in_skill(&self, unit: &Unit<'a>) -> bool {
+        let arena = &self.input.expanded.arena;
+        let mut files = arena.iter().filter(|artifact| artifact.is_file());
+        // What a program prints is for its users.
+        let is_read = unit.blocks.first().is_some_and(|block| {
+            let (file, _) = arena.locate(Span::new(self.artifact, block.range.clone()));
+            !arena.get(file.artifact).kind.is_code()
+        });
+        is_read && files.any(|file| is_skill_name(Path::new(file.path.name())))
     }
 
     fn signal(&self, signal: &Signal, unit: &Unit<'a>) -> Option<Seen> {
@@ -236,17 +250,6 @@ impl<'a> Judge<'a> {
         }
         if signal.per_os {
             return self.per_os(unit);
-        }
-        if signal.in_skill {
-            let arena = &self.input.expanded.arena;
-            let mut files = arena.iter().filter(|artifact| artifact.is_file());
-            let is_skill = files.any(|file| is_skill_name(Path::new(file.path.name())));
-            let place = unit.blocks.first()?.range.clone();
-            // What a program prints is for its users.
-            let (file, _) = arena.locate(Span::new(self.artifact, place.clone()));
-            let is_read = !arena.get(file.artifact).kind.is_code();
-            return (is_skill && is_read)
-                .then(|| (place, "in a skill, whose text an agent takes for orders".to_owned()));
         }
         if signal.repeated {
             return self.repeated(unit);

@@ -242,7 +242,7 @@ pub type Taint = Option<Rc<Vec<Label>>>;
 /// The union of two sets of labels.
 pub fn taints(a: &Taint, b: &Taint) -> Taint {
     let (Some(left), Some(right)) = (a, b) else { return a.clone().or_else(|| b.clone()) };
-    // Both are in order.
+    // Both are in order as a rule; where one is not, it is joined anew, to the same.
     let mut known = left.iter();
     if Rc::ptr_eq(left, right) || right.iter().all(|label| known.any(|known| known.key() == label.key())) {
         return a.clone();

@@ -151,8 +151,8 @@ impl Passage<'_> {
         }
     }
 
-    /// How much the sentences read as the concept, as far as they are long: above nought they do, and honest text seldom
-    /// comes to 2.
+    /// How much the sentences read as the concept: what their groups weigh for how long they are. Above nought they rather
+    /// do than not.
     pub fn score(&self) -> f32 {
         let length = self.length.max(FEWEST) as f32;
         (table::bias(&self.concept.table) as f32 + self.weight as f32 / length.sqrt()) / 100.0

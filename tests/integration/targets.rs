@@ -1,6 +1,7 @@
 //! What may be scanned: paths, archives, standard input; and what a scan does
 //! not touch while it does so.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -109,6 +110,17 @@ fn confinement_leaves_reading_of_the_scanned_and_nothing_else() {
     }
 }
 
+/// What the program asks of the system as it finds an attack, a line a call; nothing where that cannot be told.
+fn traced(sandbox: &Sandbox, arguments: &[&str]) -> Option<String> {
+    let trace = sandbox.path().join("trace");
+    let mut command = Command::new("strace");
+    command.current_dir(sandbox.path()).env("HOME", sandbox.root()).args(["-f", "-s", "300", "-o"]).arg(&trace);
+    command.args(["-e", "trace=%file,landlock_restrict_self,openat2,clone3,clone"]);
+    let output = command.arg(env!("CARGO_BIN_EXE_skillscan")).args(arguments).output().ok()?;
+    assert_eq!(output.status.code(), Some(1), "the traced program finds the attack");
+    Some(fs::read_to_string(&trace).expect("a trace"))
+}
+
 /// Paths that the traced program opened after it was confined, and whether it ever opened one to write.
 fn opened(trace: &str) -> (Vec<String>, bool) {
     let after = trace.split_once("landlock_restrict_self").map_or(trace, |(_, after)| after);
@@ -123,13 +135,7 @@ fn scan_opens_nothing_outside_the_root_and_writes_nothing() {
     let sandbox = Sandbox::with(&FILES);
     sandbox.link("notes", "/etc/passwd");
     sandbox.write("data.tar", tar(&FILES));
-    let trace = sandbox.path().join("trace");
-    let mut command = Command::new("strace");
-    command.current_dir(sandbox.path()).args(["-f", "-s", "300", "-e", "trace=%file,landlock_restrict_self,openat2"]);
-    command.arg("-o").arg(&trace).args([env!("CARGO_BIN_EXE_skillscan"), "scan", "skills", "--format", "jsonl"]);
-    let Ok(output) = command.output() else { return skip("strace") };
-    assert_eq!(output.status.code(), Some(1), "the traced program finds the attack");
-    let trace = fs::read_to_string(&trace).expect("a trace");
+    let Some(trace) = traced(&sandbox, &["scan", "skills", "--format", "jsonl"]) else { return skip("strace") };
     assert!(trace.contains("landlock_restrict_self"), "the program is not confined");
     let (paths, writes) = opened(&trace);
     assert!(!writes, "something was opened to write");
@@ -138,4 +144,39 @@ fn scan_opens_nothing_outside_the_root_and_writes_nothing() {
     let is_own = |path: &str| path.contains("skills") || path.starts_with("/proc/") || path.starts_with("/sys/");
     let outside: Vec<&String> = paths.iter().filter(|path| !is_own(path)).collect();
     assert!(outside.is_empty(), "opened outside the root: {outside:?}");
+}
+
+/// Threads that the traced program confined, and those that they started.
+fn confined_threads(trace: &str) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    // A call that is interrupted is told of when it is over: a thread may be seen before its start is.
+    for line in trace.lines().chain(trace.lines()) {
+        let thread = line.split(' ').next().unwrap_or_default();
+        if line.contains("landlock_restrict_self") {
+            found.insert(thread);
+        }
+        if line.contains("clone") && found.contains(thread) {
+            found.extend(line.rsplit_once(") = ").map(|(_, started)| started));
+        }
+    }
+    found
+}
+
+#[test]
+fn audit_reads_a_skill_on_confined_threads_only() {
+    let sandbox = Sandbox::with(&[]);
+    for (path, text) in [("openclaw.json", "{}"), ("workspace/SOUL.md", "Be kind."), ("skills/one/SKILL.md", SKILL)] {
+        sandbox.write(format!(".openclaw/{path}"), text);
+    }
+    sandbox.write(".openclaw/skills/one/run.sh", ATTACK);
+    let Some(trace) = traced(&sandbox, &["audit", "--scan"]) else { return skip("strace") };
+    // One for the prompt and one for the skills.
+    assert!(trace.matches("landlock_restrict_self(").count() > 1, "the scans are not confined");
+    let confined = confined_threads(&trace);
+    let readers: Vec<&str> =
+        trace.lines().filter(|line| line.contains(" openat") && line.contains("run.sh\"")).collect();
+    assert!(!readers.is_empty(), "the trace shows no reading at all");
+    let free: Vec<&&str> =
+        readers.iter().filter(|line| !confined.contains(line.split(' ').next().unwrap_or_default())).collect();
+    assert!(free.is_empty(), "read by threads that are free to read all: {free:?}");
 }

@@ -1,7 +1,6 @@
 //! One rule against one unit of text.
 
 use std::cell::{OnceCell, RefCell};
-use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
@@ -16,7 +15,9 @@ use crate::package::discover::is_skill_name;
 use crate::parse::markdown::{Block, BlockKind, Document, Link};
 use crate::ruleset::concept::Reading;
 use crate::ruleset::lexicon::LexiconId;
-use crate::text::{self, sentences};
+use crate::text;
+
+mod reading;
 
 pub(super) struct Judge<'a> {
     input: &'a Input<'a>,
@@ -42,21 +43,8 @@ struct Hints {
     blocks: Vec<Vec<(LexiconId, Range<usize>)>>,
 }
 
-/// Fewest words of a sentence that says something.
-const WORDS: usize = 6;
-/// Sentences that are read together.
-const PASSAGE: usize = 8;
-/// Sentences that are shown.
-const SHOWN: usize = 3;
-
 /// Section, and whether it is the front matter.
 type Place = (usize, bool);
-
-/// Whether a text is code of a language that is not parsed, by its signs.
-fn is_code(text: &str) -> bool {
-    let signs = text.bytes().filter(|byte| b"{}();=<>&|".contains(byte)).count();
-    signs >= 4 && signs * 24 > text.len()
-}
 
 impl<'a> Judge<'a> {
     pub(super) fn new(input: &'a Input<'a>, artifact: ArtifactId, document: &'a Document) -> Self {
@@ -95,52 +83,6 @@ impl<'a> Judge<'a> {
     fn index_of(&self, block: &Block) -> usize {
         let first = self.document.blocks.as_ptr().addr();
         std::ptr::from_ref(block).addr().wrapping_sub(first) / size_of::<Block>()
-    }
-
-    /// What tells in the sentences of a block; short ones say nothing.
-    fn readings(&self, name: &'a str, block: &Block) -> Rc<Sentences<'a>> {
-        let mut known = self.readings.borrow_mut();
-        let read = known.entry((name, self.index_of(block))).or_insert_with(|| {
-            let Some(concept) = self.input.rules.concepts.get(name) else { return Rc::default() };
-            // A sentence goes on in the next line.
-            let flat = block.text.replace('\n', " ");
-            let all = sentences(&flat).into_iter();
-            let all = all.filter(|range| !is_code(text::slice(&flat, range.clone())));
-            let all = all.map(|range| (range.clone(), concept.read(text::slice(&flat, range))));
-            Rc::new(all.filter(|(_, reading)| reading.length >= WORDS).collect())
-        });
-        Rc::clone(read)
-    }
-
-    /// Of the sentences that together read most as a concept, if they do so enough, those that say so most.
-    fn passage(&self, name: &'a str, at_least: f32, unit: &Unit<'a>) -> Option<Vec<Seen>> {
-        let concept = self.input.rules.concepts.get(name)?;
-        let blocks = unit.blocks.iter().filter(|block| block.is_prose());
-        let own: Vec<_> = blocks.map(|block| (*block, self.readings(name, block))).collect();
-        let own = own.iter().flat_map(|(block, all)| all.iter().map(move |(range, reading)| (*block, range, reading)));
-        let all: Vec<(&Block, &Range<usize>, &Reading)> = own.collect();
-        let mut together = concept.passage();
-        let mut best: Option<(f32, Range<usize>)> = None;
-        for (end, (_, _, reading)) in (1_usize..).zip(&all) {
-            together.add(reading);
-            let start = end.saturating_sub(PASSAGE);
-            if let Some((_, _, before)) = start.checked_sub(1).and_then(|before| all.get(before)) {
-                together.remove(before);
-            }
-            // Fewer sentences say too little where there are more.
-            let is_whole = end == all.len() || end >= PASSAGE;
-            let score = together.score();
-            if is_whole && score >= at_least && best.as_ref().is_none_or(|(most, _)| score > *most) {
-                best = Some((score, start..end));
-            }
-        }
-        let mut telling: Vec<_> = all.get(best?.1)?.iter().filter(|(.., reading)| reading.weight() > 0).collect();
-        telling.sort_by_key(|(.., reading)| Reverse(reading.weight()));
-        let seen = telling.into_iter().take(SHOWN).map(|(block, range, _)| {
-            let words = concept.telling(text::slice(&block.text, (*range).clone()));
-            (block.source((*range).clone()), format!("reads as: {} (`{words}`)", name.replace('-', " ")))
-        });
-        Some(seen.collect())
     }
 
     /// Phrases of the list in a part of a block's text, by place.

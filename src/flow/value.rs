@@ -7,16 +7,18 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
 use std::rc::Rc;
 
+mod label;
+
+pub use label::{Extent, Label, STEPS, Step, Taint, Verb, cut, is_decoder, is_parser, is_pick, quoted, taints};
+
 /// Stands in a text for a part that is not known, as in commands of the shell.
 pub const UNKNOWN: char = '\u{1a}';
 /// Most texts that a value may be; of more, the first ones and that there are others.
 const TEXTS: usize = 8;
-/// Most functions, objects or interfaces that a value may be.
-const CHOICES: usize = 6;
-/// Most labels of one value.
-const LABELS: usize = 16;
-/// Most steps from a source on.
-pub const STEPS: u8 = 16;
+/// Most functions, interfaces and objects that a value may be; each object costs at every use.
+const FUNCTIONS: usize = 64;
+const INTERFACES: usize = 16;
+const OBJECTS: usize = 6;
 
 /// A name of an interface, a member or a label.
 pub type Sym = u32;
@@ -103,163 +105,6 @@ pub struct Place {
     pub end: u32,
 }
 
-/// What happens to a value at a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verb {
-    /// It is read.
-    Read,
-    /// A variable gets it.
-    Bound,
-    /// A function gets it.
-    Passed,
-    /// A function gives it back.
-    Returned,
-    /// A member or variable of an outer function keeps it.
-    Kept,
-    /// It is written in another way.
-    Changed,
-    /// It is written to a file.
-    Written,
-    /// Another file of the package gets it.
-    Imported,
-}
-
-impl Verb {
-    /// For people; the name of what takes part follows.
-    pub fn phrase(self) -> &'static str {
-        match self {
-            Self::Read => "read from",
-            Self::Bound => "kept in",
-            Self::Passed => "passed to",
-            Self::Returned => "returned by",
-            Self::Kept => "kept in",
-            Self::Changed => "rewritten by",
-            Self::Written => "written to",
-            Self::Imported => "imported as",
-        }
-    }
-}
-
-/// Whether an interface of this name takes a part out of a text.
-pub fn is_pick(name: &str) -> bool {
-    const PICKS: [&str; 12] = [
-        ".match",
-        ".search",
-        ".findall",
-        ".split",
-        ".partition",
-        ".find",
-        ".get",
-        "cmd.grep",
-        "cmd.sed",
-        "cmd.awk",
-        "cmd.cut",
-        "cmd.jq",
-    ];
-    PICKS.iter().any(|pick| name.ends_with(pick))
-}
-
-/// Whether an interface of this name makes data of a text.
-pub fn is_parser(name: &str) -> bool {
-    const PARSERS: [&str; 6] = [".parse", ".load", ".loads", ".safe_load", ".dotenv_values", ".parse()"];
-    PARSERS.iter().any(|parser| name.ends_with(parser))
-}
-
-/// Whether a command of this name makes a text of what nobody can read.
-pub fn is_decoder(name: &str) -> bool {
-    matches!(name, "cmd.openssl" | "cmd.base64" | "cmd.base32" | "cmd.xxd" | "cmd.gpg" | "cmd.rev" | "cmd.uudecode")
-}
-
-/// A step of a value on its way, and those before it.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// Where.
-    pub place: Place,
-    /// What happens.
-    pub verb: Verb,
-    /// What takes part.
-    pub what: Sym,
-    /// The step before.
-    pub before: Option<Rc<Step>>,
-    /// How many steps there are with this one.
-    pub count: u8,
-}
-
-impl Step {
-    /// All steps, the first one first.
-    pub fn all(self: &Rc<Self>) -> Vec<Rc<Self>> {
-        let mut steps: Vec<Rc<Self>> =
-            std::iter::successors(Some(Rc::clone(self)), |step| step.before.clone()).collect();
-        steps.reverse();
-        steps
-    }
-}
-
-/// Where a value came from, and how.
-#[derive(Debug, Clone)]
-pub struct Label {
-    /// Class of the source.
-    pub class: Sym,
-    /// Which one: a variable's name, a path, an address.
-    pub name: Sym,
-    /// The way so far.
-    pub trail: Rc<Step>,
-    /// Whether it was written as a literal of the language, so that it is no code where it stands in code.
-    pub is_quoted: bool,
-    /// How much it is of what came from there.
-    pub extent: Extent,
-}
-
-/// How much of something a value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Extent {
-    /// All of it.
-    Whole,
-    /// Parts that were taken out of it and put together again: all of it, as far as one can see.
-    Parts,
-    /// A part that was taken out of it.
-    Part,
-}
-
-impl Label {
-    fn key(&self) -> (Sym, Sym, bool, Extent) {
-        (self.class, self.name, self.is_quoted, self.extent)
-    }
-}
-
-/// Labels of what is written as a literal, or read from one.
-pub fn quoted(taint: &Taint, is_quoted: bool) -> Taint {
-    let labels = taint.as_ref()?;
-    if labels.iter().all(|label| label.is_quoted == is_quoted) {
-        return taint.clone();
-    }
-    Some(Rc::new(labels.iter().map(|label| Label { is_quoted, ..label.clone() }).collect()))
-}
-
-/// Labels of a value, in order of class and name.
-pub type Taint = Option<Rc<Vec<Label>>>;
-
-/// The union of two sets of labels.
-pub fn taints(a: &Taint, b: &Taint) -> Taint {
-    let (Some(left), Some(right)) = (a, b) else { return a.clone().or_else(|| b.clone()) };
-    // Both are in order as a rule; where one is not, it is joined anew, to the same.
-    let mut known = left.iter();
-    if Rc::ptr_eq(left, right) || right.iter().all(|label| known.any(|known| known.key() == label.key())) {
-        return a.clone();
-    }
-    let mut all: Vec<Label> = left.to_vec();
-    for label in right.iter() {
-        // Many of one class leave room for the first few of another.
-        let of_class = || all.iter().filter(|known| known.class == label.class).count();
-        let has_room = all.len() < LABELS || (all.len() < 2 * LABELS && of_class() < 4);
-        if has_room && !all.iter().any(|known| known.key() == label.key()) {
-            all.push(label.clone());
-        }
-    }
-    all.sort_by_key(Label::key);
-    Some(Rc::new(all))
-}
-
 /// What a value may be.
 #[derive(Debug, Clone, Default)]
 pub struct Inner {
@@ -275,6 +120,8 @@ pub struct Inner {
     pub objs: Vec<ObjId>,
     /// Where it came from.
     pub taint: Taint,
+    /// Whether it may be a function or an interface that is not among those.
+    pub lacks_code: bool,
     /// What it is a method of, where it was taken from an object.
     pub of: Option<Value>,
     /// Steps that an object went, and with it all that it holds.
@@ -352,6 +199,11 @@ impl Value {
     /// Whether nothing was assigned.
     pub fn is_unset(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Whether neither it nor anything in it came from anywhere.
+    pub fn is_plain(&self) -> bool {
+        self.0.as_deref().is_none_or(|held| held.taint.is_none() && held.objs.is_empty())
     }
 
     /// What it may be.
@@ -433,9 +285,9 @@ impl Value {
                 }
             }
         }
-        add(&mut all.apis, &b.apis);
-        add(&mut all.fns, &b.fns);
-        add(&mut all.objs, &b.objs);
+        add(&mut all.objs, &b.objs, OBJECTS);
+        let is_whole = [add(&mut all.apis, &b.apis, INTERFACES), add(&mut all.fns, &b.fns, FUNCTIONS)];
+        all.lacks_code |= b.lacks_code || is_whole.contains(&false);
         Self::of(all)
     }
 
@@ -468,17 +320,24 @@ impl Inner {
         }
         let of = self.of.as_ref().map(|of| of.get());
         (self.is_open, &self.apis, &self.fns, &self.objs, of.as_ref().map(|of| &of.objs)).hash(&mut hasher);
+        self.lacks_code.hash(&mut hasher);
         for label in self.taint.iter().flat_map(|labels| labels.iter()) {
             label.key().hash(&mut hasher);
         }
         hasher.finish()
     }
 
+    /// Whether no other constant would change it.
+    fn is_full(&self) -> bool {
+        self.is_open && self.lits.len() >= TEXTS
+    }
+
     /// Whether it allows all that `other` is.
     fn holds(&self, other: &Self) -> bool {
         let labels = |taint: &Taint| taint.as_ref().map_or(0, |labels| labels.len());
         (self.is_open || !other.is_open)
-            && other.lits.iter().all(|lit| self.lits.contains(lit))
+            && (self.lacks_code || !other.lacks_code)
+            && (self.is_full() || other.lits.iter().all(|lit| self.lits.contains(lit)))
             && other.apis.iter().all(|api| self.apis.contains(api))
             && other.fns.iter().all(|function| self.fns.contains(function))
             && other.objs.iter().all(|object| self.objs.contains(object))
@@ -487,10 +346,15 @@ impl Inner {
     }
 }
 
-fn add<T: Copy + PartialEq>(to: &mut Vec<T>, from: &[T]) {
+/// Adds what is not there, up to so many; whether there was room for all.
+fn add<T: Copy + PartialEq>(to: &mut Vec<T>, from: &[T], most: usize) -> bool {
     for item in from {
-        if to.len() < CHOICES && !to.contains(item) {
+        if !to.contains(item) {
+            if to.len() >= most {
+                return false;
+            }
             to.push(*item);
         }
     }
+    true
 }

@@ -27,6 +27,7 @@ mod openclaw;
 mod output;
 mod packages;
 mod packs;
+mod padded;
 mod places;
 mod policy;
 mod quarantine;

@@ -10,7 +10,7 @@ use super::{CALLS, FoldedRole, Hit, Interpreter};
 use crate::flow::catalogue::{Arg, Effect, Entry, Sink, Source};
 use crate::flow::fold::{self, Fold};
 use crate::flow::ir::{Language, Op, OpKind, Rest, Shape};
-use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNKNOWN, Value, Verb, taints};
+use crate::flow::value::{FnRef, Inner, Label, Lit, ObjId, Place, Sym, Taint, UNKNOWN, Value, Verb, cut, taints};
 
 mod bound;
 pub(super) mod client;
@@ -19,6 +19,9 @@ mod invoke;
 mod operation;
 mod sink;
 mod source;
+
+/// Arguments that a list stands for.
+const GIVEN: usize = 256;
 
 /// Marks the object that stands for what a call opened, among the objects of its place.
 pub(super) const HANDLE: u32 = 0x0800_0000;
@@ -95,8 +98,11 @@ impl Interpreter<'_> {
                 continue;
             };
             let taint = arg.taint();
-            call.args.extend(object.items.iter().take(64).map(|item| item.with(&taint)));
-            let names = object.fields.iter().take(64);
+            call.args.extend(object.items.iter().take(GIVEN).map(|item| item.with(&taint)));
+            if object.items.len() > GIVEN {
+                call.args.push(Value::unknown().with(&cut()));
+            }
+            let names = object.fields.iter();
             call.named.extend(names.map(|(key, value)| (Value::text(self.names.get(*key)), value.with(&taint))));
             if !object.rest.is_unset() {
                 call.args.push(object.rest.with(&taint));
@@ -109,6 +115,9 @@ impl Interpreter<'_> {
         let callee = call.callee.get();
         if let (true, Some(of)) = (call.receiver.is_unset() && !call.new, &callee.of) {
             return self.perform(&Call { receiver: of.clone(), ..copy(call) });
+        }
+        if callee.lacks_code && call.all().any(|arg| arg.taint().is_some()) {
+            self.out.is_cut = true;
         }
         let mut result = Value::default();
         for function in &callee.fns {

@@ -7,6 +7,9 @@ use crate::flow::fold;
 use crate::flow::ir::Binary;
 use crate::flow::value::{Inner, Lit, Place, Sym, UNKNOWN, Value, taints};
 
+/// Texts of a run that are kept for other engines.
+const FOLDED: usize = 16_384;
+
 impl Interpreter<'_> {
     /// A text with its cost.
     pub(super) fn made(&mut self, lits: Vec<Lit>) -> Value {
@@ -115,12 +118,14 @@ impl Interpreter<'_> {
             let Lit::Text(text) = lit else { continue };
             let is_new = role != FoldedRole::Plain || (text.len() >= 6 && self.folded.contains_key(&address(text)));
             let is_form = text.starts_with(['{', '[']) && self.forms.contains(text.trim());
-            if is_new && !is_form && text.len() >= 2 && self.out.folded.len() < 4096 {
+            if is_new && !is_form && text.len() >= 2 {
                 self.spend(text.len());
+                let is_full = self.out.folded.len() >= FOLDED;
                 let known = self.out.folded.iter_mut().rev().take(64).find(|f| f.text == *text);
                 match known {
                     Some(known) if known.role == role || role == FoldedRole::Plain => {}
                     Some(known) if known.role == FoldedRole::Plain => (known.role, known.place) = (role, place),
+                    _ if is_full => self.out.is_cut = true,
                     _ => self.out.folded.push(Folded { place, text: Rc::clone(text), role }),
                 }
             }

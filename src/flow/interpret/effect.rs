@@ -103,7 +103,7 @@ impl Interpreter<'_> {
                 let item = self.items(&all);
                 self.call_back(call, &item);
                 // What is no list (a document that is searched, say) stays what it is.
-                if effect == Effect::Find && !all.get().objs.is_empty() { item } else { all }
+                if effect == Effect::Find && !all.get().objs.is_empty() { item } else { self.disordered(&all, call) }
             }
             Effect::Reduce => self.reduce(call, &subject()),
             Effect::Push | Effect::Prepend | Effect::Insert => {

@@ -10,7 +10,7 @@ use super::heap::{Object, Reads};
 use super::{FoldedRole, Interpreter};
 use crate::flow::catalogue::Source;
 use crate::flow::fold;
-use crate::flow::value::{Label, Lit, Place, Sym, Taint, UNKNOWN, Value, taints};
+use crate::flow::value::{Label, Lit, Place, Sym, Taint, UNKNOWN, Value, cut, taints};
 
 /// Nesting of JSON that is read.
 const JSON_DEPTH: usize = 16;
@@ -46,7 +46,9 @@ impl Written {
         }
         let from = (Bound::Included(folder.as_str()), Bound::Unbounded);
         let inside = self.all.range::<str, _>(from).take_while(|(name, _)| name.starts_with(&folder));
-        inside.take(IN_FOLDER).fold(own, |all, (_, value)| taints(&all, &value.taint()))
+        let (mut all, mut inside) = (own, inside.map(|(_, value)| value.taint()));
+        all = inside.by_ref().take(IN_FOLDER).fold(all, |all, taint| taints(&all, &taint));
+        if inside.next().is_some() { taints(&all, &cut()) } else { all }
     }
 
     /// A file may hold this as well; whether that was news to who had asked.

@@ -1,10 +1,10 @@
 //! What a program made, and which of it was read: what changes after it was read is seen by another round only.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::flow::value::{FnRef, ObjId, Sym, Value};
+use crate::flow::value::{FnRef, ObjId, Sym, Taint, Value, taints};
 
 /// What a place of the program made.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,51 @@ pub(super) struct Object {
     /// Whether it stands for the arguments of a call.
     pub is_splat: bool,
     pub read: Reads,
+    /// Found when it is asked for, and again after a change.
+    pub content: OnceCell<Content>,
+}
+
+/// What the members of an object are, one with the other.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Content {
+    /// Where they came from.
+    pub taint: Taint,
+    /// Objects among them, each once.
+    pub objects: Vec<ObjId>,
+}
+
+impl Content {
+    fn of<'a>(members: impl Iterator<Item = &'a Value>) -> Self {
+        let mut found = Self::default();
+        for member in members.filter(|member| !member.is_plain()) {
+            let inner = member.get();
+            found.taint = taints(&found.taint, &inner.taint);
+            found.objects.extend(&inner.objs);
+        }
+        found.objects.sort_unstable();
+        found.objects.dedup();
+        found
+    }
+}
+
+impl Object {
+    /// All that stands under any key, in order or under a name.
+    pub(super) fn members(&self) -> impl Iterator<Item = &Value> {
+        [&self.rest].into_iter().chain(&self.items).chain(self.fields.values())
+    }
+
+    /// What is in it, and how many members were looked at to say so.
+    pub(super) fn content(&self) -> (&Content, usize) {
+        let is_known = self.content.get().is_some();
+        let looked_at = if is_known { 1 } else { self.fields.len() + self.items.len() + 1 };
+        (self.content.get_or_init(|| Content::of(self.members())), looked_at)
+    }
+
+    /// What is in it but for a member of this name.
+    pub(super) fn content_without(&self, name: Sym) -> Content {
+        let fields = self.fields.iter().filter(|(key, _)| **key != name).map(|(_, value)| value);
+        Content::of(fields.chain(&self.items).chain([&self.rest]))
+    }
 }
 
 /// A function that was made of another one.
@@ -97,7 +142,8 @@ impl Reads {
 pub(super) struct Heap(Vec<Object>);
 
 impl Heap {
-    pub(super) fn push(&mut self, object: Object) -> ObjId {
+    pub(super) fn push(&mut self, mut object: Object) -> ObjId {
+        object.content.take();
         self.0.push(object);
         self.0.len() as ObjId - 1
     }
@@ -118,7 +164,9 @@ impl Heap {
     }
 
     pub(super) fn get_mut(&mut self, id: ObjId) -> Option<&mut Object> {
-        self.0.get_mut(id as usize)
+        let object = self.0.get_mut(id as usize)?;
+        object.content.take();
+        Some(object)
     }
 }
 

@@ -3,12 +3,13 @@
 use std::rc::Rc;
 
 use super::Interpreter;
+use super::call::Call;
 use super::heap::Object;
 use super::object::ITEMS;
 use super::trail::alone;
 use crate::flow::fold::{self, Fold};
 use crate::flow::ir::Binary;
-use crate::flow::value::{FnRef, Inner, Lit, ObjId, Place, UNKNOWN, Value, taints};
+use crate::flow::value::{FnRef, Inner, Lit, ObjId, Place, Sym, UNKNOWN, Value, cut, taints};
 
 /// Stands for the name of each variable of an environment.
 pub(super) const ANY_VARIABLE: &str = "<each variable>";
@@ -19,6 +20,9 @@ const NAME: std::ops::RangeInclusive<usize> = 3..=40;
 const LETTERS: usize = 4096;
 /// Constants in a list of lists that is gone through item by item.
 const NESTED: usize = 512;
+
+/// Members that are looked at where any may be meant.
+const LISTED: usize = 1 << 14;
 
 impl Interpreter<'_> {
     pub(super) fn spread(&mut self, to: &Value, from: &Value) {
@@ -115,19 +119,29 @@ impl Interpreter<'_> {
         }
     }
 
+    /// What was found, or one of these.
+    pub(super) fn one_of<'m>(&self, found: Value, members: impl Iterator<Item = &'m Value>) -> Value {
+        let mut found = found;
+        for (at, member) in members.enumerate() {
+            self.spend(if member.is_plain() { 1 } else { 16 });
+            if at == LISTED {
+                return found.with(&cut());
+            }
+            found = found.join(member);
+        }
+        found
+    }
+
     /// Any item of a list.
     pub(super) fn items(&mut self, list: &Value) -> Value {
         let inner = list.get();
         let mut found = Value::default();
         for id in &inner.objs {
             let Some(object) = self.objects.get(*id) else { continue };
-            self.spend(16 * object.items.len().min(512));
-            found = object.items.iter().take(512).fold(found.join(&object.rest), |all, item| all.join(item));
-            if !object.is_list {
-                // What an object is opened by, or calls later, is no item of it.
-                let fields = object.fields.iter().filter(|(key, _)| !self.names.get(**key).starts_with(UNKNOWN));
-                found = fields.take(64).fold(found, |all, (_, field)| all.join(field));
-            }
+            // What an object is opened by, or calls later, is no item of it.
+            let is_item = |key: &Sym| !object.is_list && !self.names.get(*key).starts_with(UNKNOWN);
+            let fields = object.fields.iter().filter(|(key, _)| is_item(key)).map(|(_, field)| field);
+            found = self.one_of(found, [&object.rest].into_iter().chain(&object.items).chain(fields));
         }
         if found.is_unset() {
             found = Value::unknown();
@@ -221,6 +235,21 @@ impl Interpreter<'_> {
             object.items.truncate(ITEMS);
         }
         Value::object(id)
+    }
+
+    /// A list of what stands in another one, nobody knows where, if it matters where.
+    pub(super) fn disordered(&mut self, list: &Value, call: &Call) -> Value {
+        let is_from_somewhere = |id: &ObjId| {
+            let object = self.objects.shape(*id).filter(|object| object.is_list && object.items.len() > 1);
+            object.is_some_and(|object| object.content().0.taint.is_some())
+        };
+        let inner = list.get();
+        let [id] = inner.objs.as_slice() else { return list.clone() };
+        if !is_from_somewhere(id) {
+            return list.clone();
+        }
+        let item = self.items(list);
+        self.new_list(call.site.0, call.site.1, Vec::new(), item).with(&inner.taint)
     }
 
     /// Lists one after the other, tables and sets as one.

@@ -6,10 +6,11 @@ use super::heap::{Allocation, Object};
 use super::list::{ANY_VARIABLE, char_at};
 use super::trail::{alone, together};
 use super::{FoldedRole, Interpreter};
+use crate::flow::fast::FastSet;
 use crate::flow::fold;
 use crate::flow::ir::Shape;
 use crate::flow::value::{
-    Extent, FnRef, Inner, Label, Lit, ObjId, Place, Step, Sym, Taint, UNKNOWN, Value, Verb, is_parser, taints,
+    Extent, FnRef, Inner, Label, Lit, ObjId, Place, Step, Sym, Taint, UNKNOWN, Value, Verb, cut, is_parser, taints,
 };
 
 /// Items of a list that are kept apart.
@@ -18,10 +19,8 @@ pub(super) const ITEMS: usize = 20_000;
 pub(super) const OPENED: &str = "\u{1a}opened";
 /// What all of a program shares.
 const GLOBALS: [&str; 4] = ["globalThis", "global", "window", "self"];
-/// Members that are looked through in all.
-const MEMBERS: usize = 512;
-/// Depth to which members are looked through.
-const DEPTH: usize = 7;
+/// Objects that are looked through for labels.
+const OBJECTS: usize = 4096;
 /// Members that hold all that a call gave.
 const CARRIERS: [&str; 14] = [
     "all",
@@ -176,10 +175,10 @@ impl Interpreter<'_> {
                 object.read.items();
             }
             if object.is_list
-                && let Ok(at) = name.parse::<usize>()
+                && let Ok(at) = name.parse::<isize>()
             {
                 object.read.items();
-                found = found.join(&alone(object.items.get(at).unwrap_or(&object.rest)));
+                found = found.join(&alone(&item_at(object, at)));
             } else if !object.rest.is_unset() && !object.is_list {
                 let rest = alone(&object.rest);
                 found = found.join(&self.entry_of(rest, key));
@@ -311,9 +310,7 @@ impl Interpreter<'_> {
         let mut found = Value::default();
         for object in &inner.objs {
             let Some(object) = self.objects.get(*object) else { continue };
-            self.spend(16 * (object.items.len().min(256) + object.fields.len().min(256)));
-            found = object.items.iter().take(256).fold(found.join(&object.rest), |all, item| all.join(item));
-            found = object.fields.values().take(256).fold(found, |all, field| all.join(field));
+            found = self.one_of(found, object.members());
         }
         for api in &inner.apis {
             let named = self.entry(place.module, *api);
@@ -417,10 +414,38 @@ impl Interpreter<'_> {
 
     /// The same, without members of one name.
     pub(super) fn deep_without(&self, value: &Value, depth: usize, without: Option<Sym>) -> Taint {
-        let mut budget = MEMBERS;
         let inner = value.get();
-        let all = self.deep_inside(value, depth.min(DEPTH), without, &mut budget);
-        self.spend(16 * (MEMBERS - budget));
+        let mut all = inner.taint.clone();
+        if inner.objs.is_empty() {
+            return all;
+        }
+        let mut seen: FastSet<ObjId> = FastSet::default();
+        let mut layer: Vec<ObjId> = inner.objs.clone();
+        for _ in 0..depth {
+            if layer.is_empty() {
+                break;
+            }
+            let mut below = Vec::new();
+            layer.retain(|id| seen.insert(*id));
+            if seen.len() > OBJECTS {
+                return taints(&all, &cut());
+            }
+            for object in layer.into_iter().filter_map(|id| self.objects.shape(id)) {
+                object.read.labels();
+                let own;
+                let (content, looked_at) = match without {
+                    None => object.content(),
+                    Some(name) => {
+                        own = object.content_without(name);
+                        (&own, object.fields.len() + object.items.len())
+                    }
+                };
+                self.spend(8 + looked_at);
+                all = taints(&all, &content.taint);
+                below.extend(&content.objects);
+            }
+            layer = below;
+        }
         if inner.via.is_empty() || all.is_none() {
             return all;
         }
@@ -430,30 +455,19 @@ impl Interpreter<'_> {
         taints(&inner.taint, &moved)
     }
 
-    fn deep_inside(&self, value: &Value, depth: usize, without: Option<Sym>, budget: &mut usize) -> Taint {
-        let inner = value.get();
-        let mut all = inner.taint.clone();
-        if depth == 0 || *budget == 0 {
-            return all;
-        }
-        for id in &inner.objs {
-            let Some(object) = self.objects.shape(*id) else { continue };
-            object.read.labels();
-            let fields = object.fields.iter().filter(|(name, _)| Some(**name) != without).map(|(_, value)| value);
-            let members = fields.chain(&object.items).chain([&object.rest]);
-            for member in members {
-                *budget = budget.saturating_sub(1);
-                if *budget == 0 {
-                    break;
-                }
-                all = taints(&all, &self.deep_inside(member, depth - 1, without, budget));
-            }
-        }
-        all
-    }
-
     /// Labels of all that a value holds, as a list.
     pub(super) fn labels(&self, value: &Value) -> Vec<Label> {
-        self.deep(value, DEPTH).map(|labels| labels.to_vec()).unwrap_or_default()
+        self.deep(value, usize::MAX).map(|labels| labels.to_vec()).unwrap_or_default()
+    }
+}
+
+/// What stands in a list at a number. One below nought counts from the end, and what was added there is in no order.
+fn item_at(list: &Object, at: isize) -> Value {
+    match usize::try_from(at) {
+        Ok(at) => list.items.get(at).unwrap_or(&list.rest).clone(),
+        Err(_) => {
+            let last = list.items.len().checked_add_signed(at).and_then(|at| list.items.get(at));
+            last.map_or_else(|| list.rest.clone(), |last| list.rest.join(last))
+        }
     }
 }

@@ -9,6 +9,8 @@ use super::super::outcome::TEXT_WRITE;
 use super::*;
 use crate::text;
 
+/// Values that got somewhere, of one run.
+const HITS: usize = 10_000;
 /// Sinks that tell something also of what is constant.
 const PLAIN: [&str; 8] =
     ["file-write", "code", "process", "delete", "clipboard-write", "deserialize", "transfer", TEXT_WRITE];
@@ -165,18 +167,21 @@ impl Interpreter<'_> {
     pub(in crate::flow::interpret) fn hit(&mut self, class: String, api: Rc<str>, place: Place, reached: Reached) {
         let Reached { to, paths, content, mut labels, is_chosen } = reached;
         self.spend(to.iter().chain(&paths).chain(&content).map(|text| text.len()).sum::<usize>() * (1 + labels.len()));
+        self.out.is_cut |= labels.iter().any(Label::is_cut) || self.out.hits.len() >= HITS;
         labels.retain(|label| {
             let to: String = to.iter().map(|to| &**to).collect();
-            self.seen.insert((label.class, label.name, place, format!("{class}{to}")))
+            !label.is_cut() && self.seen.insert((label.class, label.name, place, format!("{class}{to}")))
         });
         let constant = self.names.intern("");
         let plain = PLAIN.contains(&class.as_str()) && {
             let what: String = paths.iter().chain(&content).map(|text| &**text).collect();
             self.seen.insert((constant, constant, place, format!("{class}{what}")))
         };
-        if (labels.is_empty() && !plain) || self.out.hits.len() > 10_000 {
+        if (labels.is_empty() && !plain) || self.out.hits.len() >= HITS {
             return;
         }
+        // A loop that sends one thing after the other gets somewhere.
+        self.growth += u64::from(self.exact > 0);
         let gates = self.gates.clone();
         self.out.hits.push(Hit { class, api, place, to, is_chosen, paths, content, labels, gates });
     }

@@ -1,6 +1,8 @@
 //! Rules over flows: which source reaches which sink, and where that leads.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use serde::Deserialize;
 
@@ -228,6 +230,8 @@ impl FlowCase {
 struct Package<'a> {
     input: &'a Input<'a>,
     own: BTreeSet<String>,
+    /// Kinds of host that an address leads to, by it and by what goes there.
+    kinds: RefCell<HashMap<(Rc<str>, Option<String>), Vec<String>>>,
 }
 
 /// Whether a command line, or the script of a shell, begins with this text.
@@ -261,7 +265,7 @@ pub(super) fn findings(input: &Input<'_>) -> Vec<Finding> {
     if input.expanded.flows.is_empty() || input.rules.flows.is_empty() {
         return Vec::new();
     }
-    let package = Package { input, own: own_hosts(input) };
+    let package = Package { input, own: own_hosts(input), kinds: RefCell::default() };
     let mut found = Vec::new();
     for (artifacts, outcome) in &input.expanded.flows {
         for hit in &outcome.hits {

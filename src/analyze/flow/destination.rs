@@ -14,59 +14,62 @@ use crate::ruleset::vendors::is_lengthened;
 impl Package<'_> {
     /// Kinds of hosts that these addresses lead to; `credential` is the name of what goes there.
     pub(super) fn hosts(&self, addresses: &[Rc<str>], credential: Option<&String>) -> BTreeSet<String> {
-        let mut kinds = BTreeSet::new();
         if addresses.is_empty() {
-            kinds.insert("unseen".to_owned());
+            return BTreeSet::from(["unseen".to_owned()]);
         }
-        for address in addresses {
-            let host_part = address.split_once("://").map_or(&**address, |(_, rest)| rest);
-            let host_part = host_part.split(['/', '?', '#']).next().unwrap_or("");
-            let is_host = |name: &str| {
-                let is_reserved = [".example", ".test", ".invalid"].iter().any(|end| name.ends_with(end));
-                is_reserved || hosts::registrable(name).is_some() || name.parse::<IpAddr>().is_ok()
-            };
-            if !address.contains("://") && !is_host(&host_name(host_part).replace(UNKNOWN, "1")) {
-                kinds.insert(if host_part == "localhost" { "local" } else { "unseen" }.to_owned());
-                continue;
-            }
-            let name = host_name(host_part);
-            if name.ends_with(UNKNOWN) || (name.starts_with(UNKNOWN) && !name.contains('.')) {
-                kinds.insert("runtime".to_owned());
-                continue;
-            }
-            // Any digit will do where a port or a part of a name is not known.
-            let readable = address.replace(UNKNOWN, "1");
-            let Some(place) = self.input.rules.hosts.place(&readable) else {
-                kinds.insert("runtime".to_owned());
-                continue;
-            };
-            if place.is_throwaway() {
-                kinds.insert("throwaway".to_owned());
-            }
-            let (vendors, paths) = (&self.input.rules.vendors, &self.input.rules.paths);
-            // A file that is known for nothing is the package's own.
-            let is_file = |name: &str| name.contains(['/', '.']);
-            let is_plain = |name: &str| is_file(name) && paths.classes(name).is_empty();
-            // A file that holds the keys of many services is not the one key of anyone.
-            let is_anyones = |name: &str| vendors.is_anyones(name) && (!is_file(name) || is_plain(name));
-            // One of several names: which is looked up with the host.
-            let is_own = |names: &String| {
-                names.lines().any(|name| {
-                    vendors.belongs(name, &place.host)
-                        || (is_anyones(name) && vendors.knows(&place.host))
-                        || ((is_anyones(name) || is_plain(name)) && self.is_like(&place.host))
-                })
-            };
-            // What the user trusts may have it.
-            if place.class == "allowed" || credential.is_some_and(is_own) {
-                kinds.insert("vendor".to_owned());
-            } else if place.class == "unknown" && self.declares(&place.host) {
-                kinds.insert("declared".to_owned());
-            } else if place.class == "unknown" && vendors.knows(&place.host) {
-                kinds.insert("service".to_owned());
-            } else {
-                kinds.insert(place.class);
-            }
+        let mut known = self.kinds.borrow_mut();
+        let kinds = addresses.iter().flat_map(|address| {
+            let key = (Rc::clone(address), credential.cloned());
+            known.entry(key).or_insert_with(|| self.kinds_of(address, credential)).clone()
+        });
+        kinds.collect()
+    }
+
+    /// Kinds of the one host that an address leads to.
+    fn kinds_of(&self, address: &str, credential: Option<&String>) -> Vec<String> {
+        let host_part = address.split_once("://").map_or(address, |(_, rest)| rest);
+        let host_part = host_part.split(['/', '?', '#']).next().unwrap_or("");
+        let is_host = |name: &str| {
+            let is_reserved = [".example", ".test", ".invalid"].iter().any(|end| name.ends_with(end));
+            is_reserved || hosts::registrable(name).is_some() || name.parse::<IpAddr>().is_ok()
+        };
+        if !address.contains("://") && !is_host(&host_name(host_part).replace(UNKNOWN, "1")) {
+            return vec![if host_part == "localhost" { "local" } else { "unseen" }.to_owned()];
+        }
+        let name = host_name(host_part);
+        if name.ends_with(UNKNOWN) || (name.starts_with(UNKNOWN) && !name.contains('.')) {
+            return vec!["runtime".to_owned()];
+        }
+        // Any digit will do where a port or a part of a name is not known.
+        let readable = address.replace(UNKNOWN, "1");
+        let Some(place) = self.input.rules.hosts.place(&readable) else { return vec!["runtime".to_owned()] };
+        let mut kinds = Vec::new();
+        if place.is_throwaway() {
+            kinds.push("throwaway".to_owned());
+        }
+        let (vendors, paths) = (&self.input.rules.vendors, &self.input.rules.paths);
+        // A file that is known for nothing is the package's own.
+        let is_file = |name: &str| name.contains(['/', '.']);
+        let is_plain = |name: &str| is_file(name) && paths.classes(name).is_empty();
+        // A file that holds the keys of many services is not the one key of anyone.
+        let is_anyones = |name: &str| vendors.is_anyones(name) && (!is_file(name) || is_plain(name));
+        // One of several names: which is looked up with the host.
+        let is_own = |names: &String| {
+            names.lines().any(|name| {
+                vendors.belongs(name, &place.host)
+                    || (is_anyones(name) && vendors.knows(&place.host))
+                    || ((is_anyones(name) || is_plain(name)) && self.is_like(&place.host))
+            })
+        };
+        // What the user trusts may have it.
+        if place.class == "allowed" || credential.is_some_and(is_own) {
+            kinds.push("vendor".to_owned());
+        } else if place.class == "unknown" && self.declares(&place.host) {
+            kinds.push("declared".to_owned());
+        } else if place.class == "unknown" && vendors.knows(&place.host) {
+            kinds.push("service".to_owned());
+        } else {
+            kinds.push(place.class);
         }
         kinds
     }

@@ -176,6 +176,12 @@ pub fn taints(a: &Taint, b: &Taint) -> Taint {
     if Rc::ptr_eq(left, right) || right.iter().all(|label| known.any(|known| known.key() == label.key())) {
         return a.clone();
     }
+    // Where there is no room for more of a class, one more of it changes nothing.
+    let is_full = |class: Sym| left.iter().filter(|label| label.class == class).count() >= LABELS;
+    let is_known = |label: &Label| left.binary_search_by_key(&label.key(), Label::key).is_ok();
+    if left.iter().any(Label::is_cut) && right.iter().all(|label| is_known(label) || is_full(label.class)) {
+        return a.clone();
+    }
     let mut all: Vec<Label> = left.iter().chain(right.iter()).cloned().collect();
     all.sort_by_key(Label::key);
     all.dedup_by_key(|label| label.key());

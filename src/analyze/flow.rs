@@ -230,9 +230,11 @@ impl FlowCase {
 struct Package<'a> {
     input: &'a Input<'a>,
     own: BTreeSet<String>,
-    /// Kinds of host that an address leads to, by it and by what goes there.
-    kinds: RefCell<HashMap<(Rc<str>, Option<String>), Vec<String>>>,
+    kinds: RefCell<Kinds>,
 }
+
+/// Kinds of host that an address leads to, by it and by the name of what goes there.
+type Kinds = HashMap<(Rc<str>, Option<String>), Vec<String>>;
 
 /// Whether a command line, or the script of a shell, begins with this text.
 fn is_alone(line: &str, text: &str) -> bool {

@@ -14,8 +14,9 @@
 //! program holds a name of a catalogue or a way to build one, so a gate that is
 //! sound would let nearly all through.
 //! Loops whose end is not known are followed three rounds, objects by the
-//! place that makes them, functions apart for eight different calls, and of one value eight constants and six objects.
-//! Where a budget ends, or a value comes from more than is kept of it, the rest is not followed, and the report says so.
+//! place that makes them, functions apart for eight different calls, and of one value eight constants.
+//! Where a budget ends, or a value is or comes from more than is kept of it, the rest is not followed, and the report
+//! says so. What puts a list in another order where it stands is not followed either.
 
 pub mod catalogue;
 pub mod fast;

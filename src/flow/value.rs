@@ -15,10 +15,10 @@ pub use label::{Extent, Label, STEPS, Step, Taint, Verb, cut, is_decoder, is_par
 pub const UNKNOWN: char = '\u{1a}';
 /// Most texts that a value may be; of more, the first ones and that there are others.
 const TEXTS: usize = 8;
-/// Most functions, interfaces and objects that a value may be; each object costs at every use.
+/// Most functions, interfaces and objects that a value may be.
 const FUNCTIONS: usize = 64;
 const INTERFACES: usize = 16;
-const OBJECTS: usize = 6;
+const OBJECTS: usize = 32;
 
 /// A name of an interface, a member or a label.
 pub type Sym = u32;
@@ -120,6 +120,8 @@ pub struct Inner {
     pub objs: Vec<ObjId>,
     /// Where it came from.
     pub taint: Taint,
+    /// Whether it may be an object that is not among those.
+    pub lacks_objects: bool,
     /// Whether it may be a function or an interface that is not among those.
     pub lacks_code: bool,
     /// What it is a method of, where it was taken from an object.
@@ -211,6 +213,17 @@ impl Value {
         self.0.clone().unwrap_or_else(|| EMPTY.with(Rc::clone))
     }
 
+    /// The same where what the objects hold that are not known is told otherwise.
+    pub fn without_lack(&self) -> Self {
+        Self::of(Inner { lacks_objects: false, ..(**self.get()).clone() })
+    }
+
+    /// Where it came from, and that something was left out where it may be an object that is not known.
+    pub fn whole_taint(&self) -> Taint {
+        let taint = self.taint();
+        if self.0.as_deref().is_some_and(|held| held.lacks_objects) { taints(&taint, &cut()) } else { taint }
+    }
+
     /// Where it came from.
     pub fn taint(&self) -> Taint {
         self.0.as_ref().and_then(|inner| inner.taint.clone())
@@ -285,7 +298,7 @@ impl Value {
                 }
             }
         }
-        add(&mut all.objs, &b.objs, OBJECTS);
+        all.lacks_objects |= b.lacks_objects | !add(&mut all.objs, &b.objs, OBJECTS);
         let is_whole = [add(&mut all.apis, &b.apis, INTERFACES), add(&mut all.fns, &b.fns, FUNCTIONS)];
         all.lacks_code |= b.lacks_code || is_whole.contains(&false);
         Self::of(all)
@@ -320,7 +333,7 @@ impl Inner {
         }
         let of = self.of.as_ref().map(|of| of.get());
         (self.is_open, &self.apis, &self.fns, &self.objs, of.as_ref().map(|of| &of.objs)).hash(&mut hasher);
-        self.lacks_code.hash(&mut hasher);
+        (self.lacks_code, self.lacks_objects).hash(&mut hasher);
         for label in self.taint.iter().flat_map(|labels| labels.iter()) {
             label.key().hash(&mut hasher);
         }
@@ -337,6 +350,7 @@ impl Inner {
         let labels = |taint: &Taint| taint.as_ref().map_or(0, |labels| labels.len());
         (self.is_open || !other.is_open)
             && (self.lacks_code || !other.lacks_code)
+            && (self.lacks_objects || !other.lacks_objects)
             && (self.is_full() || other.lits.iter().all(|lit| self.lits.contains(lit)))
             && other.apis.iter().all(|api| self.apis.contains(api))
             && other.fns.iter().all(|function| self.fns.contains(function))

@@ -116,7 +116,7 @@ impl Interpreter<'_> {
         if let (true, Some(of)) = (call.receiver.is_unset() && !call.new, &callee.of) {
             return self.perform(&Call { receiver: of.clone(), ..copy(call) });
         }
-        if callee.lacks_code && call.all().any(|arg| arg.taint().is_some()) {
+        if callee.lacks_code && call.all().any(|arg| self.deep(arg, usize::MAX).is_some()) {
             self.out.is_cut = true;
         }
         let mut result = Value::default();

@@ -42,7 +42,7 @@ impl Content {
         let mut found = Self::default();
         for member in members.filter(|member| !member.is_plain()) {
             let inner = member.get();
-            found.taint = taints(&found.taint, &inner.taint);
+            found.taint = taints(&found.taint, &member.whole_taint());
             found.objects.extend(&inner.objs);
         }
         found.objects.sort_unstable();

@@ -127,7 +127,14 @@ impl Interpreter<'_> {
             if at == LISTED {
                 return found.with(&cut());
             }
-            found = found.join(member);
+            let joined = found.join(member);
+            // Of an object that is one too many it matters what it holds.
+            let is_over = joined.get().lacks_objects && !found.get().lacks_objects && !member.get().lacks_objects;
+            found = match is_over {
+                true if self.deep(member, usize::MAX).is_some() => joined.without_lack().with(&cut()),
+                true => joined.without_lack(),
+                false => joined,
+            };
         }
         found
     }

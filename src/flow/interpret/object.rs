@@ -415,7 +415,7 @@ impl Interpreter<'_> {
     /// The same, without members of one name.
     pub(super) fn deep_without(&self, value: &Value, depth: usize, without: Option<Sym>) -> Taint {
         let inner = value.get();
-        let mut all = inner.taint.clone();
+        let mut all = value.whole_taint();
         if inner.objs.is_empty() {
             return all;
         }

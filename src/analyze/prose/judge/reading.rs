@@ -49,8 +49,8 @@ impl<'a> Judge<'a> {
             // A sentence goes on in the next line.
             let flat = block.text.replace('\n', " ");
             let all = sentences(&flat).into_iter();
-            let all = all.filter(|range| !is_code(text::slice(&flat, range.clone())));
             let all = all.flat_map(|range| parts(&flat, range));
+            let all = all.filter(|range| !is_code(text::slice(&flat, range.clone())));
             let all = all.map(|range| (range.clone(), concept.read(text::slice(&flat, range))));
             Rc::new(all.filter(|(_, reading)| reading.length >= WORDS).collect())
         });

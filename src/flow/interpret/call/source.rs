@@ -145,7 +145,7 @@ impl Interpreter<'_> {
     }
 
     pub(in crate::flow::interpret) fn decoded(&mut self, value: &Value, path: &Rc<str>, call: &Call) -> Taint {
-        if self.is_encoded_here(call, path) {
+        if self.hides_nothing(call, path) {
             return None;
         }
         let text = value.texts().first().cloned().unwrap_or_else(|| "?".into());
@@ -155,9 +155,11 @@ impl Interpreter<'_> {
         self.label("decoded", &name, call.place, path)
     }
 
-    /// Whether all that is to be decoded was encoded by the program itself, as in `unescape(encodeURIComponent(text))`,
-    /// which gives the bytes of a text, or is a part of an address that somebody gives, which are always encoded.
-    fn is_encoded_here(&self, call: &Call, decoder: &str) -> bool {
+    /// Whether nothing that is to be decoded was hidden by whoever wrote it: the program itself encodes it, as in
+    /// `unescape(encodeURIComponent(text))`, which gives the bytes of a text, or it is a part of an address that
+    /// somebody gives, which are always encoded, or the texts that it is known to be have no percent sign and are read
+    /// nowhere.
+    fn hides_nothing(&self, call: &Call, decoder: &str) -> bool {
         let subject = call.args.first().unwrap_or(&call.receiver).get();
         let catalogue = self.catalogue(call.place.module);
         let encodes =
@@ -166,7 +168,16 @@ impl Interpreter<'_> {
         let is_percent = catalogue.get(decoder).is_some_and(|entry| entry.fold == Some((Fold::Percent, true)));
         let is_part_of_address = |name: &str| is_percent && ADDRESSES.iter().any(|address| name.starts_with(address));
         let is_encoded = |api: &Sym| is_encoder(&self.names.get(*api)) || is_part_of_address(&self.names.get(*api));
-        subject.lits.is_empty() && !subject.apis.is_empty() && subject.apis.iter().all(is_encoded)
+        let is_plain = |lit: &Lit| is_percent && !lit.text().contains('%');
+        let is_read = |api: &Sym| {
+            let name = self.names.get(*api);
+            let entry = name.split_once("()").and_then(|(made, _)| catalogue.get(made));
+            entry.is_some_and(|entry| !entry.sources.is_empty())
+        };
+        let are_plain =
+            !subject.lits.is_empty() && subject.lits.iter().all(is_plain) && !subject.apis.iter().any(is_read);
+        let are_encoded = subject.lits.is_empty() && !subject.apis.is_empty() && subject.apis.iter().all(is_encoded);
+        are_plain || are_encoded
     }
 
     /// What a function that is called in too many ways gives here: nothing of what it got elsewhere.

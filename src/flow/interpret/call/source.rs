@@ -19,6 +19,9 @@ static EVERYTHING: LazyLock<Regex> = LazyLock::new(|| {
 /// What gives the parts of an address.
 const ADDRESSES: [&str; 4] = ["urllib.parse.urlparse().", "urllib.parse.urlsplit().", "URL().", "url.parse()."];
 
+/// What an address keeps encoded, in an object of which nothing else is known.
+const PARTS: [&str; 5] = ["?.pathname", "?.search", "?.hash", "?.username", "?.password"];
+
 impl Interpreter<'_> {
     pub(in crate::flow::interpret) fn through(&mut self, call: &Call) -> Taint {
         self.through_without(call, None, "")
@@ -166,7 +169,8 @@ impl Interpreter<'_> {
             |name: &str| catalogue.get(name).is_some_and(|entry| entry.fold == Some((Fold::PercentEncode, false)));
         let is_encoder = |name: &str| name.strip_suffix("()").is_some_and(encodes);
         let is_percent = catalogue.get(decoder).is_some_and(|entry| entry.fold == Some((Fold::Percent, true)));
-        let is_part_of_address = |name: &str| is_percent && ADDRESSES.iter().any(|address| name.starts_with(address));
+        let is_in_address = |name: &str| ADDRESSES.iter().any(|address| name.starts_with(address));
+        let is_part_of_address = |name: &str| is_percent && (is_in_address(name) || PARTS.contains(&name));
         let is_encoded = |api: &Sym| is_encoder(&self.names.get(*api)) || is_part_of_address(&self.names.get(*api));
         let is_plain = |lit: &Lit| is_percent && !lit.text().contains('%');
         let is_read = |api: &Sym| {

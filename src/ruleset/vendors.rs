@@ -196,7 +196,7 @@ fn with_digits(word: &str) -> String {
 }
 
 /// The domain that a host is in, also under a suffix that nobody knows.
-fn domain(host: &str) -> &str {
+pub(crate) fn domain(host: &str) -> &str {
     let two = host.rmatch_indices('.').nth(1).map_or(host, |(at, _)| host.get(at + 1..).unwrap_or(host));
     registrable(host).unwrap_or(two)
 }

@@ -9,7 +9,7 @@ use crate::flow::interpret::{Hit, Outcome};
 use crate::flow::value::UNKNOWN;
 use crate::parse::Body;
 use crate::ruleset::hosts;
-use crate::ruleset::vendors::is_lengthened;
+use crate::ruleset::vendors::{domain, is_lengthened};
 
 impl Package<'_> {
     /// Kinds of hosts that these addresses lead to; `credential` is the name of what goes there.
@@ -54,9 +54,12 @@ impl Package<'_> {
         // A file that holds the keys of many services is not the one key of anyone.
         let is_anyones = |name: &str| vendors.is_anyones(name) && (!is_file(name) || is_plain(name));
         // One of several names: which is looked up with the host.
+        // What a program keeps of its user is for its own service, not for whoever put up a mailbox there.
+        let is_store = |name: &str| is_file(name) && paths.classes(name).contains(&"browser-store");
+        let is_service = |name: &str| place.class != "messenger" && vendors.of(name).contains(domain(&place.host));
         let is_own = |names: &String| {
             names.lines().any(|name| {
-                vendors.belongs(name, &place.host)
+                (vendors.belongs(name, &place.host) && (!is_store(name) || is_service(name)))
                     || (is_anyones(name) && vendors.knows(&place.host))
                     || ((is_anyones(name) || is_plain(name)) && self.is_like(&place.host))
             })

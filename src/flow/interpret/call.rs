@@ -307,11 +307,33 @@ impl Interpreter<'_> {
             let id = self.site(call.site.0, call.site.1 | 0x0400_0000);
             Value::of(Inner { objs: vec![id], ..(**inner).clone() })
         } else {
-            value
+            value.join(&self.files_given(call))
         };
         let value = self.client_made(path.map_or("", |path| path), call, value.with(&through));
         self.call_back(call, &value);
         value
+    }
+
+    /// Files of the user that a call is given, one by one or in lists: what it gives may be any of them.
+    fn files_given(&self, call: &Call) -> Value {
+        let is_file = |lit: &&Lit| matches!(lit, Lit::Text(text) if text.starts_with("~/"));
+        let holds_file = |id: &&ObjId| {
+            let Some(list) = self.objects.get(**id).filter(|object| object.is_list) else { return false };
+            self.spend(list.items.len());
+            list.members().any(|member| member.get().lits.iter().any(|lit| is_file(&lit)))
+        };
+        let (mut lits, mut objs) = (Vec::new(), Vec::new());
+        for arg in call.all() {
+            let inner = arg.get();
+            lits.extend(inner.lits.iter().filter(is_file).cloned());
+            objs.extend(inner.objs.iter().filter(holds_file));
+        }
+        let is_none = lits.is_empty() && objs.is_empty();
+        if is_none {
+            Value::default()
+        } else {
+            Value::lits(lits).join(&Value::of(Inner { objs, is_open: true, ..Inner::default() }))
+        }
     }
 }
 

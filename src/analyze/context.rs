@@ -207,13 +207,14 @@ impl<'a> Reader<'a> {
         } else if let Some(table) = holds(&structure.tables).filter(|_| artifact.kind != Kind::Shell && has_text) {
             add(ContextKind::PatternTable, table, "is an entry of a table");
         }
-        // A comment right above that warns speaks for what stands below it, unless that is a script's own code.
-        let is_script = artifact.kind == Kind::Shell && artifact.derivation.is_none();
+        // A comment right above that warns speaks for what stands below it, unless that is what a program does itself.
+        let is_text = artifact.kind != Kind::Shell && holds(&structure.strings).is_some();
+        let is_run = artifact.derivation.is_none() && !is_text;
         let first = structure.comments.partition_point(|comment| comment.end + 240 <= range.start);
         let near = structure.comments.get(first..after).unwrap_or(&[]).iter().filter(|comment| {
             let is_above = comment.end <= range.start
                 && memchr::memchr_iter(b'\n', artifact.get(comment.end..range.start)).count() <= 3;
-            (is_above && (!is_script || own_comment.is_some())) || range.start < comment.end
+            (is_above && (!is_run || own_comment.is_some())) || range.start < comment.end
         });
         for comment in near {
             let (folded, _) =

@@ -11,6 +11,8 @@ use crate::parse::markdown::{Block, BlockKind, Document, InlineCode};
 use crate::parse::shell;
 use crate::text;
 
+mod opinion;
+
 /// Lines of a block above a place that speak of it.
 const NEAR: usize = 3;
 
@@ -324,50 +326,6 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Sentences that introduce, hold or follow the place.
-    fn sentences(&self, contexts: &mut Contexts) {
-        let mut near = self.around();
-        near.extend(self.introductions());
-        for block in near {
-            for sentence in self.sentences_near(block) {
-                let (folded, _) = text::fold(text::slice(&block.text, sentence.clone()));
-                let source = block.source(sentence.clone());
-                // Only what stands before or around the place speaks of it.
-                let is_near = std::ptr::eq(block, self.block)
-                    || block.range.end <= self.range.start
-                    || block.range.start >= self.range.end;
-                if !is_near {
-                    continue;
-                }
-                if self.is_negated(block, &sentence) {
-                    self.add(contexts, ContextKind::Negated, source.clone(), "the text says not to");
-                }
-                if self.holds("warn", &folded) {
-                    // Under a heading that warns, the sentence is a second sign of its own.
-                    let kind = if contexts.contains_key(&ContextKind::Example) {
-                        ContextKind::Quoted
-                    } else {
-                        ContextKind::Example
-                    };
-                    self.add(contexts, kind, source, "the text speaks of it as an attack");
-                }
-            }
-        }
-    }
-
-    /// Whether a sentence says not to: a negation that is part of what was found is what was found, not an opinion of it.
-    fn is_negated(&self, block: &Block, sentence: &Range<usize>) -> bool {
-        let part = text::slice(&block.text, sentence.clone());
-        let (folded, from) = text::fold(part);
-        let lexicons = &self.reader.input.rules.lexicons;
-        let mut negations = lexicons.all("negation", &folded);
-        negations.any(|found| {
-            let at = |folded_at: usize| sentence.start + from.get(folded_at).map_or(part.len(), |&at| at as usize);
-            let source = block.source(at(found.start)..at(found.end));
-            !(self.range.start <= source.start && source.end <= self.range.end)
-        })
-    }
-
     /// The block itself, and the prose right before and after a code block.
     fn around(&self) -> Vec<&'a Block> {
         let blocks = &self.document.blocks;
@@ -461,23 +419,6 @@ impl<'a> Place<'a> {
         let (folded, _) = text::fold(text::slice(&block.text, sentence.clone()));
         let is_negated = || self.holds("negation", &folded) && !self.holds("double-negation", &folded);
         self.holds(lexicon, &folded) && !is_negated() && !self.holds("warn", &folded)
-    }
-
-    /// Sentences of a block, but of a block without end only those near the place.
-    fn sentences_near(&self, block: &Block) -> Vec<Range<usize>> {
-        if block.text.len() <= 2 * REACH {
-            return text::sentences(&block.text);
-        }
-        let at = if block.range.end <= self.range.start {
-            block.text.len()
-        } else if block.range.start >= self.range.end {
-            0
-        } else {
-            self.range.start - block.range.start.min(self.range.start)
-        };
-        let window = text::slice(&block.text, at.saturating_sub(REACH)..at.saturating_add(REACH));
-        let offset = window.as_ptr() as usize - block.text.as_ptr() as usize;
-        text::sentences(window).into_iter().map(|s| s.start + offset..s.end + offset).collect()
     }
 }
 

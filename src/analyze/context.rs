@@ -266,7 +266,9 @@ impl<'a> Reader<'a> {
         let runs = is_run(artifact.kind, &string.key, &string.text);
         // Lines between the settings are text.
         let is_text = string.key.is_empty() && matches!(artifact.kind, Kind::Ini | Kind::Toml | Kind::Markup);
-        if code::is_command_key(&string.key) || runs || is_text || self.reach().is_fed(artifact.path.shown()) {
+        let path = artifact.path.shown();
+        let is_taken = self.reach().is_fed(path) || self.reach().is_followed(path);
+        if code::is_command_key(&string.key) || runs || is_text || is_taken {
             return;
         }
         let place = Span::new(artifact.id, string.range.clone());

@@ -114,6 +114,9 @@ pub enum Effect {
     SetMember,
     /// Gives the member of the receiver that the first argument names; it is the second one where there is none.
     DefaultMember,
+    /// Gives the member of the receiver that the first argument names, if that is a table; the second one where there is
+    /// none.
+    KeyedMember,
     /// Calls the receiver; the first argument is its receiver.
     Call,
     /// Calls the receiver with a list of arguments.

@@ -10,7 +10,10 @@ use super::value::{Lit, UNKNOWN};
 use crate::decode;
 use crate::parse::binary::inflate;
 
+mod fill;
 mod path;
+
+pub use fill::fill;
 
 pub use path::clean_path;
 use path::{address_join, path_join};
@@ -97,6 +100,8 @@ pub enum Fold {
     Sibling,
     /// Placeholders filled in: `{}` or `%s`.
     Format,
+    /// Placeholders filled in by name: `$name`.
+    Template,
     /// Every so-many-th character, backwards if negative.
     Step,
     /// How many characters a text has, or items a list.
@@ -225,8 +230,9 @@ pub fn apply(op: Fold, receiver: Option<&Lit>, args: &[Lit]) -> Option<Lit> {
             path_join([Rc::from(directory), text(rest.first()?)].into_iter())
         }
         Fold::BaseName => subject()?.rsplit('/').next().unwrap_or("").to_owned(),
-        Fold::Format => format(&subject()?, rest),
+        Fold::Format => fill::format(&subject()?, rest),
         Fold::Join
+        | Fold::Template
         | Fold::JoinArgument
         | Fold::Split
         | Fold::Codes
@@ -380,40 +386,6 @@ fn base85(text: &str, digit: impl Fn(u8) -> Option<usize>) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn format(pattern: &str, all: &[Lit]) -> String {
-    let mut args = all.iter();
-    let mut out = String::new();
-    let mut rest = pattern;
-    loop {
-        let next = rest.find(['%', '{']).unwrap_or(rest.len());
-        let (head, tail) = rest.split_at(next);
-        out.push_str(head);
-        if tail.is_empty() || out.len() > LONGEST {
-            return out;
-        }
-        let end = if tail.starts_with('{') {
-            tail.find('}').map(|end| end + 1)
-        } else {
-            tail.get(1..2).filter(|kind| matches!(*kind, "s" | "d" | "r")).map(|_| 2)
-        };
-        match end {
-            Some(end) => {
-                // `{1}` names the argument, any other takes the next.
-                let named = tail.get(1..end - 1).and_then(|name| name.parse::<usize>().ok());
-                match named.filter(|_| tail.starts_with('{')).map_or_else(|| args.next(), |at| all.get(at)) {
-                    Some(lit) => out.push_str(&lit.text()),
-                    None => out.push(UNKNOWN),
-                }
-                rest = tail.get(end..).unwrap_or("");
-            }
-            None => {
-                out.push_str(tail.get(..1).unwrap_or(""));
-                rest = tail.get(1..).unwrap_or("");
-            }
-        }
-    }
-}
-
 /// A binary operation on constants.
 pub fn binary(op: Binary, a: &Lit, b: &Lit) -> Option<Lit> {
     if let (Binary::Add, Lit::Text(_), _) | (Binary::Add, _, Lit::Text(_)) = (op, a, b) {
@@ -437,7 +409,7 @@ pub fn binary(op: Binary, a: &Lit, b: &Lit) -> Option<Lit> {
             return Some(Lit::Text(path_join([a.text(), b.text()].into_iter()).into()));
         }
         (Binary::Rem, Lit::Text(pattern), _) => {
-            return Some(Lit::Text(format(pattern, std::slice::from_ref(b)).into()));
+            return Some(Lit::Text(fill::format(pattern, std::slice::from_ref(b)).into()));
         }
         _ => {}
     }

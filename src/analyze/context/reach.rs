@@ -15,14 +15,21 @@ use crate::text;
 pub(in crate::analyze) struct Reach {
     run: HashSet<String>,
     mentioned: HashSet<String>,
+    /// Whose text the agent is told to do what it says.
+    followed: HashSet<String>,
     uncommented: HashSet<String>,
     fed: HashSet<String>,
 }
 
 impl Reach {
     pub(in crate::analyze) fn new(input: &Input<'_>) -> Self {
-        let mut reach =
-            Self { run: HashSet::new(), mentioned: HashSet::new(), uncommented: HashSet::new(), fed: HashSet::new() };
+        let mut reach = Self {
+            run: HashSet::new(),
+            mentioned: HashSet::new(),
+            followed: HashSet::new(),
+            uncommented: HashSet::new(),
+            fed: HashSet::new(),
+        };
         let files: Vec<(String, String)> = input
             .package
             .files
@@ -99,6 +106,9 @@ impl Reach {
                             reach.uncommented.extend(named.iter().map(|(path, _)| path.clone()));
                             // The order may name the file in one sentence and the edit in the next.
                         }
+                        if lexicons.holds("follow-file", &folded) && !lexicons.holds("negation", &folded) {
+                            reach.followed.extend(named.iter().map(|(path, _)| path.clone()));
+                        }
                         if lexicons.holds("instruct", &folded) && !lexicons.holds("negation", &folded) {
                             reach.run.extend(named.into_iter().map(|(path, _)| path.clone()));
                         }
@@ -112,6 +122,11 @@ impl Reach {
     /// Whether something tells people or programs to run the file.
     pub(in crate::analyze) fn is_run(&self, path: &str) -> bool {
         self.run.contains(path) && !is_main_document(path)
+    }
+
+    /// Whether the agent is told to do what the file says.
+    pub(super) fn is_followed(&self, path: &str) -> bool {
+        self.followed.contains(path)
     }
 
     /// Whether someone is told to take its comment signs away.

@@ -35,6 +35,12 @@ impl Interpreter<'_> {
                 self.set_at(&call.receiver, &arg(0), &arg(1), call.place);
                 self.get_at(&call.receiver, &arg(0), call.place).join(&arg(1))
             }
+            Effect::KeyedMember => {
+                if !self.holds_tables(&call.receiver) {
+                    return Some(self.opaque_of(call));
+                }
+                self.get_at(&call.receiver, &arg(0), call.place).join(&arg(1))
+            }
             Effect::Call => {
                 self.again(call, call.receiver.clone(), arg(0), call.args.iter().skip(1).cloned().collect())
             }

@@ -187,6 +187,16 @@ impl Interpreter<'_> {
         inner.apis.is_empty() && !inner.objs.is_empty() && inner.objs.iter().all(is_table)
     }
 
+    /// Whether a value is a table, of whatever keys.
+    pub(super) fn holds_tables(&self, of: &Value) -> bool {
+        let inner = of.get();
+        let is_table = |id: &ObjId| {
+            let object = self.objects.get(*id);
+            object.is_some_and(|object| !object.is_list && !object.is_class && object.bases.is_empty())
+        };
+        inner.apis.is_empty() && !inner.objs.is_empty() && inner.objs.iter().all(is_table)
+    }
+
     pub(super) fn keys(&mut self, of: &Value, place: Place) -> Value {
         if let Some(name) = self.variable_names(of, place) {
             return name;

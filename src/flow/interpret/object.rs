@@ -212,7 +212,9 @@ impl Interpreter<'_> {
                 self.entry(place.module, *api).is_some_and(|entry| entry.sources.iter().any(|source| source.members))
             });
             let found = self.of_client(found, of);
-            return if is_table { found } else { found.with(&self.narrowed(&inner.taint, key, place)) };
+            // What anyone may know of it, as the address of an account, says nothing of the rest.
+            let is_public = self.catalogue(place.module).get(&format!("?.{name}")).is_some_and(|entry| entry.sanitizes);
+            return if is_table || is_public { found } else { found.with(&self.narrowed(&inner.taint, key, place)) };
         }
         if !found.is_unset() {
             return found.with(&self.narrowed(&inner.taint, key, place));

@@ -1,5 +1,7 @@
 //! Operations on constants that interfaces stand for.
 
+use std::collections::HashMap;
+
 use super::super::BYTES;
 use super::*;
 use crate::flow::value::quoted;
@@ -29,7 +31,13 @@ impl Interpreter<'_> {
             // A part of a literal is no literal.
             let is_whole = matches!(
                 op,
-                Fold::Same | Fold::AddressJoin | Fold::Join | Fold::JoinArgument | Fold::Concat | Fold::Format
+                Fold::Same
+                    | Fold::AddressJoin
+                    | Fold::Join
+                    | Fold::JoinArgument
+                    | Fold::Concat
+                    | Fold::Format
+                    | Fold::Template
             );
             if is_whole { all } else { quoted(&all, false) }
         };
@@ -125,6 +133,12 @@ impl Interpreter<'_> {
                 let rows = rows.collect();
                 Some(self.new_list(call.site.0, call.site.1, rows, Value::default()))
             }
+            Fold::Template => self.with_names(call, true),
+            Fold::Format
+                if !call.named.is_empty() || self.holds_tables(call.args.first().unwrap_or(&Value::default())) =>
+            {
+                self.with_names(call, false)
+            }
             Fold::Children | Fold::Glob | Fold::Walk => self.folder(op, call, is_static),
             Fold::Codes => {
                 let subject = if is_static { call.args.first()? } else { &call.receiver };
@@ -184,6 +198,29 @@ impl Interpreter<'_> {
                 (!lits.is_empty()).then(|| self.made(lits))
             }
         }
+    }
+
+    /// The text of the receiver with its places filled in, by what the call names or the tables that it is given.
+    fn with_names(&mut self, call: &Call, is_template: bool) -> Option<Value> {
+        let mut named: HashMap<Rc<str>, Rc<str>> = HashMap::new();
+        let text = |value: &Value| value.texts().first().cloned();
+        for object in call.args.iter().flat_map(|arg| self.objects_of(arg)).filter(|object| !object.is_list) {
+            self.spend(object.fields.len());
+            named.extend(object.fields.iter().filter_map(|(key, value)| Some((self.names.get(*key), text(value)?))));
+        }
+        named.extend(call.named.iter().filter_map(|(key, value)| Some((text(key)?, text(value)?))));
+        let patterns = call.receiver.texts();
+        let filled = patterns.iter().map(|pattern| {
+            let mut next = call.args.iter();
+            let text = fold::fill(pattern, is_template, |name| match name.parse::<usize>() {
+                Ok(at) => call.args.get(at).and_then(text),
+                Err(_) if name.is_empty() => next.next().and_then(text),
+                Err(_) => named.get(name).cloned(),
+            });
+            Lit::Text(text.into())
+        });
+        let filled: Vec<Lit> = filled.collect();
+        (!filled.is_empty()).then(|| self.made(filled))
     }
 
     /// What lies in a folder: names of files are not known, but where they are.
